@@ -1,0 +1,457 @@
+//! Angles of gates: arithmetic expressions in the parameters of a circuit.
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::sync::Arc;
+
+/// A parameter of a circuit, by its position in the order of declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Param(u32);
+
+impl Param {
+    /// The parameter at position `index`.
+    ///
+    /// # Panics
+    ///
+    /// If `index` does not fit into 32 bits.
+    #[must_use]
+    pub fn new(index: usize) -> Self {
+        Self(u32::try_from(index).expect("a circuit has fewer than 2^32 parameters"))
+    }
+
+    /// Position in the order of declaration, which is also the position of its value in a parameter slice.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// An angle in radians: an expression in the parameters of a circuit, kept symbolic.
+///
+/// Sums, differences, negations and products with constants stay affine (`c + sum_k a_k theta_k`), which is what nearly every
+/// circuit needs and what is evaluated fastest. Products and quotients of parameters are kept as an expression whose value and
+/// first and second derivatives are exact (hyper-dual arithmetic: J. Fike and J. Alonso, AIAA 2011-886).
+///
+/// ```
+/// use qcore::{Angle, Param};
+/// let (a, b) = (Param::new(0), Param::new(1));
+/// let affine = 2.0 * a - b / 3.0 + 0.5;
+/// assert_eq!(affine.value(&[1.0, 3.0]), 1.5);
+/// let product = Angle::from(a) * b;
+/// assert_eq!(product.derivative(&[1.0, 3.0], a), 3.0);
+/// assert_eq!(product.second_derivative(&[1.0, 3.0], a, b), 1.0);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Angle(Repr);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Repr {
+    /// `terms` is sorted by parameter, without repetitions and without zero factors.
+    Affine { constant: f64, terms: Vec<(Param, f64)> },
+    /// Postfix code: flat, so that neither evaluation nor dropping recurses, however long an expression is.
+    Postfix(Arc<[Op]>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Op {
+    Constant(f64),
+    Parameter(Param),
+    Add,
+    Multiply,
+    Divide,
+}
+
+/// A number with two infinitesimal parts: `value + d1 e1 + d2 e2 + d12 e1 e2`.
+#[derive(Clone, Copy)]
+struct HyperDual {
+    value: f64,
+    d1: f64,
+    d2: f64,
+    d12: f64,
+}
+
+impl HyperDual {
+    const fn constant(value: f64) -> Self {
+        Self { value, d1: 0.0, d2: 0.0, d12: 0.0 }
+    }
+
+    fn add(self, o: Self) -> Self {
+        Self { value: self.value + o.value, d1: self.d1 + o.d1, d2: self.d2 + o.d2, d12: self.d12 + o.d12 }
+    }
+
+    fn mul(self, o: Self) -> Self {
+        Self {
+            value: self.value * o.value,
+            d1: self.d1 * o.value + self.value * o.d1,
+            d2: self.d2 * o.value + self.value * o.d2,
+            d12: self.d12 * o.value + self.d1 * o.d2 + self.d2 * o.d1 + self.value * o.d12,
+        }
+    }
+
+    fn div(self, o: Self) -> Self {
+        let r = 1.0 / o.value;
+        let r2 = r * r;
+        let inverse = Self { value: r, d1: -o.d1 * r2, d2: -o.d2 * r2, d12: (2.0 * o.d1 * o.d2 * r - o.d12) * r2 };
+        // The value itself is divided, not multiplied by a reciprocal, so that it is correctly rounded.
+        Self { value: self.value / o.value, ..self.mul(inverse) }
+    }
+}
+
+impl Angle {
+    /// An angle without parameters.
+    #[must_use]
+    pub const fn constant(value: f64) -> Self {
+        Self(Repr::Affine { constant: value, terms: Vec::new() })
+    }
+
+    /// `constant + sum_k factor_k parameter_k`; factors of a repeated parameter add up.
+    #[must_use]
+    pub fn affine(constant: f64, terms: &[(Param, f64)]) -> Self {
+        let mut sorted = terms.to_vec();
+        sorted.sort_by_key(|&(param, _)| param);
+        let mut merged: Vec<(Param, f64)> = Vec::with_capacity(sorted.len());
+        for (param, factor) in sorted {
+            match merged.last_mut() {
+                Some((last, sum)) if *last == param => *sum += factor,
+                _ => merged.push((param, factor)),
+            }
+        }
+        merged.retain(|&(_, factor)| factor != 0.0);
+        Self(Repr::Affine { constant, terms: merged })
+    }
+
+    /// The constant and the factors, if the angle is affine in the parameters.
+    #[must_use]
+    pub fn as_affine(&self) -> Option<(f64, &[(Param, f64)])> {
+        match &self.0 {
+            Repr::Affine { constant, terms } => Some((*constant, terms)),
+            Repr::Postfix(_) => None,
+        }
+    }
+
+    /// Whether no parameter occurs in it.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        self.as_affine().is_some_and(|(_, terms)| terms.is_empty())
+    }
+
+    /// The parameters that occur in it, sorted, each once.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<Param> {
+        match &self.0 {
+            Repr::Affine { terms, .. } => terms.iter().map(|&(param, _)| param).collect(),
+            Repr::Postfix(ops) => {
+                let mut found: Vec<Param> = ops
+                    .iter()
+                    .filter_map(|op| if let Op::Parameter(param) = op { Some(*param) } else { None })
+                    .collect();
+                found.sort_unstable();
+                found.dedup();
+                found
+            }
+        }
+    }
+
+    /// Its value at `parameters`, in radians. Not finite where an expression is not defined (a quotient by zero).
+    ///
+    /// # Panics
+    ///
+    /// If `parameters` is shorter than the largest parameter index in the expression; a [`Program`](crate::Program) checks
+    /// this once and for all.
+    #[must_use]
+    pub fn value(&self, parameters: &[f64]) -> f64 {
+        match &self.0 {
+            Repr::Affine { constant, terms } => {
+                terms.iter().fold(*constant, |sum, &(param, factor)| sum + factor * parameters[param.index()])
+            }
+            Repr::Postfix(ops) => evaluate(ops, parameters, None, None).value,
+        }
+    }
+
+    /// Its first derivative with respect to one parameter. Panics as [`Angle::value`] does.
+    #[must_use]
+    pub fn derivative(&self, parameters: &[f64], with: Param) -> f64 {
+        match &self.0 {
+            Repr::Affine { terms, .. } => {
+                terms.iter().find(|&&(param, _)| param == with).map_or(0.0, |&(_, factor)| factor)
+            }
+            Repr::Postfix(ops) => evaluate(ops, parameters, Some(with), None).d1,
+        }
+    }
+
+    /// Its second derivative with respect to two parameters, or twice the same. Panics as [`Angle::value`] does.
+    #[must_use]
+    pub fn second_derivative(&self, parameters: &[f64], first: Param, second: Param) -> f64 {
+        match &self.0 {
+            Repr::Affine { .. } => 0.0,
+            Repr::Postfix(ops) => evaluate(ops, parameters, Some(first), Some(second)).d12,
+        }
+    }
+
+    /// The expression with every parameter replaced by an angle: `arguments[k]` for parameter `k`.
+    ///
+    /// # Panics
+    ///
+    /// If `arguments` is shorter than the largest parameter index in the expression.
+    #[must_use]
+    pub fn substitute(&self, arguments: &[Self]) -> Self {
+        match &self.0 {
+            Repr::Affine { constant, terms } => {
+                terms.iter().fold(Self::constant(*constant), |sum, &(param, factor)| {
+                    sum + arguments[param.index()].clone() * factor
+                })
+            }
+            Repr::Postfix(ops) => {
+                let mut code = Vec::new();
+                for op in ops.iter() {
+                    match op {
+                        Op::Parameter(param) => code.extend(arguments[param.index()].postfix()),
+                        other => code.push(*other),
+                    }
+                }
+                Self(Repr::Postfix(code.into()))
+            }
+        }
+    }
+
+    fn postfix(&self) -> Vec<Op> {
+        match &self.0 {
+            Repr::Affine { constant, terms } => {
+                let mut code = vec![Op::Constant(*constant)];
+                for &(param, factor) in terms {
+                    code.extend([Op::Constant(factor), Op::Parameter(param), Op::Multiply, Op::Add]);
+                }
+                code
+            }
+            Repr::Postfix(ops) => ops.to_vec(),
+        }
+    }
+
+    fn combine(&self, other: &Self, op: Op) -> Self {
+        let mut code = self.postfix();
+        code.extend(other.postfix());
+        code.push(op);
+        Self(Repr::Postfix(code.into()))
+    }
+
+    fn scaled(self, factor: f64) -> Self {
+        match self.0 {
+            Repr::Affine { constant, mut terms } => {
+                terms.iter_mut().for_each(|(_, f)| *f *= factor);
+                terms.retain(|&(_, f)| f != 0.0);
+                Self(Repr::Affine { constant: constant * factor, terms })
+            }
+            Repr::Postfix(_) => self.combine(&Self::constant(factor), Op::Multiply),
+        }
+    }
+}
+
+fn evaluate(ops: &[Op], parameters: &[f64], first: Option<Param>, second: Option<Param>) -> HyperDual {
+    let mut stack: Vec<HyperDual> = Vec::new();
+    for op in ops {
+        match *op {
+            Op::Constant(value) => stack.push(HyperDual::constant(value)),
+            Op::Parameter(param) => stack.push(HyperDual {
+                value: parameters[param.index()],
+                d1: if first == Some(param) { 1.0 } else { 0.0 },
+                d2: if second == Some(param) { 1.0 } else { 0.0 },
+                d12: 0.0,
+            }),
+            Op::Add | Op::Multiply | Op::Divide => {
+                let right = stack.pop().expect("postfix code is built with two operands for each operator");
+                let left = stack.pop().expect("postfix code is built with two operands for each operator");
+                stack.push(match op {
+                    Op::Add => left.add(right),
+                    Op::Multiply => left.mul(right),
+                    _ => left.div(right),
+                });
+            }
+        }
+    }
+    stack.pop().expect("postfix code leaves its value on the stack")
+}
+
+impl From<f64> for Angle {
+    fn from(value: f64) -> Self {
+        Self::constant(value)
+    }
+}
+
+impl From<Param> for Angle {
+    fn from(param: Param) -> Self {
+        Self(Repr::Affine { constant: 0.0, terms: vec![(param, 1.0)] })
+    }
+}
+
+impl<T: Into<Angle>> Add<T> for Angle {
+    type Output = Self;
+
+    fn add(self, other: T) -> Self {
+        let other = other.into();
+        match (&self.0, &other.0) {
+            (Repr::Affine { constant: a, terms: left }, Repr::Affine { constant: b, terms: right }) => {
+                Self::affine(a + b, &[left.as_slice(), right.as_slice()].concat())
+            }
+            _ => self.combine(&other, Op::Add),
+        }
+    }
+}
+
+impl<T: Into<Angle>> Sub<T> for Angle {
+    type Output = Self;
+
+    fn sub(self, other: T) -> Self {
+        self + -other.into()
+    }
+}
+
+impl<T: Into<Angle>> Mul<T> for Angle {
+    type Output = Self;
+
+    fn mul(self, other: T) -> Self {
+        let other = other.into();
+        match (&self.0, &other.0) {
+            (_, Repr::Affine { constant, terms }) if terms.is_empty() => {
+                let factor = *constant;
+                self.scaled(factor)
+            }
+            (Repr::Affine { constant, terms }, _) if terms.is_empty() => {
+                let factor = *constant;
+                other.scaled(factor)
+            }
+            _ => self.combine(&other, Op::Multiply),
+        }
+    }
+}
+
+impl<T: Into<Angle>> Div<T> for Angle {
+    type Output = Self;
+
+    fn div(self, other: T) -> Self {
+        let other = other.into();
+        match (&self.0, &other.0) {
+            // A quotient by zero stays an expression: it is reported where it is bound.
+            (Repr::Affine { constant: a, terms: left }, Repr::Affine { constant: b, terms: right })
+                if right.is_empty() && *b != 0.0 =>
+            {
+                let divided: Vec<_> = left.iter().map(|&(param, factor)| (param, factor / b)).collect();
+                Self::affine(a / b, &divided)
+            }
+            _ => self.combine(&other, Op::Divide),
+        }
+    }
+}
+
+impl Neg for Angle {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        self.scaled(-1.0)
+    }
+}
+
+impl Neg for Param {
+    type Output = Angle;
+
+    fn neg(self) -> Angle {
+        -Angle::from(self)
+    }
+}
+
+macro_rules! operators {
+    ($($trait:ident $method:ident),*) => {$(
+        impl<T: Into<Angle>> $trait<T> for Param {
+            type Output = Angle;
+
+            fn $method(self, other: T) -> Angle {
+                Angle::from(self).$method(other)
+            }
+        }
+
+        impl $trait<Angle> for f64 {
+            type Output = Angle;
+
+            fn $method(self, other: Angle) -> Angle {
+                Angle::from(self).$method(other)
+            }
+        }
+
+        impl $trait<Param> for f64 {
+            type Output = Angle;
+
+            fn $method(self, other: Param) -> Angle {
+                Angle::from(self).$method(other)
+            }
+        }
+    )*};
+}
+
+operators!(Add add, Sub sub, Mul mul, Div div);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const P: [f64; 3] = [0.7, -1.3, 2.1];
+
+    fn params() -> [Param; 3] {
+        [Param::new(0), Param::new(1), Param::new(2)]
+    }
+
+    #[test]
+    fn affine_stays_affine() {
+        let [a, b, _] = params();
+        let angle = -((a - b) * 0.5) + 2.0 * a / 4.0 + std::f64::consts::PI;
+        let (constant, terms) = angle.as_affine().expect("affine");
+        assert_eq!(constant, std::f64::consts::PI);
+        assert_eq!(terms, &[(b, 0.5)]);
+        assert_eq!(angle.value(&P), std::f64::consts::PI + 0.5 * P[1]);
+        assert_eq!(angle.derivative(&P, b), 0.5);
+        assert_eq!(angle.derivative(&P, a), 0.0);
+    }
+
+    #[test]
+    fn products_and_quotients_have_exact_derivatives() {
+        let [a, b, c] = params();
+        // f = a b / (c + a) - c a
+        let f = Angle::from(a) * b / (c + a) - c * a;
+        let [x, y, z] = P;
+        let s = z + x;
+        assert!((f.value(&P) - (x * y / s - z * x)).abs() < 1e-15);
+        assert!((f.derivative(&P, a) - (y / s - x * y / (s * s) - z)).abs() < 1e-14);
+        assert!((f.derivative(&P, b) - x / s).abs() < 1e-15);
+        assert!((f.derivative(&P, c) - (-x * y / (s * s) - x)).abs() < 1e-14);
+        assert!((f.second_derivative(&P, a, b) - (1.0 / s - x / (s * s))).abs() < 1e-14);
+        assert!((f.second_derivative(&P, c, c) - 2.0 * x * y / (s * s * s)).abs() < 1e-14);
+        let daa = -2.0 * y / (s * s) + 2.0 * x * y / (s * s * s);
+        assert!((f.second_derivative(&P, a, a) - daa).abs() < 1e-14);
+        assert_eq!(f.parameters(), vec![a, b, c]);
+    }
+
+    #[test]
+    fn division_by_zero_is_not_finite_and_not_hidden() {
+        let a = Param::new(0);
+        assert!(!(a / 0.0).value(&[1.0]).is_finite());
+        assert!(!(1.0 / Angle::from(a)).value(&[0.0]).is_finite());
+    }
+
+    #[test]
+    fn substitution_composes() {
+        let [a, b, _] = params();
+        let inner = [Angle::from(a) * b, a + 1.0];
+        let affine = (2.0 * a - b).substitute(&inner);
+        assert!((affine.value(&P) - (2.0 * P[0] * P[1] - P[0] - 1.0)).abs() < 1e-15);
+        let product = (a * b).substitute(&inner);
+        assert!((product.value(&P) - P[0] * P[1] * (P[0] + 1.0)).abs() < 1e-15);
+    }
+
+    #[test]
+    fn long_expressions_do_not_recurse() {
+        let a = Param::new(0);
+        let mut angle = a * a;
+        for _ in 0..2_000 {
+            angle = angle + 1.0;
+        }
+        assert_eq!(angle.value(&[2.0]), 2004.0);
+    }
+}

@@ -1,0 +1,317 @@
+//! Circuits with symbolic angles, as they were written: one operation per gate, nothing decomposed.
+
+use num_complex::Complex64;
+
+use crate::gate::Gate;
+use crate::{Angle, Error, MAX_QUBITS, Param, PauliString};
+
+/// What an operation does.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Instruction {
+    /// A gate of the table.
+    Gate(Gate),
+    /// A unitary matrix on one or two qubits, row-major; the first operand is the lowest bit of its index.
+    Unitary(Box<[Complex64]>),
+    /// `exp(-i theta P / 2)` for a Pauli string `P` on the register.
+    PauliRotation(PauliString),
+}
+
+impl Instruction {
+    /// A name for messages.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Gate(gate) => gate.spec().name,
+            Self::Unitary(_) => "unitary",
+            Self::PauliRotation(_) => "Pauli rotation",
+        }
+    }
+}
+
+/// One operation of a circuit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operation {
+    instruction: Instruction,
+    qubits: Vec<usize>,
+    angles: Vec<Angle>,
+}
+
+impl Operation {
+    /// What it does.
+    #[must_use]
+    pub fn instruction(&self) -> &Instruction {
+        &self.instruction
+    }
+
+    /// Its operands, controls first.
+    #[must_use]
+    pub fn qubits(&self) -> &[usize] {
+        &self.qubits
+    }
+
+    /// Its angles.
+    #[must_use]
+    pub fn angles(&self) -> &[Angle] {
+        &self.angles
+    }
+}
+
+/// A quantum circuit on a register of qubits that starts in `|0...0>`, with angles that are expressions in named parameters.
+///
+/// Qubit 0 is the lowest bit of a basis-state index. Everything is checked when it is added, so that a circuit is always one
+/// that can be run.
+///
+/// ```
+/// use qcore::{Circuit, Gate};
+/// let mut circuit = Circuit::new(2)?;
+/// let theta = circuit.parameter("theta")?;
+/// circuit.ry(0, theta)?.cx(0, 1)?.gate(Gate::Crz, &[1, 0], &[2.0 * theta])?;
+/// assert_eq!(circuit.operations().len(), 3);
+/// assert!(circuit.cx(0, 2).is_err());
+/// # Ok::<(), qcore::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Circuit {
+    qubits: usize,
+    parameters: Vec<String>,
+    operations: Vec<Operation>,
+}
+
+impl Circuit {
+    /// An empty circuit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Width`] unless `1 <= qubits <= MAX_QUBITS`. Whether a state of that width fits into memory is known only where
+    /// one is made.
+    pub fn new(qubits: usize) -> Result<Self, Error> {
+        if qubits == 0 || qubits > MAX_QUBITS {
+            return Err(Error::Width { qubits, max: MAX_QUBITS });
+        }
+        Ok(Self { qubits, parameters: Vec::new(), operations: Vec::new() })
+    }
+
+    /// Width of the register.
+    #[must_use]
+    pub fn num_qubits(&self) -> usize {
+        self.qubits
+    }
+
+    /// Names of the parameters in the order of declaration, which is the order of their values in a parameter slice.
+    #[must_use]
+    pub fn parameters(&self) -> &[String] {
+        &self.parameters
+    }
+
+    /// The operations in the order of application.
+    #[must_use]
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// Declares a parameter.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DuplicateParameter`] if the name is taken.
+    pub fn parameter(&mut self, name: impl Into<String>) -> Result<Param, Error> {
+        let name = name.into();
+        if self.parameters.contains(&name) {
+            return Err(Error::DuplicateParameter { name });
+        }
+        self.parameters.push(name);
+        Ok(Param::new(self.parameters.len() - 1))
+    }
+
+    /// Declares `count` parameters `prefix0, prefix1, ...`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Circuit::parameter`].
+    pub fn parameters_named(&mut self, prefix: &str, count: usize) -> Result<Vec<Param>, Error> {
+        (0..count).map(|k| self.parameter(format!("{prefix}{k}"))).collect()
+    }
+
+    /// Adds a gate of the table; operands are controls first, then targets.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::QubitCount`], [`Error::AngleCount`], [`Error::Qubit`], [`Error::DuplicateQubit`] or
+    /// [`Error::UnknownParameter`]; the circuit is unchanged then.
+    pub fn gate(&mut self, gate: Gate, qubits: &[usize], angles: &[Angle]) -> Result<&mut Self, Error> {
+        let spec = gate.spec();
+        if qubits.len() != spec.qubits() {
+            return Err(Error::QubitCount { operation: spec.name, expected: spec.qubits(), got: qubits.len() });
+        }
+        if angles.len() != spec.angles {
+            return Err(Error::AngleCount { operation: spec.name, expected: spec.angles, got: angles.len() });
+        }
+        self.push(Instruction::Gate(gate), qubits, angles)
+    }
+
+    /// Adds a unitary matrix on one or two qubits, row-major; the first operand is the lowest bit of its index.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::QubitCount`] for another number of qubits, [`Error::MatrixSize`], [`Error::NotUnitary`] beyond 1e-10, and the
+    /// operand errors of [`Circuit::gate`].
+    pub fn unitary(&mut self, qubits: &[usize], matrix: &[Complex64]) -> Result<&mut Self, Error> {
+        if qubits.is_empty() || qubits.len() > 2 {
+            return Err(Error::QubitCount { operation: "unitary", expected: 2, got: qubits.len() });
+        }
+        let dimension = 1 << qubits.len();
+        if matrix.len() != dimension * dimension {
+            return Err(Error::MatrixSize { qubits: qubits.len(), expected: dimension * dimension, got: matrix.len() });
+        }
+        let deviation = unitarity_deviation(matrix, dimension);
+        // Written so that a deviation that is not a number is refused too.
+        if deviation.is_nan() || deviation > 1e-10 {
+            return Err(Error::NotUnitary { deviation });
+        }
+        self.push(Instruction::Unitary(matrix.into()), qubits, &[])
+    }
+
+    /// Adds `exp(-i theta P / 2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Qubit`] if `P` reaches beyond the register, [`Error::UnknownParameter`].
+    pub fn pauli_rotation(&mut self, pauli: PauliString, angle: impl Into<Angle>) -> Result<&mut Self, Error> {
+        let support: Vec<usize> = (0..pauli.width()).filter(|q| (pauli.support() >> q) & 1 == 1).collect();
+        self.push(Instruction::PauliRotation(pauli), &support, &[angle.into()])
+    }
+
+    fn push(&mut self, instruction: Instruction, qubits: &[usize], angles: &[Angle]) -> Result<&mut Self, Error> {
+        let mut seen = 0_u64;
+        for &qubit in qubits {
+            if qubit >= self.qubits {
+                return Err(Error::Qubit { qubit, qubits: self.qubits });
+            }
+            if seen & (1 << qubit) != 0 {
+                return Err(Error::DuplicateQubit { qubit, operation: instruction.name() });
+            }
+            seen |= 1 << qubit;
+        }
+        for param in angles.iter().flat_map(Angle::parameters) {
+            if param.index() >= self.parameters.len() {
+                return Err(Error::UnknownParameter { index: param.index(), declared: self.parameters.len() });
+            }
+        }
+        self.operations.push(Operation { instruction, qubits: qubits.to_vec(), angles: angles.to_vec() });
+        Ok(self)
+    }
+
+    /// The circuit followed by its inverse would be the identity: every operation inverted, in reverse order.
+    #[must_use]
+    pub fn inverse(&self) -> Self {
+        let operations = self
+            .operations
+            .iter()
+            .rev()
+            .map(|operation| match &operation.instruction {
+                Instruction::Gate(gate) => {
+                    let (inverse, angles) = gate.spec().inverse;
+                    Operation {
+                        instruction: Instruction::Gate(inverse),
+                        qubits: operation.qubits.clone(),
+                        angles: angles.iter().map(|angle| angle.of(&operation.angles)).collect(),
+                    }
+                }
+                Instruction::Unitary(matrix) => {
+                    let dimension = 1 << operation.qubits.len();
+                    let adjoint =
+                        (0..matrix.len()).map(|k| matrix[(k % dimension) * dimension + k / dimension].conj()).collect();
+                    Operation { instruction: Instruction::Unitary(adjoint), ..operation.clone() }
+                }
+                Instruction::PauliRotation(_) => Operation {
+                    angles: operation.angles.iter().map(|angle| -angle.clone()).collect(),
+                    ..operation.clone()
+                },
+            })
+            .collect();
+        Self { qubits: self.qubits, parameters: self.parameters.clone(), operations }
+    }
+}
+
+fn unitarity_deviation(matrix: &[Complex64], dimension: usize) -> f64 {
+    let mut worst = 0.0_f64;
+    for row in 0..dimension {
+        for column in 0..dimension {
+            let product: Complex64 =
+                (0..dimension).map(|k| matrix[k * dimension + row].conj() * matrix[k * dimension + column]).sum();
+            let expected = if row == column { 1.0 } else { 0.0 };
+            let deviation = (product - expected).norm();
+            if deviation.is_nan() {
+                return f64::NAN;
+            }
+            worst = worst.max(deviation);
+        }
+    }
+    worst
+}
+
+macro_rules! shorthands {
+    ($(#[doc = $doc:literal] $name:ident($($qubit:ident),+ $(; $angle:ident)?) => $gate:ident;)*) => {
+        /// Shorthands for [`Circuit::gate`], with its errors.
+        impl Circuit {
+            $(
+                #[doc = $doc]
+                ///
+                /// # Errors
+                ///
+                /// As [`Circuit::gate`].
+                pub fn $name(&mut self, $($qubit: usize),+ $(, $angle: impl Into<Angle>)?) -> Result<&mut Self, Error> {
+                    self.gate(Gate::$gate, &[$($qubit),+], &[$($angle.into())?])
+                }
+            )*
+        }
+    };
+}
+
+shorthands! {
+    #[doc = "Adds an X (bit flip)."] x(target) => X;
+    #[doc = "Adds a Hadamard gate."] h(target) => H;
+    #[doc = "Adds `diag(1, e^{i angle})`."] p(target; angle) => P;
+    #[doc = "Adds `exp(-i angle X / 2)`."] rx(target; angle) => Rx;
+    #[doc = "Adds `exp(-i angle Y / 2)`."] ry(target; angle) => Ry;
+    #[doc = "Adds `exp(-i angle Z / 2)`."] rz(target; angle) => Rz;
+    #[doc = "Adds a controlled X."] cx(control, target) => Cx;
+    #[doc = "Adds a controlled Z."] cz(control, target) => Cz;
+    #[doc = "Adds a controlled RX."] crx(control, target; angle) => Crx;
+    #[doc = "Adds a controlled RY."] cry(control, target; angle) => Cry;
+    #[doc = "Adds a controlled RZ."] crz(control, target; angle) => Crz;
+    #[doc = "Adds a controlled phase gate."] cp(control, target; angle) => Cp;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn construction_is_checked_and_leaves_the_circuit_unchanged() {
+        assert_eq!(Circuit::new(0), Err(Error::Width { qubits: 0, max: MAX_QUBITS }));
+        assert!(Circuit::new(MAX_QUBITS + 1).is_err());
+        let mut circuit = Circuit::new(3).expect("valid");
+        let theta = circuit.parameter("theta").expect("new");
+        assert_eq!(circuit.parameter("theta"), Err(Error::DuplicateParameter { name: "theta".into() }));
+        assert_eq!(circuit.h(3).err(), Some(Error::Qubit { qubit: 3, qubits: 3 }));
+        assert_eq!(circuit.cx(1, 1).err(), Some(Error::DuplicateQubit { qubit: 1, operation: "cx" }));
+        assert_eq!(
+            circuit.gate(Gate::Cx, &[0], &[]).err(),
+            Some(Error::QubitCount { operation: "cx", expected: 2, got: 1 })
+        );
+        assert_eq!(
+            circuit.gate(Gate::Rx, &[0], &[]).err(),
+            Some(Error::AngleCount { operation: "rx", expected: 1, got: 0 })
+        );
+        assert_eq!(circuit.rx(0, Param::new(1)).err(), Some(Error::UnknownParameter { index: 1, declared: 1 }));
+        let half = Complex64::new(0.5, 0.0);
+        assert!(matches!(circuit.unitary(&[0], &[half; 4]), Err(Error::NotUnitary { .. })));
+        assert!(matches!(circuit.unitary(&[0], &[Complex64::new(f64::NAN, 0.0); 4]), Err(Error::NotUnitary { .. })));
+        assert!(matches!(circuit.unitary(&[0, 1], &[half; 4]), Err(Error::MatrixSize { .. })));
+        assert!(circuit.operations().is_empty());
+        circuit.rx(0, theta).expect("valid");
+        assert_eq!(circuit.operations().len(), 1);
+    }
+}

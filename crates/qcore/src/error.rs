@@ -1,0 +1,178 @@
+//! Errors of this crate.
+
+/// Errors of circuits, programs, states and observables.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A register of this width is not supported.
+    #[error("a register must have 1 to {max} qubits, not {qubits}")]
+    Width {
+        /// Qubits asked for.
+        qubits: usize,
+        /// Largest width.
+        max: usize,
+    },
+    /// The state does not fit into the memory of this machine.
+    #[error("{qubits} qubits need {needed_bytes} bytes, {available_bytes} are available")]
+    Memory {
+        /// Qubits asked for.
+        qubits: usize,
+        /// Bytes of one state vector of that width.
+        needed_bytes: u64,
+        /// Bytes that the operating system says are available, or that the allocator could give.
+        available_bytes: u64,
+    },
+    /// A qubit index outside the register.
+    #[error("qubit {qubit} is outside the register of {qubits} qubits")]
+    Qubit {
+        /// The index.
+        qubit: usize,
+        /// Width of the register.
+        qubits: usize,
+    },
+    /// An operation names one qubit twice.
+    #[error("qubit {qubit} occurs twice among the operands of {operation}")]
+    DuplicateQubit {
+        /// The index.
+        qubit: usize,
+        /// Name of the operation.
+        operation: &'static str,
+    },
+    /// Wrong number of qubits for an operation.
+    #[error("{operation} acts on {expected} qubits, not {got}")]
+    QubitCount {
+        /// Name of the operation.
+        operation: &'static str,
+        /// Qubits it needs.
+        expected: usize,
+        /// Qubits given.
+        got: usize,
+    },
+    /// Wrong number of angles for an operation.
+    #[error("{operation} takes {expected} angles, not {got}")]
+    AngleCount {
+        /// Name of the operation.
+        operation: &'static str,
+        /// Angles it needs.
+        expected: usize,
+        /// Angles given.
+        got: usize,
+    },
+    /// A parameter name is declared twice.
+    #[error("parameter {name:?} is declared twice")]
+    DuplicateParameter {
+        /// The name.
+        name: String,
+    },
+    /// An angle uses a parameter that its circuit does not declare.
+    #[error("an angle uses parameter {index}, the circuit declares {declared}")]
+    UnknownParameter {
+        /// Index of the parameter.
+        index: usize,
+        /// Parameters declared.
+        declared: usize,
+    },
+    /// Wrong number of parameter values.
+    #[error("the circuit has {expected} parameters, {got} values were given")]
+    ParameterCount {
+        /// Parameters declared.
+        expected: usize,
+        /// Values given.
+        got: usize,
+    },
+    /// A bound angle is not a finite number.
+    #[error("the angle of operation {operation} is {value} at the bound parameters")]
+    Angle {
+        /// Index of the operation in the circuit.
+        operation: usize,
+        /// Its value.
+        value: f64,
+    },
+    /// A matrix is not of the size that its qubits ask for.
+    #[error("a matrix on {qubits} qubits has {expected} entries, not {got}")]
+    MatrixSize {
+        /// Qubits it acts on.
+        qubits: usize,
+        /// Entries needed.
+        expected: usize,
+        /// Entries given.
+        got: usize,
+    },
+    /// A matrix is not unitary.
+    #[error("the matrix is not unitary: U*U differs from the identity by {deviation}")]
+    NotUnitary {
+        /// Largest entry of |U*U - 1|.
+        deviation: f64,
+    },
+    /// Amplitudes that are not a state.
+    #[error("{got} amplitudes are not a state vector: a power of two from 2 on is needed")]
+    AmplitudeCount {
+        /// Amplitudes given.
+        got: usize,
+    },
+    /// Amplitudes that are not normalized.
+    #[error("the amplitudes have squared norm {norm_squared}, not 1")]
+    Norm {
+        /// Sum of the squared magnitudes.
+        norm_squared: f64,
+    },
+    /// Two objects for registers of different width.
+    #[error("{what} is for {got} qubits, the state has {expected}")]
+    WidthMismatch {
+        /// What does not fit.
+        what: &'static str,
+        /// Its width.
+        got: usize,
+        /// Width of the state.
+        expected: usize,
+    },
+    /// An observable that cannot be read.
+    #[error("observable, column {column}: {reason}")]
+    Observable {
+        /// Column, from 1, in characters.
+        column: usize,
+        /// What is wrong there.
+        reason: ObservableFault,
+    },
+    /// A coefficient that is not a finite number.
+    #[error("the coefficient {value} is not a finite number")]
+    Coefficient {
+        /// Its value.
+        value: f64,
+    },
+    /// Weights that are not a probability distribution.
+    #[error("weight {index} is {value}: weights must be finite, not negative and not all zero")]
+    Weight {
+        /// Index of the first bad weight (0 if they are all zero).
+        index: usize,
+        /// Its value.
+        value: f64,
+    },
+}
+
+/// What is wrong with the text of an observable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObservableFault {
+    /// There is no term.
+    #[error("a term is missing")]
+    MissingTerm,
+    /// Not a Pauli letter.
+    #[error("expected I, X, Y or Z")]
+    Letter,
+    /// A Pauli letter without its qubit.
+    #[error("expected a qubit number after the letter")]
+    QubitNumber,
+    /// The qubit number is beyond the largest register.
+    #[error("the qubit number is too large")]
+    QubitTooLarge,
+    /// A qubit occurs twice in one term.
+    #[error("a qubit occurs twice in one term")]
+    DuplicateQubit,
+    /// Not a number.
+    #[error("expected a finite number")]
+    Number,
+    /// Something between two terms that is neither `+` nor `-`.
+    #[error("expected + or - between terms")]
+    Separator,
+}

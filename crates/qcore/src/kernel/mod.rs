@@ -1,0 +1,140 @@
+//! The kernels: free functions over the blocks of a state, one copy of each per instruction-set level.
+//!
+//! A state of `n` qubits is a slice of [`Block`]s. Bits 0 and 1 of a basis-state index select the lane within a block, the
+//! others select the block, so a gate on a high qubit is plain lane-wise arithmetic between blocks and a gate on qubit 0 or 1
+//! is one lane permutation. Masks of low qubits (`mask & 3`) become vectors of per-lane coefficients, masks of high qubits
+//! become block indices; every kernel works for every combination of both.
+//!
+//! This is the only module with `unsafe`. Two reasons occur: block indices that are in range by construction (see
+//! [`Indices`]), and intrinsics behind run-time detection (see [`lanes`]).
+
+mod lanes;
+mod level;
+mod matrix;
+mod pauli;
+mod permutation;
+mod reduce;
+mod rotation;
+
+pub use level::Level;
+pub(crate) use matrix::{Matrix, apply_matrix};
+pub(crate) use pauli::{pauli_accumulate, pauli_inner};
+pub(crate) use permutation::{apply_phase, exchange};
+pub(crate) use reduce::{combine, norm_squared, probabilities, scale};
+pub(crate) use rotation::rotate;
+
+/// Four amplitudes: their real parts, then their imaginary parts; one cache line.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C, align(64))]
+pub(crate) struct Block {
+    pub(crate) re: [f64; 4],
+    pub(crate) im: [f64; 4],
+}
+
+/// Qubits within a block.
+pub(crate) const LANE_QUBITS: usize = 2;
+
+const LANE_MASK: u64 = 0b11;
+
+/// The part of a qubit mask that selects lanes.
+#[inline(always)]
+fn low(mask: u64) -> usize {
+    (mask & LANE_MASK) as usize
+}
+
+/// The part of a qubit mask that selects blocks.
+#[inline(always)]
+fn high(mask: u64) -> usize {
+    (mask >> LANE_QUBITS) as usize
+}
+
+/// All block indices below `blocks` (a power of two) in which the bits `ones` are 1 and the bits `zeros` are 0, ascending.
+///
+/// Every index it yields is below `blocks`, provided that `ones` and `zeros` are: the kernels check that once per call, in
+/// [`Indices::new`], and index without checks inside their loops.
+struct Indices {
+    next: usize,
+    left: usize,
+    fixed: usize,
+    ones: usize,
+}
+
+impl Indices {
+    #[inline(always)]
+    fn new(blocks: usize, ones: usize, zeros: usize) -> Self {
+        let fixed = ones | zeros;
+        assert!(blocks.is_power_of_two() && fixed < blocks && ones & zeros == 0, "operands lie within the register");
+        Self { next: ones, left: blocks >> fixed.count_ones(), fixed, ones }
+    }
+}
+
+impl Iterator for Indices {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        if self.left == 0 {
+            return None;
+        }
+        let index = self.next;
+        self.left -= 1;
+        // The carry of the increment runs through the fixed bits as if they were not there.
+        self.next = (((index | self.fixed) + 1) & !self.fixed) | self.ones;
+        Some(index)
+    }
+}
+
+/// `(-1)` to the number of bits set.
+#[inline(always)]
+fn parity_sign(bits: usize) -> f64 {
+    f64::from_bits(1.0_f64.to_bits() | (u64::from(bits.count_ones() & 1) << 63))
+}
+
+/// A value per lane.
+#[inline(always)]
+fn per_lane(mut value: impl FnMut(usize) -> f64) -> [f64; 4] {
+    [value(0), value(1), value(2), value(3)]
+}
+
+/// Defines a kernel: one instance per level behind one match.
+macro_rules! kernel {
+    ($(#[$meta:meta])* $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $generic:ident) => {
+        $(#[$meta])*
+        #[allow(clippy::too_many_arguments, reason = "one call, flat scalars: the kernels are the inner interface")]
+        pub(crate) fn $name(level: $crate::Level, $($arg: $ty),*) $(-> $ret)? {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,popcnt")]
+            #[allow(clippy::too_many_arguments, reason = "as above")]
+            fn avx2($($arg: $ty),*) $(-> $ret)? {
+                $generic::<$crate::kernel::lanes::Avx2>($($arg),*)
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            if level.is_avx2() {
+                // SAFETY: a level with AVX2 is made only by run-time detection of AVX2, FMA and POPCNT.
+                return unsafe { avx2($($arg),*) };
+            }
+            let _ = level;
+            $generic::<$crate::kernel::lanes::Portable>($($arg),*)
+        }
+    };
+}
+use kernel;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indices_enumerate_exactly_the_matching_blocks() {
+        for blocks in [1_usize, 2, 8, 32] {
+            for ones in 0..blocks {
+                for zeros in (0..blocks).filter(|zeros| zeros & ones == 0) {
+                    let got: Vec<usize> = Indices::new(blocks, ones, zeros).collect();
+                    let expected: Vec<usize> = (0..blocks).filter(|i| i & ones == ones && i & zeros == 0).collect();
+                    assert_eq!(got, expected, "blocks {blocks}, ones {ones:b}, zeros {zeros:b}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! State-vector simulation of parametrized quantum circuits.
+//!
+//! - [`Gate`]: the gate table; every gate is a row of data.
+//! - [`Circuit`]: gates with symbolic [`Angle`]s in named parameters, checked as they are added.
+//! - [`Program`] and [`Binding`]: a circuit compiled once and bound many times.
+//! - [`StateVector`]: amplitudes, worked on by SIMD kernels at a [`Level`] that can be asked for and overridden.
+//! - [`PauliSum`]: observables; [`multinomial`]: exact sampling.
+//!
+//! # Conventions
+//!
+//! Qubit 0 is the lowest bit of a basis-state index. Rotations are `exp(-i theta P / 2)`. Angles are in radians. Operands are
+//! controls first, then targets; the first operand of a matrix is the lowest bit of its index.
+//!
+//! ```
+//! use qcore::{Circuit, StateVector};
+//! let mut circuit = Circuit::new(2)?;
+//! let theta = circuit.parameter("theta")?;
+//! circuit.ry(0, theta)?.cx(0, 1)?;
+//!
+//! let mut state = StateVector::zero(2)?;
+//! state.apply_circuit(&circuit, &[std::f64::consts::FRAC_PI_2])?;
+//! let bell = state.probabilities();
+//! assert!((bell[0b00] - 0.5).abs() < 1e-15 && (bell[0b11] - 0.5).abs() < 1e-15);
+//! # Ok::<(), qcore::Error>(())
+//! ```
+//!
+//! # Features
+//!
+//! `serde`: serialization of gates, Pauli strings and sums.
+
+mod angle;
+mod circuit;
+mod error;
+mod gate;
+mod kernel;
+mod memory;
+mod pauli;
+mod program;
+mod sample;
+mod state;
+
+pub use angle::{Angle, Param};
+pub use circuit::{Circuit, Instruction, Operation};
+pub use error::{Error, ObservableFault};
+pub use gate::{Action, Gate, GateSpec, Generator, Part, PartAngle};
+pub use kernel::Level;
+pub use pauli::{Pauli, PauliString, PauliSum};
+pub use program::{Binding, Program, Rotation, RotationGenerator};
+pub use sample::{multinomial, multinomial_into};
+pub use state::StateVector;
+
+/// The widest register that can be described. Whether a state of some width fits is a question of memory, asked when it is
+/// made.
+pub const MAX_QUBITS: usize = 48;
