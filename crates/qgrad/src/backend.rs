@@ -1,0 +1,125 @@
+//! The narrow waist to whatever runs circuits: jobs in, estimates and a bill out.
+
+use qcore::Program;
+use rand::Rng;
+
+use crate::{Bill, Error, Estimate, Measurement, Simulator};
+
+/// How often each circuit of a job is repeated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum JobShots<'a> {
+    /// Exact expectation values, which only a simulator can give.
+    Exact,
+    /// The same number of shots for every circuit of the job.
+    Each(u64),
+    /// A number of shots for every circuit, in the order points x measurement groups (the group varies fastest).
+    PerCircuit(&'a [u64]),
+}
+
+/// A displacement of the angle of one gate occurrence, in radians.
+///
+/// Shifts act on occurrences and not on parameters: a shared parameter is differentiated by shifting each gate that it drives.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shift {
+    /// Index of the rotation among [`Program::rotations`].
+    pub rotation: usize,
+    /// Added to the angle of that rotation, in radians.
+    pub angle: f64,
+}
+
+/// One circuit binding of a job: a row of parameters and at most one shifted rotation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Index of the row in [`Job::parameters`].
+    pub row: usize,
+    /// The rotation that is displaced, if any.
+    pub shift: Option<Shift>,
+}
+
+/// Many bindings of one circuit, measured in the groups that some observables need.
+///
+/// A device queues jobs, so latency is paid per job; a simulator sees the whole family at once and can share work inside it.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// The compiled circuit.
+    pub program: &'a Program,
+    /// The observables and the measurement groups in which they are read.
+    pub measurement: &'a Measurement,
+    /// Parameter rows, row-major: each has [`Program::num_parameters`] entries, in radians for angles.
+    pub parameters: &'a [f64],
+    /// The bindings to run.
+    pub points: &'a [Point],
+    /// Repetitions.
+    pub shots: JobShots<'a>,
+}
+
+impl Job<'_> {
+    /// Circuits that a device executes for this job: points x measurement groups.
+    #[must_use]
+    pub fn circuits(&self) -> u64 {
+        self.points.len() as u64 * self.measurement.groups().len() as u64
+    }
+
+    /// Shots that a device spends on this job; 0 for an exact one.
+    #[must_use]
+    pub fn shots(&self) -> u64 {
+        match self.shots {
+            JobShots::Exact => 0,
+            JobShots::Each(shots) => shots.saturating_mul(self.circuits()),
+            JobShots::PerCircuit(shots) => shots.iter().fold(0, |sum, &shots| sum.saturating_add(shots)),
+        }
+    }
+
+    /// The largest number of shots that any one circuit of this job is given.
+    #[must_use]
+    pub fn max_shots_per_circuit(&self) -> u64 {
+        match self.shots {
+            JobShots::Exact => 0,
+            JobShots::Each(shots) => shots,
+            JobShots::PerCircuit(shots) => shots.iter().copied().max().unwrap_or(0),
+        }
+    }
+
+    /// The bill of this job on a device without a clock.
+    #[must_use]
+    pub fn bill(&self) -> Bill {
+        Bill::job(self.circuits(), self.shots())
+    }
+}
+
+/// The outcome of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobResult {
+    /// One estimate per point and observable; the observable varies fastest.
+    ///
+    /// The observables of one point are read from the same shots, so their errors are correlated; different points never share
+    /// shots.
+    pub values: Vec<Estimate>,
+    /// What was spent.
+    pub bill: Bill,
+}
+
+/// Runs jobs.
+///
+/// A backend either runs a job as a whole or refuses it before anything is spent. It owns no random numbers: `rng` is handed
+/// in, and the result is a pure function of the job and of the words read from `rng`, whatever the number of threads.
+pub trait Backend: Send {
+    /// Runs one job.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if the backend's limits do not allow the job (nothing is spent); [`Error::NotExact`] if exact values
+    /// were asked of a device; other variants for a malformed job.
+    fn run(&mut self, job: &Job<'_>, rng: &mut dyn Rng) -> Result<JobResult, Error>;
+
+    /// What one job of this size costs here, before it is run: `job` counts its circuits and shots, and a backend that models
+    /// a device splits it into submissions and adds seconds and joules.
+    fn price(&self, job: Bill) -> Bill {
+        job
+    }
+
+    /// The ability that no device has: states, adjoint gradients and metric tensors. `None` for a device.
+    fn simulator(&mut self) -> Option<&mut dyn Simulator> {
+        None
+    }
+}

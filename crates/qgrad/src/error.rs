@@ -1,0 +1,118 @@
+//! Errors of this crate.
+
+/// Why a backend refuses a job; nothing has been spent when it does.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The circuit is wider than the device.
+    #[error("the circuit needs {needed} qubits, the device has {allowed}")]
+    Qubits {
+        /// Qubits of the circuit.
+        needed: usize,
+        /// Qubits of the device.
+        allowed: usize,
+    },
+    /// The job has more circuits than the device takes at once.
+    #[error("the job has {needed} circuits, the device takes {allowed} per job")]
+    CircuitsPerJob {
+        /// Circuits of the job.
+        needed: u64,
+        /// The device's limit.
+        allowed: u64,
+    },
+    /// A circuit is to be repeated more often than the device allows.
+    #[error("a circuit asks for {needed} shots, the device allows {allowed} per circuit")]
+    ShotsPerCircuit {
+        /// Shots asked for.
+        needed: u64,
+        /// The device's limit.
+        allowed: u64,
+    },
+    /// The job does not fit into what is left of the shot budget.
+    #[error("the job needs {needed} shots, {left} are left of the budget")]
+    ShotBudget {
+        /// Shots of the job.
+        needed: u64,
+        /// Shots left.
+        left: u64,
+    },
+    /// The job would end after the deadline on the device's clock.
+    #[error("the job takes {needed} s, {left} s are left of the time budget")]
+    TimeBudget {
+        /// Seconds that the job takes.
+        needed: f64,
+        /// Seconds left.
+        left: f64,
+    },
+}
+
+/// Errors of estimators and backends.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The backend refused before anything was spent; for a trainer this is an ordinary end of the run.
+    #[error("refused: {0}")]
+    Refused(#[from] Refusal),
+    /// Exact values were asked of a backend that can only sample.
+    #[error("this backend gives estimates from shots, not exact values")]
+    NotExact,
+    /// An ability of a simulator was asked of a backend that has none.
+    #[error("{what} needs a simulator, which this backend is not")]
+    NotASimulator {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// A slice has the wrong length.
+    #[error("{what} has length {got}, expected {expected}")]
+    Length {
+        /// Which slice.
+        what: &'static str,
+        /// Its length.
+        got: usize,
+        /// The length it must have.
+        expected: usize,
+    },
+    /// A bound parameter is not a finite number.
+    #[error("parameter {index} is {value}, which is not a finite number")]
+    NotFinite {
+        /// Index within the parameter row.
+        index: usize,
+        /// Its value.
+        value: f64,
+    },
+    /// A circuit was to be repeated zero times.
+    #[error("{what} needs at least {needed} shots, but was given {got}")]
+    TooFewShots {
+        /// Which quantity.
+        what: &'static str,
+        /// The smallest number that works.
+        needed: u64,
+        /// What was given.
+        got: u64,
+    },
+    /// No shift rule exists for these frequencies.
+    #[error("no shift rule for the frequencies {frequencies:?}: they must be positive, ascending and distinct")]
+    Spectrum {
+        /// The frequencies.
+        frequencies: Vec<f64>,
+    },
+    /// A parameter is named twice among those to differentiate.
+    #[error("parameter {index} occurs twice among those to differentiate")]
+    DuplicateParameter {
+        /// Its index.
+        index: usize,
+    },
+    /// A rotation or row index beyond the program or the rows of a job.
+    #[error("{what} {index} is out of range, there are {count}")]
+    Index {
+        /// Of what.
+        what: &'static str,
+        /// The index.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// From the simulator underneath.
+    #[error(transparent)]
+    Circuit(#[from] qcore::Error),
+}

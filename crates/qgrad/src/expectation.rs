@@ -1,0 +1,144 @@
+//! What is estimated: observables on a parametrized circuit, and the parameters to differentiate.
+
+use qcore::{Circuit, Param, PauliSum, Program};
+
+use crate::{Error, Measurement, ShiftRule};
+
+/// Expectation values `f_o(theta) = <psi(theta)| O_o |psi(theta)>` with the parameters that are differentiated.
+///
+/// Parameters that are not asked for (data inputs) are bound, never shifted and never billed.
+///
+/// ```
+/// use qcore::Circuit;
+/// use qgrad::{Adjoint, Estimator, Expectation, StateVectorBackend};
+/// use rand::{SeedableRng, rngs::ChaCha8Rng};
+///
+/// let mut circuit = Circuit::new(1)?;
+/// let theta = circuit.parameter("theta")?;
+/// circuit.ry(0, theta)?;
+/// let expectation = Expectation::new(&circuit, vec!["Z0".parse()?], &[theta])?;
+///
+/// let (mut backend, mut rng) = (StateVectorBackend::new(), ChaCha8Rng::seed_from_u64(0));
+/// let answer = Adjoint.gradient(&expectation, &[0.3], &mut backend, &mut rng)?;
+/// assert!((answer.gradient[0] + 0.3_f64.sin()).abs() < 1e-15);
+/// assert_eq!(answer.bill.circuits, 2); // what a device would run for it
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Expectation {
+    program: Program,
+    measurement: Measurement,
+    wrt: Vec<Param>,
+    active: Vec<ActiveRotation>,
+}
+
+/// A rotation whose angle depends on a differentiated parameter.
+#[derive(Clone, Debug)]
+pub(crate) struct ActiveRotation {
+    /// Index into [`Program::rotations`].
+    pub(crate) rotation: usize,
+    /// Positions in `wrt`, with the parameters.
+    pub(crate) parameters: Vec<(usize, Param)>,
+    pub(crate) rule: ShiftRule,
+}
+
+impl Expectation {
+    /// Compiles a circuit and groups the observables.
+    ///
+    /// # Errors
+    ///
+    /// [`qcore::Error::WidthMismatch`] if an observable reaches beyond the register, [`qcore::Error::UnknownParameter`] and
+    /// [`Error::DuplicateParameter`] for a bad list of parameters, [`Error::Spectrum`] if a rotation has no shift rule.
+    pub fn new(circuit: &Circuit, observables: Vec<PauliSum>, wrt: &[Param]) -> Result<Self, Error> {
+        let declared = circuit.parameters().len();
+        for (position, param) in wrt.iter().enumerate() {
+            if param.index() >= declared {
+                return Err(qcore::Error::UnknownParameter { index: param.index(), declared }.into());
+            }
+            if wrt[..position].contains(param) {
+                return Err(Error::DuplicateParameter { index: param.index() });
+            }
+        }
+        let program = Program::compile(circuit);
+        let measurement = Measurement::new(circuit.num_qubits(), observables)?;
+        let mut active = Vec::new();
+        for (rotation, spec) in program.rotations().iter().enumerate() {
+            let depends_on = spec.angle().parameters();
+            let parameters: Vec<(usize, Param)> =
+                wrt.iter().copied().enumerate().filter(|(_, param)| depends_on.contains(param)).collect();
+            let rule = ShiftRule::from_frequencies(spec.frequencies())?;
+            if !parameters.is_empty() && rule.num_points() > 0 {
+                active.push(ActiveRotation { rotation, parameters, rule });
+            }
+        }
+        Ok(Self { program, measurement, wrt: wrt.to_vec(), active })
+    }
+
+    /// As [`Expectation::new`] with all parameters of the circuit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Expectation::new`].
+    pub fn of_all_parameters(circuit: &Circuit, observables: Vec<PauliSum>) -> Result<Self, Error> {
+        let all: Vec<Param> = (0..circuit.parameters().len()).map(Param::new).collect();
+        Self::new(circuit, observables, &all)
+    }
+
+    /// The compiled circuit.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The observables and their measurement groups.
+    #[must_use]
+    pub fn measurement(&self) -> &Measurement {
+        &self.measurement
+    }
+
+    /// The parameters that are differentiated, in the order of gradient components.
+    #[must_use]
+    pub fn wrt(&self) -> &[Param] {
+        &self.wrt
+    }
+
+    /// Number of observables.
+    #[must_use]
+    pub fn num_observables(&self) -> usize {
+        self.measurement.observables().len()
+    }
+
+    /// Circuit points that the shift rules of one row need: two for each term of each occurrence of a parameter.
+    #[must_use]
+    pub fn shift_points(&self) -> u64 {
+        self.active.iter().map(|active| active.rule.num_points() as u64).sum()
+    }
+
+    pub(crate) fn active(&self) -> &[ActiveRotation] {
+        &self.active
+    }
+
+    /// Splits `rows` into parameter rows and checks them.
+    pub(crate) fn rows<'a>(&self, rows: &'a [f64]) -> Result<Vec<&'a [f64]>, Error> {
+        split_rows(rows, self.program.num_parameters())
+    }
+}
+
+/// Rows of `width` finite numbers; a program without parameters has exactly one, empty, row.
+pub(crate) fn split_rows(rows: &[f64], width: usize) -> Result<Vec<&[f64]>, Error> {
+    if width == 0 {
+        return if rows.is_empty() {
+            Ok(vec![rows])
+        } else {
+            Err(Error::Length { what: "parameter rows", got: rows.len(), expected: 0 })
+        };
+    }
+    if !rows.len().is_multiple_of(width) || rows.is_empty() {
+        let expected = rows.len().div_ceil(width).max(1) * width;
+        return Err(Error::Length { what: "parameter rows", got: rows.len(), expected });
+    }
+    if let Some(at) = rows.iter().position(|value| !value.is_finite()) {
+        return Err(Error::NotFinite { index: at % width, value: rows[at] });
+    }
+    Ok(rows.chunks_exact(width).collect())
+}

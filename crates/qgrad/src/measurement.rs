@@ -1,0 +1,255 @@
+//! Which circuits an observable needs: groups of Pauli strings that one basis change makes diagonal at once.
+
+use std::collections::HashMap;
+
+use qcore::{Gate, PauliString, PauliSum, StateVector, multinomial};
+use rand::Rng;
+
+use crate::{Error, Estimate};
+
+/// Largest register for which the values of all outcomes are tabulated.
+const TABULATED_QUBITS: usize = 14;
+
+/// Observables with the measurement groups in which they are read.
+///
+/// Strings are grouped by qubit-wise commutation, first fit in the order of the terms; the identity needs no circuit. All
+/// observables of a group are read from the same shots.
+#[derive(Clone, Debug)]
+pub struct Measurement {
+    qubits: usize,
+    observables: Vec<PauliSum>,
+    groups: Vec<Group>,
+}
+
+/// One measurement setting: every qubit in the Z basis, but for those of two masks in the X or Y basis.
+#[derive(Clone, Debug)]
+pub struct Group {
+    x_basis: u64,
+    y_basis: u64,
+    parts: Vec<Part>,
+    /// Distinct values of the outcomes, where the register is small enough to tabulate them.
+    classes: Option<Classes>,
+}
+
+/// What one observable reads in a group: `sum_k c_k (-1)^{|outcome & mask_k|}`.
+#[derive(Clone, Debug)]
+struct Part {
+    observable: usize,
+    terms: Vec<(f64, u64)>,
+    one_norm: f64,
+}
+
+impl Part {
+    fn value(&self, outcome: u64) -> f64 {
+        self.terms.iter().fold(0.0, |sum, &(coefficient, mask)| {
+            if (outcome & mask).count_ones().is_multiple_of(2) { sum + coefficient } else { sum - coefficient }
+        })
+    }
+}
+
+/// Outcomes with equal values are one class: how many shots fall into a class is a marginal of the outcome counts, so drawing
+/// the class counts is the same experiment with fewer draws.
+#[derive(Clone, Debug)]
+struct Classes {
+    of_outcome: Vec<u32>,
+    /// Per class, one value per part.
+    values: Vec<f64>,
+    count: usize,
+}
+
+impl Group {
+    /// Qubits measured in the X basis, as a bit mask.
+    #[must_use]
+    pub fn x_basis(&self) -> u64 {
+        self.x_basis
+    }
+
+    /// Qubits measured in the Y basis, as a bit mask.
+    #[must_use]
+    pub fn y_basis(&self) -> u64 {
+        self.y_basis
+    }
+
+    fn accepts(&self, string: PauliString) -> bool {
+        let (x, y, z) = letters(string);
+        // A qubit that no string of the group touches has no basis yet: its mask bits are all 0, and so are those of a Z.
+        let touched = self.parts.iter().flat_map(|part| &part.terms).fold(0, |mask, &(_, m)| mask | m);
+        let both = touched & string.support();
+        x & both == self.x_basis & both
+            && y & both == self.y_basis & both
+            && z & both & (self.x_basis | self.y_basis) == 0
+    }
+
+    fn tabulate(&mut self, qubits: usize) {
+        if qubits > TABULATED_QUBITS {
+            return;
+        }
+        let mut index_of: HashMap<Vec<u64>, u32> = HashMap::new();
+        let mut values = Vec::new();
+        let of_outcome = (0..1_u64 << qubits)
+            .map(|outcome| {
+                let of_parts: Vec<f64> = self.parts.iter().map(|part| part.value(outcome)).collect();
+                let next = index_of.len() as u32;
+                *index_of.entry(of_parts.iter().map(|v| v.to_bits()).collect()).or_insert_with(|| {
+                    values.extend(of_parts);
+                    next
+                })
+            })
+            .collect();
+        self.classes = Some(Classes { of_outcome, values, count: index_of.len() });
+    }
+}
+
+/// Masks of the qubits with letter X, Y and Z.
+fn letters(string: PauliString) -> (u64, u64, u64) {
+    let y = string.x_mask() & string.z_mask();
+    (string.x_mask() & !y, y, string.z_mask() & !y)
+}
+
+impl Measurement {
+    /// Groups the strings of the observables.
+    ///
+    /// # Errors
+    ///
+    /// [`qcore::Error::WidthMismatch`] if an observable reaches beyond the register.
+    pub fn new(qubits: usize, observables: Vec<PauliSum>) -> Result<Self, Error> {
+        let mut groups: Vec<Group> = Vec::new();
+        for (index, observable) in observables.iter().enumerate() {
+            if observable.width() > qubits {
+                let (what, got) = ("observable", observable.width());
+                return Err(qcore::Error::WidthMismatch { what, got, expected: qubits }.into());
+            }
+            for &(coefficient, string) in observable.terms() {
+                if string.support() == 0 || coefficient == 0.0 {
+                    continue;
+                }
+                let place = groups.iter().position(|group| group.accepts(string)).unwrap_or_else(|| {
+                    groups.push(Group { x_basis: 0, y_basis: 0, parts: Vec::new(), classes: None });
+                    groups.len() - 1
+                });
+                let group = &mut groups[place];
+                let (x, y, _) = letters(string);
+                group.x_basis |= x;
+                group.y_basis |= y;
+                let part = match group.parts.iter().position(|part| part.observable == index) {
+                    Some(at) => &mut group.parts[at],
+                    None => {
+                        group.parts.push(Part { observable: index, terms: Vec::new(), one_norm: 0.0 });
+                        group.parts.last_mut().expect("just pushed")
+                    }
+                };
+                part.terms.push((coefficient, string.support()));
+                part.one_norm += coefficient.abs();
+            }
+        }
+        groups.iter_mut().for_each(|group| group.tabulate(qubits));
+        Ok(Self { qubits, observables, groups })
+    }
+
+    /// Width of the register.
+    #[must_use]
+    pub fn num_qubits(&self) -> usize {
+        self.qubits
+    }
+
+    /// The observables.
+    #[must_use]
+    pub fn observables(&self) -> &[PauliSum] {
+        &self.observables
+    }
+
+    /// The measurement groups.
+    #[must_use]
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// Rotates a state into the basis of a group: H for X, H after S-dagger for Y.
+    pub(crate) fn rotate(&self, group: usize, state: &mut StateVector) -> Result<(), Error> {
+        let group = &self.groups[group];
+        for qubit in 0..self.qubits {
+            if group.y_basis >> qubit & 1 == 1 {
+                state.apply_gate(Gate::Sdg, &[qubit], &[])?;
+            }
+            if (group.x_basis | group.y_basis) >> qubit & 1 == 1 {
+                state.apply_gate(Gate::H, &[qubit], &[])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what `shots` shots of one group say to the estimates, one per observable; `probabilities` are those of the rotated
+    /// state. Variances are collected in `std_error` and are turned into errors by [`Measurement::finish`].
+    pub(crate) fn sample<R: Rng + ?Sized>(
+        &self,
+        group: usize,
+        probabilities: &[f64],
+        shots: u64,
+        rng: &mut R,
+        estimates: &mut [Estimate],
+    ) -> Result<(), Error> {
+        if shots == 0 {
+            return Err(Error::TooFewShots { what: "a circuit", needed: 1, got: 0 });
+        }
+        let group = &self.groups[group];
+        let parts = group.parts.len();
+        let (counts, values): (Vec<u64>, Vec<f64>) = match &group.classes {
+            Some(classes) => {
+                let mut weights = vec![0.0; classes.count];
+                for (&class, &p) in classes.of_outcome.iter().zip(probabilities) {
+                    weights[class as usize] += p;
+                }
+                (multinomial(&weights, shots, rng)?, classes.values.clone())
+            }
+            None => {
+                let counts = multinomial(probabilities, shots, rng)?;
+                let seen = (0_u64..).zip(counts).filter(|&(_, count)| count > 0);
+                seen.map(|(outcome, count)| (count, group.parts.iter().map(move |part| part.value(outcome)))).fold(
+                    (Vec::new(), Vec::new()),
+                    |(mut counts, mut values), (count, of_parts)| {
+                        counts.push(count);
+                        values.extend(of_parts);
+                        (counts, values)
+                    },
+                )
+            }
+        };
+        for (index, part) in group.parts.iter().enumerate() {
+            let of_part = || counts.iter().zip(values.iter().skip(index).step_by(parts)).map(|(&n, &v)| (n as f64, v));
+            let estimate = &mut estimates[part.observable];
+            let (mean, variance) = mean_and_variance(of_part, shots as f64, part);
+            estimate.value += mean;
+            estimate.std_error += variance;
+            estimate.shots += shots;
+        }
+        Ok(())
+    }
+
+    /// Adds the identity's coefficients and turns the collected variances into standard errors.
+    pub(crate) fn finish(&self, estimates: &mut [Estimate]) {
+        for (estimate, observable) in estimates.iter_mut().zip(&self.observables) {
+            estimate.value += observable.identity_coefficient();
+            estimate.std_error = estimate.std_error.sqrt();
+        }
+    }
+}
+
+/// Mean of the shots, and the variance of that mean.
+///
+/// When all shots agree the plain variance is 0 although the truth need not be at the edge, and whoever compares two estimates
+/// by their errors would take noise for signal. So: for one string (two outcomes `+-c`), `k` of `N` shots positive, the
+/// variance is that of a proportion `(k + 1)/(N + 2)` (Laplace's rule); for several strings the unbiased sample variance, but
+/// not less than that rule gives for `N` equal shots over the whole range of the observable.
+fn mean_and_variance<I: Iterator<Item = (f64, f64)>>(counts: impl Fn() -> I, shots: f64, part: &Part) -> (f64, f64) {
+    let mean = counts().fold(0.0, |sum, (n, v)| sum + n * v) / shots;
+    let spread = |q: f64| 4.0 * part.one_norm * part.one_norm * q * (1.0 - q);
+    let variance = if part.terms.len() == 1 {
+        let positive = counts().filter(|&(_, v)| v > 0.0).fold(0.0, |sum, (n, _)| sum + n);
+        spread((positive + 1.0) / (shots + 2.0))
+    } else {
+        let squares = counts().fold(0.0, |sum, (n, v)| sum + n * (v - mean) * (v - mean));
+        let unbiased = if shots > 1.0 { squares / (shots - 1.0) } else { 0.0 };
+        unbiased.max(spread((shots + 1.0) / (shots + 2.0)))
+    };
+    (mean, variance / shots)
+}

@@ -1,0 +1,291 @@
+//! The exact simulator as a backend, and the abilities that only a simulator has.
+
+use nalgebra::DMatrix;
+use num_complex::Complex64;
+use qcore::{Binding, Level, Program, StateVector};
+use rand::rngs::ChaCha8Rng;
+use rand::{Rng, SeedableRng};
+
+use crate::backend::{Job, JobResult, JobShots};
+use crate::expectation::split_rows;
+use crate::{Backend, Cotangents, Error, Estimate, Expectation};
+
+/// What no device can run: a state is looked at without being measured.
+pub trait Simulator {
+    /// Values (if the cotangents are made from them) and the vector-Jacobian product of [`Estimator::vjp`](crate::Estimator::vjp), exactly, by
+    /// adjoint differentiation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] and [`Error::NotFinite`] for bad rows or cotangents, [`Error::Circuit`] from the state.
+    fn adjoint(
+        &mut self,
+        expectation: &Expectation,
+        rows: &[f64],
+        cotangents: Cotangents<'_>,
+    ) -> Result<(Vec<Estimate>, Vec<f64>), Error>;
+
+    /// The Fubini-Study metric tensor `Re(<d_i psi|d_j psi> - <d_i psi|psi><psi|d_j psi>)` of the parameters of
+    /// [`Expectation::wrt`] at one row (J. Stokes, J. Izaac, N. Killoran, G. Carleo, Quantum 4, 269 (2020), eq. (8)); the quantum
+    /// Fisher information is four times it.
+    ///
+    /// **Cost**: one state in memory and one partial run of the circuit for each rotation that depends on a parameter.
+    ///
+    /// # Errors
+    ///
+    /// As [`Simulator::adjoint`].
+    fn metric_tensor(&mut self, expectation: &Expectation, row: &[f64]) -> Result<DMatrix<f64>, Error>;
+}
+
+/// Runs jobs on state vectors in memory, exactly or with exact multinomial shots.
+#[derive(Clone, Debug)]
+pub struct StateVectorBackend {
+    level: Level,
+    /// Kept between calls, so that calls on registers of one width allocate no states.
+    states: Vec<StateVector>,
+    probabilities: Vec<f64>,
+}
+
+impl StateVectorBackend {
+    /// A backend at the best kernel level of the processor.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_level(Level::best())
+    }
+
+    /// A backend at a given kernel level.
+    #[must_use]
+    pub fn with_level(level: Level) -> Self {
+        Self { level, states: Vec::new(), probabilities: Vec::new() }
+    }
+
+    /// Makes the first `count` states ones of this width.
+    fn prepare(&mut self, qubits: usize, count: usize) -> Result<(), Error> {
+        if self.states.first().is_some_and(|state| state.num_qubits() != qubits) {
+            self.states.clear();
+        }
+        while self.states.len() < count {
+            self.states.push(StateVector::zero(qubits)?.with_level(self.level));
+        }
+        Ok(())
+    }
+}
+
+impl Default for StateVectorBackend {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Backend for StateVectorBackend {
+    fn run(&mut self, job: &Job<'_>, rng: &mut dyn Rng) -> Result<JobResult, Error> {
+        let rows = split_rows(job.parameters, job.program.num_parameters())?;
+        check_points(job, rows.len())?;
+        let observables = job.measurement.observables();
+        let groups = job.measurement.groups().len();
+        self.prepare(job.program.num_qubits(), 2)?;
+        let [state, rotated] = &mut self.states[..] else { unreachable!("two states were prepared") };
+        let mut binding = Binding::new(job.program);
+        // One key for the job, a stream for each circuit of it: shots never depend on how the work is divided.
+        let mut key = [0; 32];
+        rng.fill_bytes(&mut key);
+        let mut values = vec![Estimate::default(); job.points.len() * observables.len()];
+        let mut bound = None;
+        for (index, point) in job.points.iter().enumerate() {
+            if bound != Some(point.row) {
+                job.program.bind(rows[point.row], &mut binding)?;
+                bound = Some(point.row);
+            }
+            if let Some(shift) = point.shift {
+                job.program.shift(shift.rotation, shift.angle, &mut binding);
+                // The next point must not start from a shifted angle that was shifted back with rounding.
+                bound = None;
+            }
+            state.run(job.program, &binding)?;
+            let estimates = &mut values[index * observables.len()..][..observables.len()];
+            if job.shots == JobShots::Exact {
+                for (estimate, observable) in estimates.iter_mut().zip(observables) {
+                    *estimate = Estimate::exact(state.expectation(observable)?);
+                }
+                continue;
+            }
+            for group in 0..groups {
+                let circuit = index * groups + group;
+                let shots = match job.shots {
+                    JobShots::Exact => 0,
+                    JobShots::Each(shots) => shots,
+                    JobShots::PerCircuit(shots) => shots[circuit],
+                };
+                rotated.copy_from(state)?;
+                job.measurement.rotate(group, rotated)?;
+                rotated.probabilities_into(&mut self.probabilities);
+                let mut stream = ChaCha8Rng::from_seed(key);
+                stream.set_stream(circuit as u64);
+                job.measurement.sample(group, &self.probabilities, shots, &mut stream, estimates)?;
+            }
+            job.measurement.finish(estimates);
+        }
+        Ok(JobResult { values, bill: job.bill() })
+    }
+
+    fn simulator(&mut self) -> Option<&mut dyn Simulator> {
+        Some(self)
+    }
+}
+
+fn check_points(job: &Job<'_>, rows: usize) -> Result<(), Error> {
+    let rotations = job.program.rotations().len();
+    for point in job.points {
+        if point.row >= rows {
+            return Err(Error::Index { what: "parameter row", index: point.row, count: rows });
+        }
+        if let Some(shift) = point.shift.filter(|shift| shift.rotation >= rotations) {
+            return Err(Error::Index { what: "rotation", index: shift.rotation, count: rotations });
+        }
+    }
+    if let JobShots::PerCircuit(shots) = job.shots
+        && shots.len() as u64 != job.circuits()
+    {
+        let (what, got) = ("shots per circuit", shots.len());
+        return Err(Error::Length { what, got, expected: job.circuits() as usize });
+    }
+    if job.program.num_qubits() != job.measurement.num_qubits() {
+        let (what, got) = ("measurement", job.measurement.num_qubits());
+        return Err(qcore::Error::WidthMismatch { what, got, expected: job.program.num_qubits() }.into());
+    }
+    Ok(())
+}
+
+impl Simulator for StateVectorBackend {
+    fn adjoint(
+        &mut self,
+        expectation: &Expectation,
+        rows: &[f64],
+        mut cotangents: Cotangents<'_>,
+    ) -> Result<(Vec<Estimate>, Vec<f64>), Error> {
+        let program = expectation.program();
+        let rows = expectation.rows(rows)?;
+        let observables = expectation.measurement().observables();
+        if let Cotangents::Fixed(weights) = &cotangents {
+            let expected = rows.len() * observables.len();
+            if weights.len() != expected {
+                return Err(Error::Length { what: "cotangents", got: weights.len(), expected });
+            }
+        }
+        self.prepare(program.num_qubits(), 2)?;
+        let [ket, bra] = &mut self.states[..] else { unreachable!("two states were prepared") };
+        let mut binding = Binding::new(program);
+        let mut values = Vec::new();
+        let mut gradient = vec![0.0; expectation.wrt().len()];
+        let mut row_values = vec![Estimate::default(); observables.len()];
+        let mut weights = vec![Estimate::default(); observables.len()];
+        for (row, parameters) in rows.iter().enumerate() {
+            program.bind(parameters, &mut binding)?;
+            ket.run(program, &binding)?;
+            match &mut cotangents {
+                Cotangents::Fixed(given) => {
+                    let given = &given[row * observables.len()..][..observables.len()];
+                    weights.iter_mut().zip(given).for_each(|(weight, &w)| *weight = Estimate::exact(w));
+                }
+                Cotangents::OfValues(weigh) => {
+                    for (value, observable) in row_values.iter_mut().zip(observables) {
+                        *value = Estimate::exact(ket.expectation(observable)?);
+                    }
+                    weigh(row, &row_values, &mut weights);
+                    values.extend_from_slice(&row_values);
+                }
+            }
+            if expectation.active().is_empty() {
+                continue;
+            }
+            bra.clear();
+            for (weight, observable) in weights.iter().zip(observables) {
+                ket.add_observable(weight.value, observable, bra)?;
+            }
+            backward(expectation, parameters, &binding, ket, bra, &mut gradient)?;
+        }
+        Ok((values, gradient))
+    }
+
+    fn metric_tensor(&mut self, expectation: &Expectation, row: &[f64]) -> Result<DMatrix<f64>, Error> {
+        let program = expectation.program();
+        let rows = expectation.rows(row)?;
+        if rows.len() != 1 {
+            let (what, got) = ("parameter row", row.len());
+            return Err(Error::Length { what, got, expected: program.num_parameters() });
+        }
+        let mut binding = Binding::new(program);
+        program.bind(row, &mut binding)?;
+        self.prepare(program.num_qubits(), 2)?;
+        let [state, tangent] = &mut self.states[..] else { unreachable!("two states were prepared") };
+        let size = expectation.wrt().len();
+        let mut derivatives = vec![vec![Complex64::ZERO; 1 << program.num_qubits()]; size];
+        let mut active = expectation.active().iter().peekable();
+        state.reset();
+        for step in 0..program.num_steps() {
+            state.apply_steps(program, &binding, step..step + 1)?;
+            let Some(rotation) = active.next_if(|a| Some(a.rotation) == program.rotation_of_step(step)) else {
+                continue;
+            };
+            let spec = &program.rotations()[rotation.rotation];
+            tangent.copy_from(state)?;
+            tangent.apply_generator(spec.generator())?;
+            tangent.apply_steps(program, &binding, step + 1..program.num_steps())?;
+            for &(position, param) in &rotation.parameters {
+                let chain = spec.angle().derivative(row, param);
+                for (sum, amplitude) in derivatives[position].iter_mut().zip(tangent.amplitudes()) {
+                    *sum += chain * amplitude;
+                }
+            }
+        }
+        Ok(metric_from_tangents(&state.amplitudes(), &derivatives))
+    }
+}
+
+/// One backward pass: undoes the circuit on `ket` and `bra` together and collects `2 Im <bra|G|ket>` at each rotation.
+fn backward(
+    expectation: &Expectation,
+    parameters: &[f64],
+    binding: &Binding,
+    ket: &mut StateVector,
+    bra: &mut StateVector,
+    gradient: &mut [f64],
+) -> Result<(), Error> {
+    let program: &Program = expectation.program();
+    let mut left = expectation.active();
+    for step in (0..program.num_steps()).rev() {
+        // Nothing before the first differentiated rotation (a data encoding, say) has to be undone.
+        let Some((active, earlier)) = left.split_last() else { return Ok(()) };
+        if program.rotation_of_step(step) == Some(active.rotation) {
+            let spec = &program.rotations()[active.rotation];
+            let by_angle = ket.generator_overlap(bra, spec.generator())?;
+            for &(position, param) in &active.parameters {
+                gradient[position] += by_angle * spec.angle().derivative(parameters, param);
+            }
+            left = earlier;
+            if left.is_empty() {
+                return Ok(());
+            }
+        }
+        ket.undo_step(program, binding, step)?;
+        bra.undo_step(program, binding, step)?;
+    }
+    Ok(())
+}
+
+fn metric_from_tangents(state: &[Complex64], derivatives: &[Vec<Complex64>]) -> DMatrix<f64> {
+    let inner = |left: &[Complex64], right: &[Complex64]| -> Complex64 {
+        left.iter().zip(right).fold(Complex64::ZERO, |sum, (a, b)| sum + a.conj() * b)
+    };
+    let overlaps: Vec<Complex64> = derivatives.iter().map(|derivative| inner(derivative, state)).collect();
+    let size = derivatives.len();
+    let mut metric = DMatrix::zeros(size, size);
+    for i in 0..size {
+        for j in 0..=i {
+            let entry = (inner(&derivatives[i], &derivatives[j]) - overlaps[i] * overlaps[j].conj()).re;
+            metric[(i, j)] = entry;
+            metric[(j, i)] = entry;
+        }
+    }
+    metric
+}

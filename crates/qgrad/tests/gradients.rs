@@ -1,0 +1,209 @@
+//! Exact gradients and metric tensors against each other, against finite differences and against closed forms.
+
+use proptest::prelude::*;
+use qcore::{Angle, Circuit, Gate, Param, PauliSum, StateVector};
+use qgrad::{
+    Adjoint, Cotangents, Error, Estimate, Estimator, Expectation, ParameterShift, Shots, Simulator, StateVectorBackend,
+};
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+
+const SHIFT: ParameterShift = ParameterShift { shots: Shots::Exact };
+
+fn rng() -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(2511)
+}
+
+fn value(circuit: &Circuit, observable: &PauliSum, parameters: &[f64]) -> f64 {
+    let mut state = StateVector::zero(circuit.num_qubits()).expect("small");
+    state.apply_circuit(circuit, parameters).expect("valid");
+    state.expectation(observable).expect("fits")
+}
+
+/// A fourth-order central difference: its error is about 1e-11 for these circuits.
+fn finite_difference(f: impl Fn(&[f64]) -> f64, at: &[f64], k: usize) -> f64 {
+    let h = 2e-3;
+    let moved = |by: f64| {
+        let mut point = at.to_vec();
+        point[k] += by;
+        f(&point)
+    };
+    (8.0 * (moved(h) - moved(-h)) - (moved(2.0 * h) - moved(-2.0 * h))) / (12.0 * h)
+}
+
+fn observable() -> PauliSum {
+    "0.7 * Z0 Z1 - 1.1 * X0 + 0.4 * Y1 X2 + 0.3 * I - 0.2 * Y0 Z2".parse().expect("valid")
+}
+
+fn random_circuit(choices: &[(usize, usize, [f64; 4])], parameters: usize) -> Circuit {
+    let mut circuit = Circuit::new(3).expect("width");
+    let params = circuit.parameters_named("t", parameters).expect("new");
+    for (index, &(gate, place, factors)) in choices.iter().enumerate() {
+        let spec = &Gate::all()[gate % Gate::all().len()];
+        let mut operands: Vec<usize> = vec![0, 1, 2];
+        operands.rotate_left(place % 3);
+        if place % 2 == 1 {
+            operands.swap(0, 1);
+        }
+        // Shared, affine, products and quotients in turn.
+        let (a, b) = (params[index % parameters], params[(index + place) % parameters]);
+        let angles: Vec<Angle> = factors[..spec.angles]
+            .iter()
+            .map(|&factor| match index % 4 {
+                0 => Angle::from(a),
+                1 => factor * a - 0.5 * b + 0.3,
+                2 => factor * (a * b),
+                _ => a / (Angle::from(b) * b + 2.0),
+            })
+            .collect();
+        circuit.gate(spec.gate, &operands[..spec.qubits()], &angles).expect("valid");
+    }
+    circuit
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn adjoint_shift_rules_and_finite_differences_agree(
+        choices in prop::collection::vec((0_usize..64, 0_usize..6, prop::array::uniform4(-2.0_f64..2.0)), 1..14),
+        theta in prop::collection::vec(-3.0_f64..3.0, 4),
+    ) {
+        let circuit = random_circuit(&choices, 4);
+        let expectation = Expectation::of_all_parameters(&circuit, vec![observable()]).expect("valid");
+        let mut backend = StateVectorBackend::new();
+        let adjoint = Adjoint.gradient(&expectation, &theta, &mut backend, &mut rng()).expect("runs");
+        let shift = SHIFT.gradient(&expectation, &theta, &mut backend, &mut rng()).expect("runs");
+        prop_assert_eq!(adjoint.bill, shift.bill);
+        for k in 0..4 {
+            prop_assert!((adjoint.gradient[k] - shift.gradient[k]).abs() < 1e-12, "component {}", k);
+            let numeric = finite_difference(|t| value(&circuit, &observable(), t), &theta, k);
+            prop_assert!((adjoint.gradient[k] - numeric).abs() < 1e-7, "component {}", k);
+        }
+    }
+}
+
+/// Cotangents: the gradient of a mean squared error over data rows, with only some parameters differentiated.
+#[test]
+fn vector_jacobian_products_over_data_rows() {
+    let mut circuit = Circuit::new(3).expect("width");
+    let x = circuit.parameters_named("x", 2).expect("new");
+    let t = circuit.parameters_named("t", 3).expect("new");
+    for q in 0..3 {
+        circuit.ry(q, x[q % 2] * 1.5).expect("valid").rz(q, t[q]).expect("valid");
+    }
+    circuit.cx(0, 1).expect("valid").cz(1, 2).expect("valid").crx(2, 0, t[0] + x[1]).expect("valid");
+    let observables: Vec<PauliSum> = vec!["Z0".parse().expect("valid"), "X1 - 0.5 * Z2".parse().expect("valid")];
+    let expectation = Expectation::new(&circuit, observables.clone(), &[t[2], t[0]]).expect("valid");
+    let rows = [[0.3, -0.8, 0.1, 0.2, 0.3], [1.2, 0.4, 0.1, 0.2, 0.3], [-0.5, 0.9, 0.1, 0.2, 0.3]];
+    let labels = [[1.0, 0.2], [-1.0, 0.4], [1.0, -0.3]];
+    let loss = |theta: &[f64]| -> f64 {
+        let mut sum = 0.0;
+        for (row, labels) in rows.iter().zip(&labels) {
+            let mut point = row.to_vec();
+            (point[4], point[2]) = (theta[0], theta[1]);
+            for (observable, label) in observables.iter().zip(labels) {
+                sum += (value(&circuit, observable, &point) - label).powi(2) / 3.0;
+            }
+        }
+        sum
+    };
+    let flat: Vec<f64> = rows.concat();
+    let estimators: [&dyn Estimator; 2] = [&Adjoint, &SHIFT];
+    for estimator in estimators {
+        let mut weigh = |row: usize, values: &[Estimate], weights: &mut [Estimate]| {
+            for ((weight, value), label) in weights.iter_mut().zip(values).zip(&labels[row]) {
+                *weight = Estimate::exact(2.0 * (value.value - label) / 3.0);
+            }
+        };
+        let answer = estimator
+            .vjp(&expectation, &flat, Cotangents::OfValues(&mut weigh), &mut StateVectorBackend::new(), &mut rng())
+            .expect("runs");
+        for k in 0..2 {
+            let numeric = finite_difference(loss, &[0.3, 0.1], k);
+            assert!((answer.gradient[k] - numeric).abs() < 1e-9, "component {k}");
+        }
+        assert_eq!(answer.values.len(), 6);
+        assert!((answer.values[3].value - value(&circuit, &observables[1], &rows[1])).abs() < 1e-13);
+        // t2 sits in one rotation, t0 in one and in a controlled one: 2 + 2 + 4 points; Z0, X1 and Z2 share one basis.
+        assert_eq!(answer.bill.circuits, 3 * (8 + 1));
+        assert_eq!(answer.bill.jobs, 2);
+    }
+}
+
+#[test]
+fn the_metric_tensor_has_its_closed_form_and_matches_finite_differences() {
+    // RY(a) RZ(b) on |0>: F = diag(1/4, sin^2(a)/4).
+    let mut circuit = Circuit::new(1).expect("width");
+    let (a, b) = (circuit.parameter("a").expect("new"), circuit.parameter("b").expect("new"));
+    circuit.ry(0, a).expect("valid").rz(0, b).expect("valid");
+    let expectation = Expectation::of_all_parameters(&circuit, vec!["Z0".parse().expect("valid")]).expect("valid");
+    let mut backend = StateVectorBackend::new();
+    let metric = backend.metric_tensor(&expectation, &[0.7, 0.2]).expect("runs");
+    let expected = [0.25, 0.0, 0.0, 0.25 * 0.7_f64.sin().powi(2)];
+    assert!(metric.iter().zip(expected).all(|(m, e)| (m - e).abs() < 1e-15), "{metric}");
+
+    // 1 - |<psi(t)|psi(t + h)>|^2 = h F h + O(h^3), symmetrized: O(h^4).
+    let circuit = random_circuit(
+        &[(13, 0, [0.0; 4]), (4, 1, [0.0; 4]), (12, 1, [1.3; 4]), (23, 2, [0.7; 4]), (15, 1, [0.9; 4])],
+        3,
+    );
+    let expectation = Expectation::of_all_parameters(&circuit, vec![observable()]).expect("valid");
+    let theta = [0.4, 1.1, -0.6];
+    let metric = backend.metric_tensor(&expectation, &theta).expect("runs");
+    let state = |t: &[f64]| {
+        let mut state = StateVector::zero(3).expect("small");
+        state.apply_circuit(&circuit, t).expect("valid");
+        state
+    };
+    for direction in [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0], [0.3, -1.0, 0.8]] {
+        let h = 1e-3;
+        let infidelity = |sign: f64| {
+            let moved: Vec<f64> = theta.iter().zip(direction).map(|(t, d)| t + sign * h * d).collect();
+            1.0 - state(&theta).inner(&state(&moved)).expect("same width").norm_sqr()
+        };
+        let numeric = (infidelity(1.0) + infidelity(-1.0)) / (2.0 * h * h);
+        let d = nalgebra::Vector3::from(direction);
+        let quadratic = d.dot(&(&metric * d));
+        assert!((quadratic - numeric).abs() < 1e-6, "{direction:?}: {quadratic} against {numeric}");
+    }
+}
+
+#[test]
+fn bad_calls_are_typed_errors() {
+    let mut circuit = Circuit::new(2).expect("width");
+    let t = circuit.parameter("t").expect("new");
+    circuit.rx(0, t).expect("valid");
+    let z = || vec!["Z0".parse::<PauliSum>().expect("valid")];
+    assert!(matches!(Expectation::new(&circuit, z(), &[t, t]), Err(Error::DuplicateParameter { index: 0 })));
+    assert!(matches!(
+        Expectation::new(&circuit, z(), &[Param::new(1)]),
+        Err(Error::Circuit(qcore::Error::UnknownParameter { .. }))
+    ));
+    assert!(matches!(
+        Expectation::of_all_parameters(&circuit, vec!["Z7".parse().expect("valid")]),
+        Err(Error::Circuit(qcore::Error::WidthMismatch { .. }))
+    ));
+    let expectation = Expectation::of_all_parameters(&circuit, z()).expect("valid");
+    let mut backend = StateVectorBackend::new();
+    let wrong =
+        |row: &[f64], backend: &mut StateVectorBackend| SHIFT.gradient(&expectation, row, backend, &mut rng()).err();
+    assert!(matches!(wrong(&[], &mut backend), Some(Error::Length { .. })));
+    assert!(matches!(wrong(&[f64::NAN], &mut backend), Some(Error::NotFinite { index: 0, .. })));
+    assert!(matches!(
+        ParameterShift { shots: Shots::PerCircuit(0) }.gradient(&expectation, &[0.1], &mut backend, &mut rng()),
+        Err(Error::TooFewShots { .. })
+    ));
+    assert!(matches!(
+        ParameterShift { shots: Shots::Total(1) }.gradient(&expectation, &[0.1], &mut backend, &mut rng()),
+        Err(Error::TooFewShots { needed: 2, got: 1, .. })
+    ));
+    assert!(matches!(
+        Adjoint.vjp(&expectation, &[0.1], Cotangents::Fixed(&[]), &mut backend, &mut rng()),
+        Err(Error::Length { what: "cotangents", .. })
+    ));
+    assert!(matches!(
+        SHIFT.vjp(&expectation, &[0.1], Cotangents::Fixed(&[1.0, 2.0]), &mut backend, &mut rng()),
+        Err(Error::Length { what: "cotangents", .. })
+    ));
+}
