@@ -97,6 +97,11 @@ impl StateVector {
         self.blocks[0].re[0] = 1.0;
     }
 
+    /// Sets all amplitudes to 0: not a state, but where a sum of vectors begins.
+    pub fn clear(&mut self) {
+        self.blocks.fill(Block::default());
+    }
+
     /// Overwrites it with another state of the same width, without allocation.
     ///
     /// # Errors

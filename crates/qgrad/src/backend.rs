@@ -123,3 +123,17 @@ pub trait Backend: Send {
         None
     }
 }
+
+impl<B: Backend + ?Sized> Backend for Box<B> {
+    fn run(&mut self, job: &Job<'_>, rng: &mut dyn Rng) -> Result<JobResult, Error> {
+        (**self).run(job, rng)
+    }
+
+    fn price(&self, job: Bill) -> Bill {
+        (**self).price(job)
+    }
+
+    fn simulator(&mut self) -> Option<&mut dyn Simulator> {
+        (**self).simulator()
+    }
+}

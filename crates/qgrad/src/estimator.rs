@@ -115,6 +115,37 @@ pub trait Estimator: Send + Sync {
     fn price_vjp(&self, expectation: &Expectation, rows: u64) -> Bill;
 }
 
+impl<E: Estimator + ?Sized> Estimator for Box<E> {
+    fn values(
+        &self,
+        expectation: &Expectation,
+        rows: &[f64],
+        backend: &mut dyn Backend,
+        rng: &mut dyn Rng,
+    ) -> Result<Values, Error> {
+        (**self).values(expectation, rows, backend, rng)
+    }
+
+    fn vjp(
+        &self,
+        expectation: &Expectation,
+        rows: &[f64],
+        cotangents: Cotangents<'_>,
+        backend: &mut dyn Backend,
+        rng: &mut dyn Rng,
+    ) -> Result<Vjp, Error> {
+        (**self).vjp(expectation, rows, cotangents, backend, rng)
+    }
+
+    fn price_values(&self, expectation: &Expectation, rows: u64) -> Bill {
+        (**self).price_values(expectation, rows)
+    }
+
+    fn price_vjp(&self, expectation: &Expectation, rows: u64) -> Bill {
+        (**self).price_vjp(expectation, rows)
+    }
+}
+
 /// Exact values and gradients by adjoint differentiation (T. Jones and J. Gacon, arXiv 2009.02823): one forward and one
 /// backward pass per row, with three states in memory.
 ///

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use qcore::{Gate, PauliString, PauliSum, StateVector, multinomial};
+use qcore::{Binding, Circuit, Gate, PauliString, PauliSum, Program, StateVector, multinomial};
 use rand::Rng;
 
 use crate::{Error, Estimate};
@@ -27,6 +27,8 @@ pub struct Group {
     x_basis: u64,
     y_basis: u64,
     parts: Vec<Part>,
+    /// The circuit that turns the basis of the group into the computational one.
+    basis_change: (Program, Binding),
     /// Distinct values of the outcomes, where the register is small enough to tabulate them.
     classes: Option<Classes>,
 }
@@ -100,6 +102,22 @@ impl Group {
     }
 }
 
+/// H for X, H after S-dagger for Y.
+fn basis_change(qubits: usize, x_basis: u64, y_basis: u64) -> Result<(Program, Binding), Error> {
+    let mut circuit = Circuit::new(qubits)?;
+    for qubit in 0..qubits {
+        if y_basis >> qubit & 1 == 1 {
+            circuit.gate(Gate::Sdg, &[qubit], &[])?;
+        }
+        if (x_basis | y_basis) >> qubit & 1 == 1 {
+            circuit.h(qubit)?;
+        }
+    }
+    let program = Program::compile(&circuit);
+    let binding = Binding::new(&program);
+    Ok((program, binding))
+}
+
 /// Masks of the qubits with letter X, Y and Z.
 fn letters(string: PauliString) -> (u64, u64, u64) {
     let y = string.x_mask() & string.z_mask();
@@ -114,6 +132,7 @@ impl Measurement {
     /// [`qcore::Error::WidthMismatch`] if an observable reaches beyond the register.
     pub fn new(qubits: usize, observables: Vec<PauliSum>) -> Result<Self, Error> {
         let mut groups: Vec<Group> = Vec::new();
+        let empty = basis_change(qubits, 0, 0)?;
         for (index, observable) in observables.iter().enumerate() {
             if observable.width() > qubits {
                 let (what, got) = ("observable", observable.width());
@@ -124,7 +143,13 @@ impl Measurement {
                     continue;
                 }
                 let place = groups.iter().position(|group| group.accepts(string)).unwrap_or_else(|| {
-                    groups.push(Group { x_basis: 0, y_basis: 0, parts: Vec::new(), classes: None });
+                    groups.push(Group {
+                        x_basis: 0,
+                        y_basis: 0,
+                        parts: Vec::new(),
+                        basis_change: empty.clone(),
+                        classes: None,
+                    });
                     groups.len() - 1
                 });
                 let group = &mut groups[place];
@@ -142,7 +167,10 @@ impl Measurement {
                 part.one_norm += coefficient.abs();
             }
         }
-        groups.iter_mut().for_each(|group| group.tabulate(qubits));
+        for group in &mut groups {
+            group.basis_change = basis_change(qubits, group.x_basis, group.y_basis)?;
+            group.tabulate(qubits);
+        }
         Ok(Self { qubits, observables, groups })
     }
 
@@ -164,18 +192,15 @@ impl Measurement {
         &self.groups
     }
 
-    /// Rotates a state into the basis of a group: H for X, H after S-dagger for Y.
+    /// Whether a group is read in the computational basis.
+    pub(crate) fn is_computational(&self, group: usize) -> bool {
+        self.groups[group].x_basis | self.groups[group].y_basis == 0
+    }
+
+    /// Rotates a state into the basis of a group.
     pub(crate) fn rotate(&self, group: usize, state: &mut StateVector) -> Result<(), Error> {
-        let group = &self.groups[group];
-        for qubit in 0..self.qubits {
-            if group.y_basis >> qubit & 1 == 1 {
-                state.apply_gate(Gate::Sdg, &[qubit], &[])?;
-            }
-            if (group.x_basis | group.y_basis) >> qubit & 1 == 1 {
-                state.apply_gate(Gate::H, &[qubit], &[])?;
-            }
-        }
-        Ok(())
+        let (program, binding) = &self.groups[group].basis_change;
+        Ok(state.apply_steps(program, binding, 0..program.num_steps())?)
     }
 
     /// Adds what `shots` shots of one group say to the estimates, one per observable; `probabilities` are those of the rotated

@@ -2,7 +2,7 @@
 
 use nalgebra::DMatrix;
 use num_complex::Complex64;
-use qcore::{Binding, Level, Program, StateVector};
+use qcore::{Binding, Level, Program, RotationGenerator, StateVector};
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
@@ -42,8 +42,21 @@ pub trait Simulator {
 pub struct StateVectorBackend {
     level: Level,
     /// Kept between calls, so that calls on registers of one width allocate no states.
-    states: Vec<StateVector>,
+    states: Option<States>,
     probabilities: Vec<f64>,
+}
+
+/// The states of a call.
+#[derive(Clone, Debug)]
+struct States {
+    /// Behind the whole circuit.
+    end: StateVector,
+    /// Behind the steps so far.
+    running: StateVector,
+    tangent: StateVector,
+    projected: StateVector,
+    shifted: StateVector,
+    scratch: StateVector,
 }
 
 impl StateVectorBackend {
@@ -56,18 +69,27 @@ impl StateVectorBackend {
     /// A backend at a given kernel level.
     #[must_use]
     pub fn with_level(level: Level) -> Self {
-        Self { level, states: Vec::new(), probabilities: Vec::new() }
+        Self { level, states: None, probabilities: Vec::new() }
     }
 
-    /// Makes the first `count` states ones of this width.
-    fn prepare(&mut self, qubits: usize, count: usize) -> Result<(), Error> {
-        if self.states.first().is_some_and(|state| state.num_qubits() != qubits) {
-            self.states.clear();
-        }
-        while self.states.len() < count {
-            self.states.push(StateVector::zero(qubits)?.with_level(self.level));
-        }
-        Ok(())
+    /// States of this width and the buffer for probabilities.
+    fn workspace(&mut self, qubits: usize) -> Result<(&mut States, &mut Vec<f64>), Error> {
+        let fitting = self.states.take().filter(|states| states.end.num_qubits() == qubits);
+        let states = match fitting {
+            Some(states) => states,
+            None => {
+                let zero = StateVector::zero(qubits)?.with_level(self.level);
+                States {
+                    running: zero.clone(),
+                    tangent: zero.clone(),
+                    projected: zero.clone(),
+                    shifted: zero.clone(),
+                    scratch: zero.clone(),
+                    end: zero,
+                }
+            }
+        };
+        Ok((self.states.insert(states), &mut self.probabilities))
     }
 }
 
@@ -78,58 +100,136 @@ impl Default for StateVectorBackend {
 }
 
 impl Backend for StateVectorBackend {
+    /// All shifts of one rotation are obtained from one or two tangent states instead of a circuit each: with `G` the
+    /// rotation's generator, a shift by `s` multiplies the state behind the rotation by
+    /// `1 + (cos(s/2) - 1) Pi + 2 sin(s/2) (-iG)` for `G = Pi P / 2`, and by `1 + (e^{is} - 1) Pi` for `G = -Pi`; what comes after
+    /// is linear.
     fn run(&mut self, job: &Job<'_>, rng: &mut dyn Rng) -> Result<JobResult, Error> {
         let rows = split_rows(job.parameters, job.program.num_parameters())?;
         check_points(job, rows.len())?;
-        let observables = job.measurement.observables();
-        let groups = job.measurement.groups().len();
-        self.prepare(job.program.num_qubits(), 2)?;
-        let [state, rotated] = &mut self.states[..] else { unreachable!("two states were prepared") };
-        let mut binding = Binding::new(job.program);
         // One key for the job, a stream for each circuit of it: shots never depend on how the work is divided.
         let mut key = [0; 32];
         rng.fill_bytes(&mut key);
-        let mut values = vec![Estimate::default(); job.points.len() * observables.len()];
-        let mut bound = None;
-        for (index, point) in job.points.iter().enumerate() {
-            if bound != Some(point.row) {
-                job.program.bind(rows[point.row], &mut binding)?;
-                bound = Some(point.row);
-            }
-            if let Some(shift) = point.shift {
-                job.program.shift(shift.rotation, shift.angle, &mut binding);
-                // The next point must not start from a shifted angle that was shifted back with rounding.
-                bound = None;
-            }
-            state.run(job.program, &binding)?;
-            let estimates = &mut values[index * observables.len()..][..observables.len()];
-            if job.shots == JobShots::Exact {
-                for (estimate, observable) in estimates.iter_mut().zip(observables) {
-                    *estimate = Estimate::exact(state.expectation(observable)?);
-                }
-                continue;
-            }
-            for group in 0..groups {
-                let circuit = index * groups + group;
-                let shots = match job.shots {
-                    JobShots::Exact => 0,
-                    JobShots::Each(shots) => shots,
-                    JobShots::PerCircuit(shots) => shots[circuit],
-                };
-                rotated.copy_from(state)?;
-                job.measurement.rotate(group, rotated)?;
-                rotated.probabilities_into(&mut self.probabilities);
-                let mut stream = ChaCha8Rng::from_seed(key);
-                stream.set_stream(circuit as u64);
-                job.measurement.sample(group, &self.probabilities, shots, &mut stream, estimates)?;
-            }
-            job.measurement.finish(estimates);
+        let mut values = vec![Estimate::default(); job.points.len() * job.measurement.observables().len()];
+        let mut binding = Binding::new(job.program);
+        // Row by row, and within a row in the order in which one pass over the circuit meets the rotations.
+        let mut order: Vec<usize> = (0..job.points.len()).collect();
+        order.sort_by_key(|&index| (job.points[index].row, job.points[index].shift.map(|shift| shift.rotation)));
+        let (states, probabilities) = self.workspace(job.program.num_qubits())?;
+        let mut readout = Readout { job, key, probabilities, values: &mut values };
+        for points in order.chunk_by(|&a, &b| job.points[a].row == job.points[b].row) {
+            job.program.bind(rows[job.points[points[0]].row], &mut binding)?;
+            run_row(&binding, points, states, &mut readout)?;
         }
         Ok(JobResult { values, bill: job.bill() })
     }
 
     fn simulator(&mut self) -> Option<&mut dyn Simulator> {
         Some(self)
+    }
+}
+
+/// Evaluates the points of one bound row, given by their indices, sorted by rotation.
+fn run_row(
+    binding: &Binding,
+    points: &[usize],
+    states: &mut States,
+    readout: &mut Readout<'_, '_>,
+) -> Result<(), Error> {
+    let (job, program) = (readout.job, readout.job.program);
+    let rotation_of = |index: usize| job.points[index].shift.map(|shift| shift.rotation);
+    let States { end, running, tangent, projected, shifted, scratch } = states;
+    end.run(program, binding)?;
+    let unshifted = points.partition_point(|&index| rotation_of(index).is_none());
+    for &index in &points[..unshifted] {
+        readout.read(index, end, scratch)?;
+    }
+    let mut families = points[unshifted..].chunk_by(|&a, &b| rotation_of(a) == rotation_of(b)).peekable();
+    running.reset();
+    for step in 0..program.num_steps() {
+        if families.peek().is_none() {
+            break;
+        }
+        running.apply_steps(program, binding, step..step + 1)?;
+        let at = program.rotation_of_step(step);
+        let Some(family) = families.next_if(|family| rotation_of(family[0]) == at) else { continue };
+        let Some(generator) = at.map(|rotation| program.rotations()[rotation].generator()) else { continue };
+        let rest = step + 1..program.num_steps();
+        tangent.copy_from(running)?;
+        tangent.apply_generator(generator)?;
+        let controlled = matches!(generator, RotationGenerator::HalfPauli { controls, .. } if controls != 0);
+        if controlled {
+            // (-iG)^2 = -Pi / 4.
+            projected.copy_from(tangent)?;
+            projected.apply_generator(generator)?;
+            projected.apply_steps(program, binding, rest.clone())?;
+        }
+        tangent.apply_steps(program, binding, rest)?;
+        for &index in family {
+            let angle = job.points[index].shift.map_or(0.0, |shift| shift.angle);
+            let (sin, cos) = (0.5 * angle).sin_cos();
+            let (of_end, of_tangent) = match generator {
+                RotationGenerator::HalfPauli { .. } => {
+                    (if controlled { 1.0 } else { cos }, Complex64::new(2.0 * sin, 0.0))
+                }
+                // -iG = i Pi, so Pi is -i times the tangent.
+                RotationGenerator::Phase { .. } => {
+                    (1.0, Complex64::new(0.0, -1.0) * (Complex64::from_polar(1.0, angle) - 1.0))
+                }
+            };
+            shifted.set_combination(Complex64::new(of_end, 0.0), end, of_tangent, tangent)?;
+            if controlled {
+                let of_projected = Complex64::new(-4.0 * (cos - 1.0), 0.0);
+                scratch.set_combination(Complex64::ONE, shifted, of_projected, projected)?;
+                std::mem::swap(shifted, scratch);
+            }
+            readout.read(index, shifted, scratch)?;
+        }
+    }
+    Ok(())
+}
+
+/// How the states of a job become estimates.
+struct Readout<'a, 'b> {
+    job: &'a Job<'b>,
+    key: [u8; 32],
+    probabilities: &'a mut Vec<f64>,
+    values: &'a mut [Estimate],
+}
+
+impl Readout<'_, '_> {
+    /// Fills in the estimates of point `index`, whose circuit ends in `state`.
+    fn read(&mut self, index: usize, state: &StateVector, rotated: &mut StateVector) -> Result<(), Error> {
+        let (job, measurement) = (self.job, self.job.measurement);
+        let observables = measurement.observables();
+        let estimates = &mut self.values[index * observables.len()..][..observables.len()];
+        if job.shots == JobShots::Exact {
+            for (estimate, observable) in estimates.iter_mut().zip(observables) {
+                *estimate = Estimate::exact(state.expectation(observable)?);
+            }
+            return Ok(());
+        }
+        let groups = measurement.groups().len();
+        for group in 0..groups {
+            let circuit = index * groups + group;
+            let shots = match job.shots {
+                JobShots::Exact => 0,
+                JobShots::Each(shots) => shots,
+                JobShots::PerCircuit(shots) => shots[circuit],
+            };
+            if measurement.is_computational(group) {
+                state.probabilities_into(self.probabilities);
+            } else {
+                rotated.copy_from(state)?;
+                measurement.rotate(group, rotated)?;
+                rotated.probabilities_into(self.probabilities);
+            }
+            let mut stream = ChaCha8Rng::from_seed(self.key);
+            stream.set_stream(circuit as u64);
+            measurement.sample(group, self.probabilities, shots, &mut stream, estimates)?;
+        }
+        measurement.finish(estimates);
+        Ok(())
     }
 }
 
@@ -172,8 +272,7 @@ impl Simulator for StateVectorBackend {
                 return Err(Error::Length { what: "cotangents", got: weights.len(), expected });
             }
         }
-        self.prepare(program.num_qubits(), 2)?;
-        let [ket, bra] = &mut self.states[..] else { unreachable!("two states were prepared") };
+        let (States { running: ket, tangent: bra, .. }, _) = self.workspace(program.num_qubits())?;
         let mut binding = Binding::new(program);
         let mut values = Vec::new();
         let mut gradient = vec![0.0; expectation.wrt().len()];
@@ -216,8 +315,7 @@ impl Simulator for StateVectorBackend {
         }
         let mut binding = Binding::new(program);
         program.bind(row, &mut binding)?;
-        self.prepare(program.num_qubits(), 2)?;
-        let [state, tangent] = &mut self.states[..] else { unreachable!("two states were prepared") };
+        let (States { running: state, tangent, .. }, _) = self.workspace(program.num_qubits())?;
         let size = expectation.wrt().len();
         let mut derivatives = vec![vec![Complex64::ZERO; 1 << program.num_qubits()]; size];
         let mut active = expectation.active().iter().peekable();

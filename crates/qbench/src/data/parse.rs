@@ -1,0 +1,100 @@
+//! CSV reader of data sets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{DataError, Dataset};
+
+pub(super) fn parse(name: &str, text: &str) -> Result<Dataset, DataError> {
+    // Lengths are compared here, not by the reader, so that the error can be typed.
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(true).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let header: Vec<String> =
+        reader.headers().map_err(|error| csv_error(&error, text))?.iter().map(str::to_owned).collect();
+    check_header(&header)?;
+    let feature_names = header[..header.len() - 2].to_vec();
+
+    let mut features = Vec::new();
+    let mut labels = Vec::new();
+    let mut names: BTreeMap<usize, String> = BTreeMap::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| csv_error(&error, text))?;
+        let line = record.position().map_or(0, |position| line_at(text, position.byte()));
+        if record.len() != header.len() {
+            return Err(DataError::FieldCount { line, found: record.len(), expected: header.len() });
+        }
+        let field_error = |column: usize, expected| DataError::Field {
+            line,
+            column: header[column].clone(),
+            found: record[column].to_owned(),
+            expected,
+        };
+        for column in 0..feature_names.len() {
+            match record[column].parse::<f64>() {
+                Ok(value) if value.is_finite() => features.push(value),
+                _ => return Err(field_error(column, "a finite number")),
+            }
+        }
+        let (label_column, name_column) = (header.len() - 2, header.len() - 1);
+        let label =
+            record[label_column].parse::<usize>().map_err(|_| field_error(label_column, "an integer from 0"))?;
+        let label_name = &record[name_column];
+        if label_name.is_empty() {
+            return Err(field_error(name_column, "a name"));
+        }
+        let known = names.entry(label).or_insert_with(|| label_name.to_owned());
+        if known != label_name {
+            return Err(DataError::LabelName { line, label, found: label_name.to_owned(), earlier: known.clone() });
+        }
+        labels.push(label);
+    }
+
+    let Some((&largest, _)) = names.last_key_value() else {
+        return Err(DataError::NoSamples);
+    };
+    if let Some((missing, _)) = names.keys().enumerate().find(|&(expected, &label)| expected != label) {
+        return Err(DataError::MissingLabel { missing, largest });
+    }
+    let label_names = names.into_values().collect();
+    Ok(Dataset { name: name.to_owned(), features, feature_names, labels, label_names })
+}
+
+fn check_header(header: &[String]) -> Result<(), DataError> {
+    let error = |column: usize, expected| DataError::Header {
+        column: column + 1,
+        found: header.get(column).cloned().unwrap_or_default(),
+        expected,
+    };
+    if header.len() < 3 {
+        return Err(error(header.len(), "features, then \"label\" and \"label_name\""));
+    }
+    for (column, name) in [(header.len() - 2, "label"), (header.len() - 1, "label_name")] {
+        if header[column] != name {
+            return Err(error(column, if name == "label" { "\"label\"" } else { "\"label_name\"" }));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (column, name) in header.iter().enumerate() {
+        if name.is_empty() {
+            return Err(error(column, "a name"));
+        }
+        if !seen.insert(name) {
+            return Err(DataError::DuplicateColumn { column: column + 1, name: name.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// The line of the record that starts at or after `byte`. The reader's own position is taken before it skips blank lines
+/// and the second half of a CR LF, so it can be too small.
+fn line_at(text: &str, byte: u64) -> u64 {
+    let start = usize::try_from(byte).unwrap_or(usize::MAX).min(text.len());
+    let bytes = text.as_bytes();
+    let skipped = bytes[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    let before = &bytes[..start + skipped];
+    1 + before.iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
+fn csv_error(error: &csv::Error, text: &str) -> DataError {
+    let line = error.position().map_or(1, |position| line_at(text, position.byte()));
+    DataError::Csv { line, message: error.to_string() }
+}

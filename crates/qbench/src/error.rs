@@ -1,0 +1,78 @@
+//! Errors of this crate.
+
+use crate::classical::ClassicalError;
+use crate::data::DataError;
+use crate::stats::StatsError;
+
+/// Errors of tasks, trials and experiments.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A stored result row cannot be read back.
+    #[error("row {row}: column {column} holds {text:?}, which is not {expected}")]
+    Row {
+        /// Index of the row, from 0.
+        row: usize,
+        /// Name of the column.
+        column: &'static str,
+        /// What was found.
+        text: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// The text of a task is not one that this experiment wrote.
+    #[error("not a task of this experiment: {text:?}")]
+    UnknownTask {
+        /// The text.
+        text: String,
+    },
+    /// A number is outside its range.
+    #[error("{what} is {value}, allowed: {allowed}")]
+    Range {
+        /// Which number.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// A trial has no room for a single iteration.
+    #[error("the budget of {problem} on {readout} does not suffice for one iteration of {method}")]
+    NoIteration {
+        /// The problem.
+        problem: String,
+        /// How it is read out.
+        readout: String,
+        /// The method.
+        method: String,
+    },
+    /// A method could not be set up.
+    #[error("method {method}")]
+    Method {
+        /// The method.
+        method: String,
+        /// What is wrong with its hyperparameters.
+        source: qopt::ConfigError,
+    },
+    /// A run ended with an error (not with its budget).
+    #[error(transparent)]
+    Run(#[from] qopt::RunError),
+    /// From the estimators.
+    #[error(transparent)]
+    Gradient(#[from] qgrad::Error),
+    /// From the simulator.
+    #[error(transparent)]
+    Circuit(#[from] qcore::Error),
+    /// From a device profile.
+    #[error(transparent)]
+    Device(#[from] qiot_profile::Error),
+    /// From a data set.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// From a statistic.
+    #[error(transparent)]
+    Stats(#[from] StatsError),
+    /// From a classical baseline.
+    #[error(transparent)]
+    Classical(#[from] ClassicalError),
+}

@@ -1,0 +1,159 @@
+//! A trial as an experiment.
+
+use std::sync::OnceLock;
+
+use crate::Error;
+use crate::experiment::{Axis, Cell, Curve, CurvePoint, CurveStyle, Experiment, Figure, Row, Scale, Section, Task};
+use crate::summary::{self, Condition};
+use crate::trial::{COLUMNS, TrialResult, Trials};
+
+/// An experiment that is a trial.
+pub(super) struct TrialExperiment {
+    pub(super) name: &'static str,
+    pub(super) title: &'static str,
+    pub(super) trials: fn(Scale) -> Result<Trials, Error>,
+    /// The trials at full and at quick scale, made when they are first asked for: making one reads whole data sets.
+    pub(super) made: [OnceLock<Trials>; 2],
+}
+
+impl TrialExperiment {
+    fn trials(&self, scale: Scale) -> Result<&Trials, Error> {
+        let place = &self.made[usize::from(scale == Scale::Quick)];
+        match place.get() {
+            Some(trials) => Ok(trials),
+            None => {
+                let trials = (self.trials)(scale)?;
+                Ok(place.get_or_init(|| trials))
+            }
+        }
+    }
+}
+
+/// What the rows of a trial say, condition by condition.
+pub(super) fn conditions_of(rows: &[Row]) -> Result<Vec<Condition>, Error> {
+    let results =
+        rows.iter().enumerate().map(|(at, row)| TrialResult::from_row(at, row)).collect::<Result<Vec<_>, _>>()?;
+    summary::conditions(&results, &crate::Methods::shipped())
+}
+
+impl Experiment for TrialExperiment {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn title(&self) -> &'static str {
+        self.title
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        COLUMNS
+    }
+
+    fn tasks(&self, scale: Scale, seed: u64) -> Vec<Task> {
+        let Ok(trials) = self.trials(scale) else { return Vec::new() };
+        let cells = trials.cells().into_iter().enumerate();
+        cells.map(|(index, cell)| Task::new(self.name, seed, index, trials.text(cell))).collect()
+    }
+
+    fn run(&self, task: &Task, seed: u64) -> Result<Vec<Vec<Cell>>, Error> {
+        for scale in [Scale::Full, Scale::Quick] {
+            let trials = self.trials(scale)?;
+            if let Some(&cell) = trials.cells().get(task.index).filter(|&&cell| trials.text(cell) == task.text) {
+                return Ok(trials.run_cell(cell, seed)?.iter().map(TrialResult::row).collect());
+            }
+        }
+        Err(Error::UnknownTask { text: task.text.clone() })
+    }
+
+    fn report(&self, rows: &[Row]) -> Result<Section, Error> {
+        let conditions = conditions_of(rows)?;
+        let mut section = Section::default();
+        let trials = self.trials(Scale::Full)?;
+        section.paragraphs =
+            trials.tasks.iter().map(|task| format!("{}: {}.", task.name(), task.description())).collect();
+        section.paragraphs.push(
+            "Every method has the same budget: where values are exact, the circuits of a fixed number of plain gradient steps; on a \
+             device, its whole shot budget, probes, tracking and the final evaluations included. All runs of one seed share the \
+             starting point, the split of the data, and the streams of shots and minibatches."
+                .to_owned(),
+        );
+        section.paragraphs.extend(conditions.iter().map(verdict));
+        section.tables = conditions.iter().map(summary::table).collect();
+        section.figures = vec![figure(self.name, &conditions)];
+        Ok(section)
+    }
+}
+
+/// What the NLR variants came to in one condition, in a sentence.
+fn verdict(condition: &Condition) -> String {
+    let variants: Vec<_> =
+        condition.methods.iter().filter(|m| m.is_nlr()).filter_map(|m| Some((m, m.against_adam?))).collect();
+    let better: Vec<String> =
+        variants.iter().filter(|(_, c)| c.is_better()).map(|(m, c)| format!("{} {c}", m.name)).collect();
+    let worse = variants.iter().filter(|(_, c)| c.is_worse()).count();
+    let open = variants.len() - better.len() - worse;
+    let gains = if better.is_empty() { "none".to_owned() } else { better.join(", ") };
+    let kicks = variants.iter().filter_map(|(m, _)| m.against_kick).collect::<Vec<_>>();
+    let above_kick = kicks.iter().filter(|c| c.is_better()).count();
+    format!(
+        "{}, {}: of {} NLR variants, better than tuned Adam: {gains}; worse: {worse}; not resolved with {} seeds: {open}. Better than \
+         the same method with random directions: {above_kick} of {}.",
+        condition.task,
+        condition.readout,
+        variants.len(),
+        condition.seeds(),
+        kicks.len()
+    )
+}
+
+fn figure(name: &str, conditions: &[Condition]) -> Figure {
+    let mut categories: Vec<String> = Vec::new();
+    for method in
+        conditions.iter().flat_map(|c| &c.methods).filter(|m| m.against_adam.is_some() && m.runs[0].rate > 0.0)
+    {
+        if !categories.contains(&method.name) {
+            categories.push(method.name.clone());
+        }
+    }
+    let mut curves: Vec<Curve> = conditions
+        .iter()
+        .map(|condition| Curve {
+            label: format!("{}, {}", condition.task, condition.readout),
+            points: categories
+                .iter()
+                .enumerate()
+                .filter_map(|(x, name)| {
+                    let change = condition.methods.iter().find(|m| m.name == *name)?.against_adam?;
+                    Some(CurvePoint {
+                        x: x as f64,
+                        y: 100.0 * change.value.max(FLOOR),
+                        interval: Some((100.0 * change.lower.max(FLOOR), 100.0 * change.upper.max(FLOOR))),
+                    })
+                })
+                .collect(),
+            style: CurveStyle::Measured,
+        })
+        .collect();
+    let ends = [0.0, categories.len().saturating_sub(1) as f64];
+    curves.push(Curve {
+        label: "tuned Adam".to_owned(),
+        points: ends.map(|x| CurvePoint { x, y: 0.0, interval: None }).to_vec(),
+        style: CurveStyle::Reference,
+    });
+    Figure {
+        name: format!("{name}-change"),
+        title: "Relative reduction of the loss against Adam at the same budget".to_owned(),
+        caption: format!(
+            "Exact loss of the last point, {} paired seeds, learning rates tuned by cross-fitting; bars: 95 % bootstrap intervals over \
+             seeds. Above 0 is better than Adam; values below {} % are drawn there.",
+            conditions.first().map_or(0, Condition::seeds),
+            100.0 * FLOOR
+        ),
+        x: Axis { label: "method".to_owned(), logarithmic: false, categories },
+        y: Axis { label: "change against Adam (%)".to_owned(), logarithmic: false, categories: Vec::new() },
+        curves,
+    }
+}
+
+/// Where the ordinate of the figure is cut: a loss three times Adam's.
+const FLOOR: f64 = -2.0;

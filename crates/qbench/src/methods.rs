@@ -1,0 +1,220 @@
+//! The methods of a trial: shipped ones and one's own, as values in one list.
+
+use std::sync::Arc;
+
+use qopt::{
+    Adam, ConfigError, Control, Descent, Interval, Method, Momentum, NaturalGradient, Periodic, PeriodicConfig, Probe,
+    ProbeConfig, Restart, RestartConfig, Sgd, Stall, StallConfig, UpdateRule,
+};
+
+/// What a method is told when it is set up for a run.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Setup {
+    /// The starting point.
+    pub start: Vec<f64>,
+    /// The learning rate of this run, one of the method's grid.
+    pub rate: f64,
+    /// Iterations that the budget allows a method of one value and one gradient per iteration.
+    pub planned_iterations: u64,
+    /// Whether measured values carry noise.
+    pub noisy: bool,
+    /// The scale of the loss, see [`qopt::Objective::loss_scale`].
+    pub loss_scale: f64,
+    /// The interval from which the components of starting points are drawn.
+    pub start_interval: (f64, f64),
+}
+
+impl Setup {
+    /// Plain descent with an update rule.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the starting point is empty or not finite.
+    pub fn descent(&self, rule: impl UpdateRule + 'static) -> Result<Box<dyn Method>, ConfigError> {
+        Ok(Box::new(Descent::new(rule, &self.start)?))
+    }
+
+    fn probe(&self, rule: impl UpdateRule + 'static, control: Control) -> Result<Box<dyn Method>, ConfigError> {
+        let defaults = if self.noisy { ProbeConfig::shots() } else { ProbeConfig::exact() };
+        let config = ProbeConfig { control, loss_scale: self.loss_scale, ..defaults };
+        Ok(Box::new(Probe::new(config, rule, &self.start)?))
+    }
+
+    fn periodic(&self, rule: impl UpdateRule + 'static, control: Control) -> Result<Box<dyn Method>, ConfigError> {
+        let config = PeriodicConfig { control, ..PeriodicConfig::new(self.planned_iterations) };
+        Ok(Box::new(Periodic::new(config, rule, &self.start)?))
+    }
+
+    fn stall(&self, rule: impl UpdateRule + 'static, control: Control) -> Result<Box<dyn Method>, ConfigError> {
+        let config = StallConfig { control, ..StallConfig::for_scale(self.loss_scale) };
+        Ok(Box::new(Stall::new(config, rule, &self.start)?))
+    }
+}
+
+type Build = dyn Fn(&Setup) -> Result<Box<dyn Method>, ConfigError> + Send + Sync;
+
+/// One method of a list.
+#[derive(Clone)]
+pub struct MethodEntry {
+    name: String,
+    base: Option<&'static str>,
+    twin: Option<&'static str>,
+    needs_metric: bool,
+    build: Arc<Build>,
+}
+
+impl MethodEntry {
+    /// Its name in tables.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The plain method around which it is built, if it is a variant of one.
+    #[must_use]
+    pub fn base(&self) -> Option<&'static str> {
+        self.base
+    }
+
+    /// The control with the same trigger and the same lengths but random directions, if it has one.
+    #[must_use]
+    pub fn kick_twin(&self) -> Option<&'static str> {
+        self.twin
+    }
+
+    /// Whether it asks for the metric tensor, which only a simulator of a single expectation value can give.
+    #[must_use]
+    pub fn needs_metric(&self) -> bool {
+        self.needs_metric
+    }
+
+    /// Sets it up for a run.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the setup is not one that the method can work with.
+    pub fn build(&self, setup: &Setup) -> Result<Box<dyn Method>, ConfigError> {
+        (self.build)(setup)
+    }
+}
+
+impl std::fmt::Debug for MethodEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MethodEntry").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A list of methods. There is no registry: a list is a value that is handed to a trial.
+///
+/// ```
+/// use qbench::Methods;
+/// use qopt::{StepContext, from_fn};
+///
+/// let methods = Methods::shipped().with("sign-descent", |setup| {
+///     let rate = setup.rate;
+///     setup.descent(from_fn(move |context: &StepContext<'_>, step: &mut [f64]| {
+///         step.iter_mut().zip(context.gradient).for_each(|(u, g)| *u = rate * g.signum());
+///     }))
+/// });
+/// assert!(methods.get("adam").is_some() && methods.get("sign-descent").is_some());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Methods {
+    entries: Vec<MethodEntry>,
+}
+
+impl Methods {
+    /// An empty list.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// The shipped methods: plain rules, and the NLR variants with their controls around them.
+    #[must_use]
+    pub fn shipped() -> Self {
+        use Control::{Ascend, Kick, Stay};
+        Self::none()
+            .with("sgd", |s| s.descent(Sgd::new(s.rate)?))
+            .with("momentum", |s| s.descent(Momentum::new(s.rate)?))
+            .with("adam", |s| s.descent(Adam::new(s.rate)?))
+            .with("natural-gradient", |s| s.descent(NaturalGradient::new(s.rate, 1e-2)?))
+            .metric()
+            .with("nlr-probe-sgd", |s| s.probe(Sgd::new(s.rate)?, Ascend))
+            .variant_of("sgd", Some("kick-probe-sgd"))
+            .with("kick-probe-sgd", |s| s.probe(Sgd::new(s.rate)?, Kick))
+            .variant_of("sgd", None)
+            .with("stay-probe-sgd", |s| s.probe(Sgd::new(s.rate)?, Stay))
+            .variant_of("sgd", None)
+            .with("nlr-probe-adam", |s| s.probe(Adam::new(s.rate)?, Ascend))
+            .variant_of("adam", Some("kick-probe-adam"))
+            .with("kick-probe-adam", |s| s.probe(Adam::new(s.rate)?, Kick))
+            .variant_of("adam", None)
+            .with("stay-probe-adam", |s| s.probe(Adam::new(s.rate)?, Stay))
+            .variant_of("adam", None)
+            .with("nlr-periodic-adam", |s| s.periodic(Adam::new(s.rate)?, Ascend))
+            .variant_of("adam", Some("kick-periodic-adam"))
+            .with("kick-periodic-adam", |s| s.periodic(Adam::new(s.rate)?, Kick))
+            .variant_of("adam", None)
+            .with("stay-periodic-adam", |s| s.periodic(Adam::new(s.rate)?, Stay))
+            .variant_of("adam", None)
+            .with("nlr-stall-adam", |s| s.stall(Adam::new(s.rate)?, Ascend))
+            .variant_of("adam", Some("kick-stall-adam"))
+            .with("kick-stall-adam", |s| s.stall(Adam::new(s.rate)?, Kick))
+            .variant_of("adam", None)
+            .with("restart-adam", |s| {
+                let (low, high) = s.start_interval;
+                let config = RestartConfig::uniform(Interval { low, high }, s.start.len());
+                Ok(Box::new(Restart::new(config, Adam::new(s.rate)?, &s.start)?))
+            })
+            .variant_of("adam", None)
+    }
+
+    /// The list with one more method; one of the same name is replaced in its place.
+    #[must_use]
+    pub fn with(
+        mut self,
+        name: impl Into<String>,
+        build: impl Fn(&Setup) -> Result<Box<dyn Method>, ConfigError> + Send + Sync + 'static,
+    ) -> Self {
+        let name = name.into();
+        let entry = MethodEntry { name, base: None, twin: None, needs_metric: false, build: Arc::new(build) };
+        // The newest entry is the last one unless it replaces another.
+        match self.entries.iter_mut().find(|other| other.name == entry.name) {
+            Some(other) => *other = entry,
+            None => self.entries.push(entry),
+        }
+        self
+    }
+
+    /// The list reduced to the methods that `keep` accepts by name.
+    #[must_use]
+    pub fn only(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        self.entries.retain(|entry| keep(&entry.name));
+        self
+    }
+
+    fn metric(mut self) -> Self {
+        self.entries.last_mut().expect("follows `with`").needs_metric = true;
+        self
+    }
+
+    fn variant_of(mut self, base: &'static str, twin: Option<&'static str>) -> Self {
+        let entry = self.entries.last_mut().expect("follows `with`");
+        (entry.base, entry.twin) = (Some(base), twin);
+        self
+    }
+
+    /// The methods in order.
+    #[must_use]
+    pub fn entries(&self) -> &[MethodEntry] {
+        &self.entries
+    }
+
+    /// The method of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&MethodEntry> {
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+}

@@ -1,0 +1,365 @@
+//! From the results of a trial to its table: rates tuned by cross-fitting, paired comparisons with intervals.
+
+use std::collections::BTreeMap;
+
+use qopt::{Role, Streams};
+
+use crate::experiment::{self, Table};
+use crate::methods::Methods;
+use crate::stats::{self, Bootstrap, BootstrapKind, StatsError};
+use crate::{Error, TrialResult};
+
+/// Resamples of every bootstrap.
+const RESAMPLES: usize = 4000;
+/// Nominal coverage of every interval.
+const LEVEL: f64 = 0.95;
+/// Losses closer than this, relative to the larger one, are a tie.
+const TIE: f64 = 1e-9;
+
+/// A relative reduction of the mean loss, `1 - mean(a)/mean(b)` over paired seeds, with its 95 % bootstrap interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Change {
+    /// The reduction; positive is better.
+    pub value: f64,
+    /// Lower end of the interval.
+    pub lower: f64,
+    /// Upper end of the interval.
+    pub upper: f64,
+}
+
+impl Change {
+    /// Whether the whole interval is above 0.
+    #[must_use]
+    pub fn is_better(&self) -> bool {
+        self.lower > 0.0
+    }
+
+    /// Whether the whole interval is below 0.
+    #[must_use]
+    pub fn is_worse(&self) -> bool {
+        self.upper < 0.0
+    }
+
+    /// Paired over seeds; `key` names the comparison, from which the resampling stream is derived.
+    fn between(losses: &[f64], reference: &[f64], key: &str) -> Result<Self, Error> {
+        let interval = |kind| {
+            let bootstrap = Bootstrap { resamples: RESAMPLES, level: LEVEL, kind };
+            let mut rng = Streams::new(0, experiment::stream_key(key)).at(0).rng(Role::User(0));
+            stats::relative_reduction_interval(losses, reference, &bootstrap, &mut rng)
+        };
+        let result = match interval(BootstrapKind::Bca) {
+            // All resamples on one side of the estimate (equal losses, say): there is no bias to correct.
+            Err(StatsError::NoBca { .. }) => interval(BootstrapKind::Percentile)?,
+            other => other?,
+        };
+        Ok(Self { value: result.estimate, lower: result.interval.lower, upper: result.interval.upper })
+    }
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let percent = |value: f64| 100.0 * value;
+        write!(f, "{:+.1} [{:+.1}, {:+.1}] %", percent(self.value), percent(self.lower), percent(self.upper))
+    }
+}
+
+/// A method in one condition, its rate chosen by two-fold cross-fitting.
+#[derive(Clone, Debug)]
+pub struct MethodSummary {
+    /// Its name.
+    pub name: String,
+    /// Rates used for the seeds of even and odd index: each the best, by mean loss of the last point, on the other half.
+    pub rates: [f64; 2],
+    /// The runs at those rates, one per seed.
+    pub runs: Vec<TrialResult>,
+    /// Against Adam, tuned the same way; `None` for Adam itself.
+    pub against_adam: Option<Change>,
+    /// Against the method that it is a variant of.
+    pub against_base: Option<Change>,
+    /// Against its twin with random directions.
+    pub against_kick: Option<Change>,
+    /// Seeds in which it ends below, level with and above Adam.
+    pub record: [usize; 3],
+    /// Wilcoxon signed-rank test against Adam over the seeds, adjusted by Holm for all methods of the condition.
+    pub p_value: Option<f64>,
+}
+
+impl MethodSummary {
+    /// Mean of a figure over the seeds.
+    #[must_use]
+    pub fn mean(&self, figure: impl Fn(&TrialResult) -> f64) -> f64 {
+        self.runs.iter().map(figure).sum::<f64>() / self.runs.len() as f64
+    }
+
+    /// Whether it is one of the negative-learning-rate variants (not a control).
+    #[must_use]
+    pub fn is_nlr(&self) -> bool {
+        self.name.starts_with("nlr-")
+    }
+
+    fn losses(&self) -> Vec<f64> {
+        self.runs.iter().map(|run| run.last.loss).collect()
+    }
+}
+
+/// A task with a readout: what may be compared.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// Name of the task.
+    pub task: String,
+    /// The readout.
+    pub readout: String,
+    /// The methods, in the order of the trial; classical baselines first.
+    pub methods: Vec<MethodSummary>,
+}
+
+impl Condition {
+    /// Whether values were exact.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.readout == "exact"
+    }
+
+    /// Number of seeds.
+    #[must_use]
+    pub fn seeds(&self) -> usize {
+        self.methods.first().map_or(0, |method| method.runs.len())
+    }
+}
+
+/// Groups results by task and readout and compares the methods in each group. `methods` says which is a variant of which.
+///
+/// # Errors
+///
+/// [`Error::Stats`] if there are too few seeds for an interval (two at least).
+pub fn conditions(results: &[TrialResult], methods: &Methods) -> Result<Vec<Condition>, Error> {
+    let mut groups: Vec<(String, String, Vec<&TrialResult>)> = Vec::new();
+    for result in results {
+        match groups.iter_mut().find(|(task, readout, _)| *task == result.task && *readout == result.readout) {
+            Some((_, _, group)) => group.push(result),
+            None => groups.push((result.task.clone(), result.readout.clone(), vec![result])),
+        }
+    }
+    groups.into_iter().map(|(task, readout, group)| condition(task, readout, &group, methods)).collect()
+}
+
+fn condition(task: String, readout: String, results: &[&TrialResult], methods: &Methods) -> Result<Condition, Error> {
+    let mut names: Vec<&str> = Vec::new();
+    for result in results {
+        if !names.contains(&result.method.as_str()) {
+            names.push(&result.method);
+        }
+    }
+    // Baselines have no place in the list of methods: they stand first.
+    names.sort_by_key(|name| methods.entries().iter().position(|entry| entry.name() == *name));
+    let mut summaries: Vec<MethodSummary> = names
+        .iter()
+        .map(|name| tuned(name, &results.iter().filter(|r| r.method == *name).copied().collect::<Vec<_>>()))
+        .collect();
+    let losses: BTreeMap<String, Vec<f64>> = summaries.iter().map(|s| (s.name.clone(), s.losses())).collect();
+    let compare = |name: &str, reference: Option<&str>| -> Result<Option<Change>, Error> {
+        let Some((reference, theirs)) = reference.and_then(|r| Some((r, losses.get(r)?))) else { return Ok(None) };
+        let ours = &losses[name];
+        if name == reference || ours.len() != theirs.len() {
+            return Ok(None);
+        }
+        Change::between(ours, theirs, &format!("{task} {readout} {name} {reference}")).map(Some)
+    };
+    let mut p_values = Vec::new();
+    for (index, summary) in summaries.iter_mut().enumerate() {
+        let entry = methods.get(&summary.name);
+        summary.against_adam = compare(&summary.name, Some("adam"))?;
+        summary.against_base = compare(&summary.name, entry.and_then(|e| e.base()))?;
+        summary.against_kick = compare(&summary.name, entry.and_then(|e| e.kick_twin()))?;
+        let Some(adam) = losses.get("adam").filter(|_| summary.against_adam.is_some()) else { continue };
+        for (ours, theirs) in losses[&summary.name].iter().zip(adam) {
+            let tied = (ours - theirs).abs() <= TIE * ours.abs().max(theirs.abs());
+            summary.record[if tied {
+                1
+            } else if ours < theirs {
+                0
+            } else {
+                2
+            }] += 1;
+        }
+        let differences: Vec<f64> = losses[&summary.name].iter().zip(adam).map(|(a, b)| a - b).collect();
+        if entry.is_some() && differences.iter().any(|d| *d != 0.0) {
+            p_values.push((index, stats::wilcoxon_signed_rank(&differences)?.p_value));
+        }
+    }
+    let adjusted = stats::holm(&p_values.iter().map(|&(_, p)| p).collect::<Vec<_>>())?;
+    for ((index, _), p) in p_values.into_iter().zip(adjusted) {
+        summaries[index].p_value = Some(p);
+    }
+    Ok(Condition { task, readout, methods: summaries })
+}
+
+/// Two-fold cross-fitting: the seeds of each parity use the rate that was best on the seeds of the other parity, so that no run
+/// is judged by the data that chose its rate.
+fn tuned(name: &str, results: &[&TrialResult]) -> MethodSummary {
+    let mut rates: Vec<f64> = results.iter().map(|result| result.rate).collect();
+    rates.sort_by(f64::total_cmp);
+    rates.dedup();
+    let best_on = |parity: u64| {
+        let mean = |rate: f64| {
+            let of_rate = results.iter().filter(|r| r.rate == rate && r.seed % 2 == parity);
+            let (sum, count) = of_rate.fold((0.0, 0.0), |(sum, count), r| (sum + r.last.loss, count + 1.0));
+            sum / count
+        };
+        // With a single seed one half is empty: its mean is not a number and sorts last, so the smallest rate is taken.
+        rates.iter().copied().min_by(|&a, &b| mean(a).total_cmp(&mean(b))).unwrap_or(0.0)
+    };
+    let rates = [best_on(1), best_on(0)];
+    let mut runs: Vec<TrialResult> =
+        results.iter().filter(|r| r.rate == rates[(r.seed % 2) as usize]).map(|r| (*r).clone()).collect();
+    runs.sort_by_key(|run| run.seed);
+    MethodSummary {
+        name: name.to_owned(),
+        rates,
+        runs,
+        against_adam: None,
+        against_base: None,
+        against_kick: None,
+        record: [0; 3],
+        p_value: None,
+    }
+}
+
+/// The table of a condition.
+#[must_use]
+pub fn table(condition: &Condition) -> Table {
+    let shown = |change: &Option<Change>| change.map_or_else(|| "-".to_owned(), |change| change.to_string());
+    let data = condition.methods.iter().any(|m| m.runs.iter().any(|run| run.last.test_accuracy.is_some()));
+    let mut columns = vec!["method", "rates", "loss, last point", "loss, best-tracked"];
+    if data {
+        columns.extend(["test loss", "test accuracy"]);
+    }
+    columns.extend([
+        "change against Adam",
+        "against its base",
+        "against its kick twin",
+        "wins/ties/losses",
+        "p (Holm)",
+        "iterations",
+        "ascents",
+        "late |g|",
+    ]);
+    let rows = condition
+        .methods
+        .iter()
+        .map(|method| {
+            let baseline = method.runs.iter().all(|run| run.iterations == 0);
+            let rates = match method.rates {
+                _ if baseline => "-".to_owned(),
+                [a, b] if a == b => format!("{a}"),
+                [a, b] => format!("{a}, {b}"),
+            };
+            let mut cells = vec![
+                method.name.clone(),
+                rates,
+                format!("{:.4}", method.mean(|run| run.last.loss)),
+                format!("{:.4}", method.mean(|run| run.best_loss)),
+            ];
+            if data {
+                cells.push(format!("{:.4}", method.mean(|run| run.last.test_loss.unwrap_or(f64::NAN))));
+                cells.push(format!("{:.3}", method.mean(|run| run.last.test_accuracy.unwrap_or(f64::NAN))));
+            }
+            let [wins, ties, defeats] = method.record;
+            let record =
+                if method.against_adam.is_some() { format!("{wins}/{ties}/{defeats}") } else { "-".to_owned() };
+            cells.extend([
+                shown(&method.against_adam),
+                shown(&method.against_base),
+                shown(&method.against_kick),
+                record,
+                method.p_value.map_or_else(|| "-".to_owned(), |p| format!("{p:.3}")),
+                if baseline { "-".to_owned() } else { format!("{:.0}", method.mean(|run| run.iterations as f64)) },
+                if baseline { "-".to_owned() } else { format!("{:.1}", method.mean(|run| run.ascents as f64)) },
+                if baseline { "-".to_owned() } else { format!("{:.2e}", method.mean(|run| run.late_gradient_norm)) },
+            ]);
+            cells
+        })
+        .collect();
+    Table {
+        title: format!("{}, {}", condition.task, condition.readout),
+        caption: format!(
+            "Means over {} paired seeds of exact losses (mean squared error, or energy above the ground state). Learning rates from one \
+             grid, chosen for the seeds of each parity on those of the other. Changes are relative reductions of the mean loss of the \
+             last point, positive is better, with 95 % BCa bootstrap intervals over seeds; p-values by Wilcoxon's signed-rank test \
+             against Adam, adjusted by Holm within the table.",
+            condition.seeds()
+        ),
+        columns: columns.into_iter().map(str::to_owned).collect(),
+        rows,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::Assessment;
+
+    fn result(method: &str, rate: f64, seed: u64, loss: f64) -> TrialResult {
+        TrialResult {
+            task: "t".into(),
+            readout: "exact".into(),
+            method: method.into(),
+            rate,
+            seed,
+            reason: "budget".into(),
+            iterations: 1,
+            spent: qopt::Bill::ZERO,
+            ascents: 0,
+            late_gradient_norm: 0.0,
+            start_loss: 1.0,
+            last: Assessment { loss, test_loss: None, accuracy: None, test_accuracy: None },
+            best_loss: loss,
+            chosen_loss: loss,
+        }
+    }
+
+    /// Even seeds favour rate 0.1, odd ones 0.3: each half must be judged at the other half's favourite.
+    #[test]
+    fn rates_are_cross_fitted() {
+        let mut results = Vec::new();
+        for seed in 0..8 {
+            let even = seed % 2 == 0;
+            results.push(result("adam", 0.1, seed, if even { 0.2 } else { 0.9 }));
+            results.push(result("adam", 0.3, seed, if even { 0.8 } else { 0.1 }));
+            // Half the loss of Adam at either rate.
+            results.push(result("nlr-probe-adam", 0.1, seed, if even { 0.1 } else { 0.45 }));
+            results.push(result("nlr-probe-adam", 0.3, seed, if even { 0.4 } else { 0.05 }));
+        }
+        let conditions = conditions(&results, &Methods::shipped()).expect("enough seeds");
+        let [condition] = &conditions[..] else { panic!("one condition") };
+        let adam = condition.methods.iter().find(|m| m.name == "adam").expect("there");
+        assert_eq!(adam.rates, [0.3, 0.1]);
+        assert!((adam.mean(|run| run.last.loss) - 0.85).abs() < 1e-12);
+        assert!(adam.against_adam.is_none());
+        let nlr = condition.methods.iter().find(|m| m.name == "nlr-probe-adam").expect("there");
+        let change = nlr.against_adam.expect("compared");
+        assert!((change.value - 0.5).abs() < 1e-12 && change.is_better() && !change.is_worse());
+        assert_eq!(nlr.against_base, nlr.against_adam.map(|c| Change { ..c }));
+        assert_eq!(nlr.record, [8, 0, 0]);
+        // Two-sided exact signed-rank test of eight equal signs: 2 / 2^8; with tied magnitudes the normal form is used.
+        assert!(nlr.p_value.expect("tested") < 0.05);
+        let table = table(condition);
+        assert!(table.rows.iter().all(|row| row.len() == table.columns.len()));
+    }
+
+    #[test]
+    fn a_method_equal_to_adam_changes_nothing() {
+        let results: Vec<TrialResult> = (0..6)
+            .flat_map(|seed| {
+                let loss = 0.1 + 0.05 * seed as f64;
+                [result("adam", 0.1, seed, loss), result("stay-probe-adam", 0.1, seed, loss)]
+            })
+            .collect();
+        let conditions = conditions(&results, &Methods::shipped()).expect("enough seeds");
+        let stay = &conditions[0].methods[1];
+        assert_eq!(stay.record, [0, 6, 0]);
+        assert_eq!(stay.p_value, None);
+        let change = stay.against_adam.expect("compared");
+        assert_eq!((change.value, change.lower, change.upper), (0.0, 0.0, 0.0));
+    }
+}

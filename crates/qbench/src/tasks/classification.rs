@@ -1,0 +1,497 @@
+//! Binary classification with a data-encoding circuit.
+
+use std::f64::consts::PI;
+
+use qcore::{Circuit, PauliSum};
+use qgrad::objective::objective_error;
+use qgrad::{Backend, Bill, Cotangents, Estimate, Estimator, Expectation};
+use qopt::{Answer, Objective, ObjectiveError, Request, Role, StepStreams, Streams};
+use rand::{Rng, RngExt};
+
+use super::{Assessment, Instance, Readout, Task, Trainable};
+use crate::Error;
+use crate::classical::{LogisticRegression, MajorityClass, Scores};
+use crate::data::{AnglePipeline, Dataset};
+use crate::plateau::uniform_angles;
+
+/// Penalty of the logistic regression that stands beside the circuit.
+const LOGISTIC_PENALTY: f64 = 1.0;
+
+/// A two-class data set learned by a quantum neural network.
+///
+/// Features are standardized, projected on as many principal components as there are qubits, and scaled to angles in `[0, pi]`,
+/// all fitted on the training part. The circuit encodes them by one RY per qubit; then come `layers` layers of RZ and RY on
+/// every qubit and CZ on the ring of qubits, and an RY on qubit 0. The output is `f = <Z_0>`, the label `y = -1` or `+1`, the
+/// loss the mean of `(f - y)^2` over the samples, which lies in `[0, 4]`.
+///
+/// From shots the squared deviation of a sample is corrected for the noise of its own `f`: `(f - y)^2 - se(f)^2` is unbiased up
+/// to the rule of succession in `se`. Its variance is taken as `4 (f - y)^2 se^2 + 2 se^4`.
+#[derive(Clone, Debug)]
+pub struct Classification {
+    name: String,
+    data: Dataset,
+    qubits: usize,
+    layers: usize,
+    train_size: usize,
+    batch: usize,
+}
+
+impl Classification {
+    /// A task on a data set with two classes: `train_size` samples (stratified) for training, the others for the test, `batch`
+    /// samples per step where the readout is noisy (all where it is exact).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Range`] unless `1 <= batch <= train_size < data.len()`, there are two classes, and 2 to `features` qubits.
+    pub fn new(
+        name: impl Into<String>,
+        data: Dataset,
+        qubits: usize,
+        layers: usize,
+        train_size: usize,
+        batch: usize,
+    ) -> Result<Self, Error> {
+        let check = |what, value: usize, ok: bool, allowed| {
+            if ok { Ok(()) } else { Err(Error::Range { what, value: value as f64, allowed }) }
+        };
+        check("the number of classes", data.class_count(), data.class_count() == 2, "2")?;
+        check(
+            "the number of qubits",
+            qubits,
+            (2..=data.feature_count()).contains(&qubits),
+            "2 to the number of features",
+        )?;
+        check("the number of layers", layers, layers >= 1, "at least 1")?;
+        check("the training size", train_size, train_size < data.len(), "less than the number of samples")?;
+        check("the batch size", batch, (1..=train_size).contains(&batch), "1 to the training size")?;
+        Ok(Self { name: name.into(), data, qubits, layers, train_size, batch })
+    }
+
+    /// Versicolor against virginica, the two species of iris that no line separates: 4 qubits, 3 layers, 60 of 100 samples for
+    /// training, batches of 8.
+    ///
+    /// # Errors
+    ///
+    /// None for the shipped data; the signature is that of [`Classification::new`].
+    pub fn iris() -> Result<Self, Error> {
+        let iris = Dataset::iris();
+        let class = |name| iris.class(name).expect("the shipped file has this species");
+        let data = iris.binary(class("versicolor"), class("virginica"))?;
+        Self::new("iris", data, 4, 3, 60, 8)
+    }
+
+    /// Malignant against benign tumours: 4 principal components on 4 qubits, 3 layers, 100 of 569 samples for training, batches
+    /// of 8.
+    ///
+    /// # Errors
+    ///
+    /// None for the shipped data; the signature is that of [`Classification::new`].
+    pub fn breast_cancer() -> Result<Self, Error> {
+        Self::new("breast-cancer", Dataset::breast_cancer(), 4, 3, 100, 8)
+    }
+
+    /// Trainable parameters.
+    #[must_use]
+    pub fn num_parameters(&self) -> usize {
+        2 * self.qubits * self.layers + 1
+    }
+
+    /// The circuit; its parameters are the data angles, then the trainable ones.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Circuit`] for an impossible register.
+    pub fn circuit(&self) -> Result<Circuit, Error> {
+        let mut circuit = Circuit::new(self.qubits)?;
+        let data = circuit.parameters_named("x", self.qubits)?;
+        let trained = circuit.parameters_named("t", self.num_parameters())?;
+        for (qubit, angle) in data.into_iter().enumerate() {
+            circuit.ry(qubit, angle)?;
+        }
+        let (last, layers) = trained.split_last().expect("there is at least one trainable parameter");
+        for layer in layers.chunks_exact(2 * self.qubits) {
+            for (qubit, angles) in layer.chunks_exact(2).enumerate() {
+                circuit.rz(qubit, angles[0])?.ry(qubit, angles[1])?;
+            }
+            // Two qubits have one bond, not two that cancel.
+            for qubit in 0..if self.qubits == 2 { 1 } else { self.qubits } {
+                circuit.cz(qubit, (qubit + 1) % self.qubits)?;
+            }
+        }
+        circuit.ry(0, *last)?;
+        Ok(circuit)
+    }
+}
+
+impl Task for Classification {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn description(&self) -> String {
+        let classes = self.data.label_names();
+        format!(
+            "{} ({} against {}): {} training and {} test samples, {} qubits, {} layers, {} parameters; batches of {} from shots, all \
+             training samples where values are exact",
+            self.data.name(),
+            classes[0],
+            classes[1],
+            self.train_size,
+            self.data.len() - self.train_size,
+            self.qubits,
+            self.layers,
+            self.num_parameters(),
+            self.batch
+        )
+    }
+
+    fn instance(&self, streams: &Streams) -> Result<Box<dyn Instance>, Error> {
+        let fraction = 1.0 - self.train_size as f64 / self.data.len() as f64;
+        let split = self.data.split(fraction, &mut streams.at(0).rng(Role::Split))?;
+        let train_rows = self.data.rows(&split.train);
+        let pipeline = AnglePipeline::fit(&train_rows, Some(self.qubits))?;
+        let part = |indices: &[usize]| -> Result<Samples, Error> {
+            let rows = self.data.rows(indices);
+            let angles = rows.iter().map(|row| Ok(pipeline.transform(row)?)).collect::<Result<Vec<_>, Error>>()?;
+            let standardized = rows
+                .iter()
+                .map(|row| Ok(pipeline.standardizer().transform(row)?))
+                .collect::<Result<Vec<_>, Error>>()?;
+            Ok(Samples { angles, standardized, labels: self.data.labels_of(indices) })
+        };
+        let circuit = self.circuit()?;
+        let trained: Vec<_> = (self.qubits..circuit.parameters().len()).map(qcore::Param::new).collect();
+        let readout = PauliSum::single(qcore::PauliString::z_on(&[0])?);
+        let expectation = Expectation::new(&circuit, vec![readout], &trained)?;
+        let start = uniform_angles(trained.len(), &mut streams.at(0).rng(Role::Start));
+        let (train, test) = (part(&split.train)?, part(&split.test)?);
+        Ok(Box::new(Fitted { expectation, train, test, start, batch: self.batch }))
+    }
+}
+
+#[derive(Clone)]
+struct Samples {
+    angles: Vec<Vec<f64>>,
+    standardized: Vec<Vec<f64>>,
+    labels: Vec<usize>,
+}
+
+struct Fitted {
+    expectation: Expectation,
+    train: Samples,
+    test: Samples,
+    start: Vec<f64>,
+    batch: usize,
+}
+
+impl Fitted {
+    /// Scores of the circuit on some samples, exactly.
+    fn scores(&self, samples: &Samples, theta: &[f64]) -> Result<Scores, Error> {
+        let (estimator, mut backend) = Readout::Exact.reader()?;
+        let rows: Vec<f64> = samples.angles.iter().flat_map(|angles| angles.iter().chain(theta)).copied().collect();
+        // Exact values read nothing from the stream.
+        let mut rng = Streams::new(0, 0).at(0).rng(Role::Evaluation);
+        let values = estimator.values(&self.expectation, &rows, &mut backend, &mut rng)?;
+        // Rounding may leave the interval by a bit.
+        let probabilities: Vec<f64> =
+            values.estimates.iter().map(|estimate| (0.5 * (1.0 + estimate.value)).clamp(0.0, 1.0)).collect();
+        Ok(Scores::new(&probabilities, &samples.labels)?)
+    }
+}
+
+fn assessment(train: Scores, test: Scores) -> Assessment {
+    Assessment {
+        loss: train.squared_loss,
+        test_loss: Some(test.squared_loss),
+        accuracy: Some(train.accuracy),
+        test_accuracy: Some(test.accuracy),
+    }
+}
+
+impl Instance for Fitted {
+    fn start(&self) -> &[f64] {
+        &self.start
+    }
+
+    fn start_interval(&self) -> (f64, f64) {
+        (0.0, 2.0 * PI)
+    }
+
+    fn objective(&self, readout: &Readout) -> Result<Box<dyn Trainable>, Error> {
+        let (estimator, backend) = readout.reader()?;
+        let batch = readout.is_noisy().then_some(self.batch);
+        let labels = self.train.labels.iter().map(|&label| 2.0 * label as f64 - 1.0).collect();
+        Ok(Box::new(ClassificationObjective {
+            expectation: self.expectation.clone(),
+            estimator,
+            backend,
+            angles: self.train.angles.clone(),
+            labels,
+            batch,
+            all_data: false,
+            chosen: Vec::new(),
+            rows: Vec::new(),
+        }))
+    }
+
+    fn assess(&self, theta: &[f64]) -> Result<Assessment, Error> {
+        Ok(assessment(self.scores(&self.train, theta)?, self.scores(&self.test, theta)?))
+    }
+
+    fn baselines(&self) -> Result<Vec<(&'static str, Assessment)>, Error> {
+        let majority = MajorityClass::fit(&self.train.labels)?;
+        let train: Vec<&[f64]> = self.train.standardized.iter().map(Vec::as_slice).collect();
+        let test: Vec<&[f64]> = self.test.standardized.iter().map(Vec::as_slice).collect();
+        let logistic = LogisticRegression::fit(&train, &self.train.labels, LOGISTIC_PENALTY)?;
+        Ok(vec![
+            ("majority-class", assessment(majority.scores(&self.train.labels)?, majority.scores(&self.test.labels)?)),
+            (
+                "logistic-regression",
+                assessment(logistic.scores(&train, &self.train.labels)?, logistic.scores(&test, &self.test.labels)?),
+            ),
+        ])
+    }
+}
+
+/// The mean squared error of a classifier on the minibatch of the step, or on all training data.
+///
+/// The minibatch comes from the role `Data`, so all queries of one step, a probe's candidate among them, see the same samples.
+pub struct ClassificationObjective {
+    expectation: Expectation,
+    estimator: Box<dyn Estimator>,
+    backend: Box<dyn Backend>,
+    angles: Vec<Vec<f64>>,
+    /// -1 or +1.
+    labels: Vec<f64>,
+    batch: Option<usize>,
+    all_data: bool,
+    chosen: Vec<usize>,
+    rows: Vec<f64>,
+}
+
+impl ClassificationObjective {
+    fn samples_per_call(&self) -> usize {
+        match self.batch {
+            Some(batch) if !self.all_data => batch,
+            _ => self.labels.len(),
+        }
+    }
+
+    /// Chooses the samples of a step, without replacement, in the order of the draw.
+    fn choose(&mut self, streams: &StepStreams) {
+        let (count, wanted) = (self.labels.len(), self.samples_per_call());
+        self.chosen.clear();
+        self.chosen.extend(0..count);
+        if wanted < count {
+            let mut rng = streams.rng(Role::Data);
+            for place in 0..wanted {
+                let other = rng.random_range(place..count);
+                self.chosen.swap(place, other);
+            }
+            self.chosen.truncate(wanted);
+        }
+    }
+}
+
+/// The squared deviation of one sample, corrected for the noise of its value, and the variance of that.
+fn squared_deviation(value: &Estimate, label: f64) -> (f64, f64) {
+    let noise = value.std_error * value.std_error;
+    let square = (value.value - label).powi(2);
+    (square - noise, 4.0 * square * noise + 2.0 * noise * noise)
+}
+
+impl Objective for ClassificationObjective {
+    fn dimension(&self) -> usize {
+        self.expectation.wrt().len()
+    }
+
+    fn price(&self, request: &Request) -> qopt::Bill {
+        let samples = self.samples_per_call() as u64;
+        let mut bill = Bill::ZERO;
+        // A gradient needs the values too, as factors of the derivatives, and they serve the loss as well.
+        if request.value || request.gradient {
+            bill += self.backend.price(self.estimator.price_values(&self.expectation, samples));
+        }
+        if request.gradient {
+            bill += self.backend.price(self.estimator.price_vjp(&self.expectation, samples));
+        }
+        bill.into()
+    }
+
+    fn evaluate(
+        &mut self,
+        theta: &[f64],
+        request: &Request,
+        streams: &StepStreams,
+        answer: &mut Answer,
+    ) -> Result<(), ObjectiveError> {
+        answer.clear();
+        if request.metric {
+            return Err(objective_error(qgrad::Error::NotASimulator { what: "the metric tensor of a data set" }));
+        }
+        self.choose(streams);
+        self.rows.clear();
+        for &sample in &self.chosen {
+            self.rows.extend(self.angles[sample].iter().chain(theta));
+        }
+        let samples = self.chosen.len() as f64;
+        let (labels, chosen) = (&self.labels, &self.chosen);
+        let mut rng = streams.rng(Role::Shots);
+        let rng: &mut dyn Rng = &mut rng;
+        let (values, bill) = if request.gradient {
+            let mut weigh = |row: usize, values: &[Estimate], weights: &mut [Estimate]| {
+                let value = &values[0];
+                weights[0] = Estimate {
+                    value: 2.0 * (value.value - labels[chosen[row]]) / samples,
+                    std_error: 2.0 * value.std_error / samples,
+                    shots: value.shots,
+                };
+            };
+            let cotangents = Cotangents::OfValues(&mut weigh);
+            let vjp = self
+                .estimator
+                .vjp(&self.expectation, &self.rows, cotangents, &mut self.backend, rng)
+                .map_err(objective_error)?;
+            answer.gradient.extend_from_slice(&vjp.gradient);
+            answer.gradient_std_errors.extend_from_slice(&vjp.std_errors);
+            (vjp.values, vjp.bill)
+        } else {
+            let values = self
+                .estimator
+                .values(&self.expectation, &self.rows, &mut self.backend, rng)
+                .map_err(objective_error)?;
+            (values.estimates, values.bill)
+        };
+        answer.bill = bill.into();
+        if request.value {
+            let (mut sum, mut variance, mut shots) = (0.0, 0.0, 0);
+            for (value, &sample) in values.iter().zip(chosen) {
+                let (deviation, its_variance) = squared_deviation(value, labels[sample]);
+                sum += deviation;
+                variance += its_variance;
+                shots += value.shots;
+            }
+            answer.value = Some(qopt::Estimate { value: sum / samples, std_error: variance.sqrt() / samples });
+            answer.reusable = shots == 0 && chosen.len() == labels.len();
+        }
+        Ok(())
+    }
+
+    fn loss_scale(&self) -> f64 {
+        4.0
+    }
+}
+
+impl Trainable for ClassificationObjective {
+    fn use_all_data(&mut self, all: bool) {
+        self.all_data = all;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn streams() -> Streams {
+        Streams::new(2511, 3)
+    }
+
+    #[test]
+    fn the_exact_objective_is_the_assessed_loss_and_its_gradient() {
+        let task = Classification::iris().expect("shipped data");
+        let instance = task.instance(&streams()).expect("valid");
+        let mut objective = instance.objective(&Readout::Exact).expect("valid");
+        let theta = instance.start().to_vec();
+        let mut answer = Answer::default();
+        let step = streams().at(0);
+        objective.evaluate(&theta, &Request::VALUE_AND_GRADIENT, &step, &mut answer).expect("runs");
+        let loss = answer.value.expect("asked for").value;
+        assert!((loss - instance.assess(&theta).expect("valid").loss).abs() < 1e-12);
+        assert!(answer.reusable);
+        for k in [0, 7, theta.len() - 1] {
+            let moved = |by: f64| {
+                let mut point = theta.clone();
+                point[k] += by;
+                instance.assess(&point).expect("valid").loss
+            };
+            let h = 1e-4;
+            let numeric = (moved(h) - moved(-h)) / (2.0 * h);
+            assert!((answer.gradient[k] - numeric).abs() < 1e-7, "component {k}");
+        }
+    }
+
+    /// Theta and its probe candidate see the same samples; another step sees others.
+    #[test]
+    fn a_step_has_one_minibatch_for_all_its_queries() {
+        let task = Classification::breast_cancer().expect("shipped data");
+        let instance = task.instance(&streams()).expect("valid");
+        let readout = Readout::device("edge-gateway", 50).expect("shipped");
+        let mut objective = ClassificationObjective {
+            expectation: Expectation::new(&task.circuit().expect("valid"), vec![], &[]).expect("valid"),
+            estimator: readout.reader().expect("valid").0,
+            backend: readout.reader().expect("valid").1,
+            angles: vec![vec![]; 100],
+            labels: vec![1.0; 100],
+            batch: Some(8),
+            all_data: false,
+            chosen: Vec::new(),
+            rows: Vec::new(),
+        };
+        let mut batch = |step, query| {
+            objective.choose(&streams().at(step).with_query(query));
+            objective.chosen.clone()
+        };
+        let first = batch(4, 0);
+        assert_eq!(first.len(), 8);
+        assert_eq!(first, batch(4, 1));
+        assert_ne!(first, batch(5, 0));
+        let mut sorted = first.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted.len(), 8, "drawn without replacement");
+        drop(instance);
+    }
+
+    /// The loss from shots is unbiased and its error bar describes its scatter.
+    #[test]
+    fn the_loss_from_shots_is_unbiased_with_an_honest_error() {
+        let task = Classification::iris().expect("shipped data");
+        let instance = task.instance(&streams()).expect("valid");
+        let theta = instance.start().to_vec();
+        let exact = instance.assess(&theta).expect("valid").loss;
+        let repetitions = 400;
+        let (mut sum, mut squares, mut claimed) = (0.0, 0.0, 0.0);
+        for query in 0..repetitions {
+            // A new device for each: the budget is not what is tested here.
+            let mut objective = instance.objective(&Readout::device("field-hub", 50).expect("shipped")).expect("valid");
+            objective.use_all_data(true);
+            let mut answer = Answer::default();
+            let step = streams().at(1).with_query(query);
+            objective.evaluate(&theta, &Request::VALUE, &step, &mut answer).expect("runs");
+            let loss = answer.value.expect("asked for");
+            sum += loss.value - exact;
+            squares += (loss.value - exact).powi(2);
+            claimed += loss.std_error * loss.std_error;
+        }
+        let n = f64::from(repetitions);
+        let variance = squares / n;
+        // The rule of succession takes about 2/50 of the noise of 1/50 per sample too much off: allow for that bias.
+        assert!((sum / n).abs() < 4.0 * (variance / n).sqrt() + 0.04 / 50.0, "bias {}", sum / n);
+        assert!(
+            (claimed / n / variance - 1.0).abs() < 4.5 * (2.0 / n).sqrt() + 0.04,
+            "ratio {}",
+            claimed / n / variance
+        );
+    }
+
+    #[test]
+    fn baselines_stand_on_the_same_split() {
+        let instance = Classification::iris().expect("shipped data").instance(&streams()).expect("valid");
+        let baselines = instance.baselines().expect("fits");
+        assert_eq!(baselines[0].0, "majority-class");
+        // 30 of 60: the better class is right half the time.
+        assert_eq!(baselines[0].1.accuracy, Some(0.5));
+        assert!(baselines[1].1.test_accuracy.expect("there is a test part") > 0.85);
+        assert!(baselines[1].1.loss < baselines[0].1.loss);
+    }
+}

@@ -1,0 +1,87 @@
+//! Tasks: what is trained, on which data, and how it is judged.
+
+mod classification;
+mod ising;
+mod readout;
+
+pub use classification::{Classification, ClassificationObjective};
+pub use ising::{Ising, ground_energy};
+pub use readout::{Reader, Readout};
+
+use qopt::{Objective, Streams};
+
+use crate::Error;
+
+/// Something to train: a circuit, a loss, and the data behind it.
+pub trait Task: Send + Sync {
+    /// A short name, part of task identifiers.
+    fn name(&self) -> &str;
+
+    /// One sentence on what it is, for reports.
+    fn description(&self) -> String;
+
+    /// Whether its loss is one expectation value, so that the metric tensor of its circuit is that of the loss.
+    fn has_metric(&self) -> bool {
+        false
+    }
+
+    /// The task with everything that depends on the seed: the split of the data and the starting point, from the roles `Split`
+    /// and `Start` of `streams`.
+    ///
+    /// # Errors
+    ///
+    /// What the data or the circuit refuse.
+    fn instance(&self, streams: &Streams) -> Result<Box<dyn Instance>, Error>;
+}
+
+/// A task at one seed.
+pub trait Instance: Send {
+    /// The starting point.
+    fn start(&self) -> &[f64];
+
+    /// The interval from which each component of a starting point is drawn.
+    fn start_interval(&self) -> (f64, f64);
+
+    /// The loss as training sees it.
+    ///
+    /// # Errors
+    ///
+    /// What the readout refuses.
+    fn objective(&self, readout: &Readout) -> Result<Box<dyn Trainable>, Error>;
+
+    /// The exact loss and figures of merit at a point, from the simulator and outside any budget.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gradient`] for a point of the wrong length.
+    fn assess(&self, theta: &[f64]) -> Result<Assessment, Error>;
+
+    /// What methods without a quantum circuit reach on the same data.
+    ///
+    /// # Errors
+    ///
+    /// What the classical fit refuses.
+    fn baselines(&self) -> Result<Vec<(&'static str, Assessment)>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+/// An objective of a trial.
+pub trait Trainable: Objective {
+    /// Whether evaluations use all data (for the evaluations after training) or the minibatch of the step.
+    fn use_all_data(&mut self, _all: bool) {}
+}
+
+/// How good a point is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Assessment {
+    /// The exact loss on the training data, shifted so that 0 is the best conceivable: mean squared error, or energy above the
+    /// ground state.
+    pub loss: f64,
+    /// The same on the test data, where there are any.
+    pub test_loss: Option<f64>,
+    /// Share of correctly classified training samples.
+    pub accuracy: Option<f64>,
+    /// Share of correctly classified test samples.
+    pub test_accuracy: Option<f64>,
+}

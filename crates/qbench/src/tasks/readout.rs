@@ -1,0 +1,75 @@
+//! How a task is read out: exactly on the simulator, or from shots on a metered device.
+
+use std::fmt;
+
+use qgrad::{Adjoint, Backend, Estimator, ParameterShift, Shots, StateVectorBackend};
+use qiot_profile::{DeviceProfile, Metered};
+
+use crate::Error;
+
+/// The way in which losses and gradients are obtained.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Readout {
+    /// Exact values and adjoint gradients; billed as the circuits of the exact parameter-shift rule.
+    Exact,
+    /// Parameter shift with so many shots for every circuit, on a device whose limits are the budget.
+    Device {
+        /// What the device allows and costs.
+        profile: Box<DeviceProfile>,
+        /// Shots per circuit.
+        shots: u64,
+    },
+}
+
+/// An estimator with the backend that it runs on.
+pub type Reader = (Box<dyn Estimator>, Box<dyn Backend>);
+
+impl Readout {
+    /// A shipped device.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`] for an unknown name.
+    pub fn device(name: &str, shots: u64) -> Result<Self, Error> {
+        Ok(Self::Device { profile: Box::new(DeviceProfile::by_name(name)?), shots })
+    }
+
+    /// A new estimator and a new backend with nothing spent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`] if the profile contradicts itself.
+    pub fn reader(&self) -> Result<Reader, Error> {
+        Ok(match self {
+            Self::Exact => (Box::new(Adjoint), Box::new(StateVectorBackend::new())),
+            Self::Device { profile, shots } => (
+                Box::new(ParameterShift { shots: Shots::PerCircuit(*shots) }),
+                Box::new(Metered::new((**profile).clone(), StateVectorBackend::new())?),
+            ),
+        })
+    }
+
+    /// The shots that may be spent; `None` where exact values need none.
+    #[must_use]
+    pub fn shot_budget(&self) -> Option<u64> {
+        match self {
+            Self::Exact => None,
+            Self::Device { profile, .. } => profile.limits.shots_total,
+        }
+    }
+
+    /// Whether measured values carry noise.
+    #[must_use]
+    pub fn is_noisy(&self) -> bool {
+        matches!(self, Self::Device { .. })
+    }
+}
+
+impl fmt::Display for Readout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact => f.write_str("exact"),
+            Self::Device { profile, shots } => write!(f, "{}/{shots}-shots", profile.name),
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Paired trials: every method at the same budget, from the same start, on the same data, judged by exact values.
+
+use qopt::{BestPoint, Budget, History, Request, Resource, Runner, StopReason, Streams, reevaluate};
+use rayon::prelude::*;
+
+use crate::methods::{MethodEntry, Methods, Setup};
+use crate::tasks::{Assessment, Instance, Readout, Task};
+use crate::{Error, experiment};
+
+/// Methods x tasks x readouts x seeds, with a grid of learning rates for every method.
+pub struct Trials {
+    /// What is trained.
+    pub tasks: Vec<Box<dyn Task>>,
+    /// How it is read out.
+    pub readouts: Vec<Readout>,
+    /// With which methods.
+    pub methods: Methods,
+    /// The learning rates, the same grid for every method.
+    pub rates: Vec<f64>,
+    /// How many seeds: independent starting points and splits of the data.
+    pub seeds: u64,
+    /// Where values are exact, the budget in circuits is that of so many iterations of one value and one gradient each.
+    /// On a device the budget is the device's.
+    pub exact_iterations: u64,
+}
+
+/// One cell of a trial: a method on a task at one seed, with all rates of its grid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    task: usize,
+    readout: usize,
+    method: usize,
+    seed: u64,
+}
+
+/// What one run came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrialResult {
+    /// Name of the task.
+    pub task: String,
+    /// How it was read out.
+    pub readout: String,
+    /// Name of the method, or of a classical baseline.
+    pub method: String,
+    /// Learning rate; 0 for a baseline.
+    pub rate: f64,
+    /// Index of the seed.
+    pub seed: u64,
+    /// Why the run ended.
+    pub reason: String,
+    /// Finished iterations.
+    pub iterations: u64,
+    /// What was spent, the evaluations after training included.
+    pub spent: qopt::Bill,
+    /// Triggered displacements.
+    pub ascents: u64,
+    /// Mean norm of the measured gradient in the second half of the run.
+    pub late_gradient_norm: f64,
+    /// Exact loss at the start.
+    pub start_loss: f64,
+    /// Exact figures of the last point.
+    pub last: Assessment,
+    /// Exact loss of the point with the smallest measured loss.
+    pub best_loss: f64,
+    /// Exact loss of that of the two that measured better when both were measured again, from shots reserved for it.
+    pub chosen_loss: f64,
+}
+
+impl Trials {
+    /// All cells, in the order of tasks, readouts, methods and seeds. Methods that need a metric tensor have cells only where
+    /// values are exact and the task is not one of data.
+    #[must_use]
+    pub fn cells(&self) -> Vec<Cell> {
+        let mut cells = Vec::new();
+        for (task, spec) in self.tasks.iter().enumerate() {
+            for (readout, how) in self.readouts.iter().enumerate() {
+                for (method, entry) in self.methods.entries().iter().enumerate() {
+                    if entry.needs_metric() && (how.is_noisy() || !spec.has_metric()) {
+                        continue;
+                    }
+                    cells.extend((0..self.seeds).map(|seed| Cell { task, readout, method, seed }));
+                }
+            }
+        }
+        cells
+    }
+
+    /// The canonical text of a cell: everything that its results depend on besides the root seed.
+    #[must_use]
+    pub fn text(&self, cell: Cell) -> String {
+        let rates: Vec<String> = self.rates.iter().map(|rate| format!("{rate:?}")).collect();
+        format!(
+            "task={} readout={} method={} rates={} exact_iterations={} seed={}",
+            self.tasks[cell.task].name(),
+            self.readouts[cell.readout],
+            self.methods.entries()[cell.method].name(),
+            rates.join(","),
+            self.exact_iterations,
+            cell.seed
+        )
+    }
+
+    /// Runs one cell: one result per rate, and for the first method of a task also those of the classical baselines.
+    ///
+    /// The starting point, the split of the data, and the streams of shots and minibatches depend on the root seed, the task,
+    /// the readout and the seed index, not on the method or rate: runs are paired.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoIteration`] if the budget does not suffice for one iteration, and what the task, the method or the run refuse.
+    pub fn run_cell(&self, cell: Cell, root_seed: u64) -> Result<Vec<TrialResult>, Error> {
+        let (task, readout) = (&self.tasks[cell.task], &self.readouts[cell.readout]);
+        let key = format!("{} {} {}", task.name(), readout, cell.seed);
+        let streams = Streams::new(root_seed, experiment::stream_key(&key));
+        let instance = task.instance(&streams)?;
+        let entry = &self.methods.entries()[cell.method];
+        let mut results = Vec::new();
+        if cell.method == 0 {
+            for (name, assessment) in instance.baselines()? {
+                results.push(baseline(task.name(), readout, name, cell.seed, assessment));
+            }
+        }
+        for &rate in &self.rates {
+            results.push(self.run(task.name(), readout, &*instance, entry, rate, cell.seed, &streams)?);
+        }
+        Ok(results)
+    }
+
+    /// Runs all cells on rayon's current thread pool; the results are in the order of [`Trials::cells`] whatever its size.
+    ///
+    /// # Errors
+    ///
+    /// As [`Trials::run_cell`]; the first in the order of cells.
+    pub fn run_all(&self, root_seed: u64) -> Result<Vec<TrialResult>, Error> {
+        let results: Vec<Result<Vec<TrialResult>, Error>> =
+            self.cells().into_par_iter().map(|cell| self.run_cell(cell, root_seed)).collect();
+        Ok(results.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the coordinates of one run")]
+    fn run(
+        &self,
+        task: &str,
+        readout: &Readout,
+        instance: &dyn Instance,
+        entry: &MethodEntry,
+        rate: f64,
+        seed: u64,
+        streams: &Streams,
+    ) -> Result<TrialResult, Error> {
+        let mut objective = instance.objective(readout)?;
+        objective.use_all_data(true);
+        // Two evaluations after training, of the last and of the best point; where values are exact they are not part of it.
+        let one = objective.price(&Request::VALUE);
+        let reserve = if readout.is_noisy() { one + one } else { qopt::Bill::ZERO };
+        objective.use_all_data(false);
+        let iteration = objective.price(&Request::VALUE_AND_GRADIENT);
+        let (budget, planned_iterations) = match readout.shot_budget() {
+            Some(shots) => (Budget::of_shots(shots), shots.saturating_sub(reserve.shots) / iteration.shots.max(1)),
+            None => {
+                let circuits = Some(iteration.circuits * self.exact_iterations);
+                (Budget { circuits, ..Budget::UNLIMITED }, self.exact_iterations)
+            }
+        };
+        let setup = Setup {
+            start: instance.start().to_vec(),
+            rate,
+            planned_iterations,
+            noisy: readout.is_noisy(),
+            loss_scale: objective.loss_scale(),
+            start_interval: instance.start_interval(),
+        };
+        let mut method =
+            entry.build(&setup).map_err(|source| Error::Method { method: entry.name().to_owned(), source })?;
+        let mut best = BestPoint::new(setup.start.len());
+        let mut history = History::new();
+        let mut ascents = 0;
+        let mut count_ascents = |observation: &qopt::Observation<'_>| {
+            ascents = observation.report.ascents;
+            std::ops::ControlFlow::Continue(())
+        };
+        let outcome = Runner::new(&mut *method, &mut *objective, *streams)
+            .budget(budget)
+            .reserve(reserve)
+            .observe(&mut best)
+            .observe(&mut history)
+            .observe(&mut count_ascents)
+            .run()?;
+        let Some(best) = best.theta() else {
+            return Err(Error::NoIteration {
+                problem: task.to_owned(),
+                readout: readout.to_string(),
+                method: entry.name().to_owned(),
+            });
+        };
+        objective.use_all_data(true);
+        let mut spent = outcome.spent;
+        let measured = [&outcome.last[..], best]
+            .into_iter()
+            .zip(0..)
+            .map(|(theta, query)| reevaluate(&mut *objective, theta, streams, query))
+            .collect::<Result<Vec<_>, _>>()?;
+        if readout.is_noisy() {
+            measured.iter().for_each(|evaluation| spent += evaluation.bill);
+        }
+        let (last, best) = (instance.assess(&outcome.last)?, instance.assess(best)?);
+        let chosen = if measured[1].loss.value < measured[0].loss.value { best.loss } else { last.loss };
+        let late = &history.records()[history.records().len() / 2..];
+        let late_gradient_norm = late.iter().map(|record| record.gradient_norm).sum::<f64>() / late.len().max(1) as f64;
+        Ok(TrialResult {
+            task: task.to_owned(),
+            readout: readout.to_string(),
+            method: entry.name().to_owned(),
+            rate,
+            seed,
+            reason: reason(&outcome.reason),
+            iterations: outcome.iterations,
+            spent,
+            ascents,
+            late_gradient_norm,
+            start_loss: instance.assess(instance.start())?.loss,
+            last,
+            best_loss: best.loss,
+            chosen_loss: chosen,
+        })
+    }
+}
+
+fn baseline(task: &str, readout: &Readout, name: &str, seed: u64, assessment: Assessment) -> TrialResult {
+    TrialResult {
+        task: task.to_owned(),
+        readout: readout.to_string(),
+        method: name.to_owned(),
+        rate: 0.0,
+        seed,
+        reason: "fitted".to_owned(),
+        iterations: 0,
+        spent: qopt::Bill::ZERO,
+        ascents: 0,
+        late_gradient_norm: 0.0,
+        start_loss: assessment.loss,
+        last: assessment,
+        best_loss: assessment.loss,
+        chosen_loss: assessment.loss,
+    }
+}
+
+fn reason(reason: &StopReason) -> String {
+    match reason {
+        StopReason::Budget { resource: Resource::Shots } => "shot budget".to_owned(),
+        StopReason::Budget { resource } => format!("budget: {resource}"),
+        StopReason::Refused { what } => format!("refused: {what}"),
+        StopReason::Observer => "observer".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Columns of a trial's rows.
+pub(crate) const COLUMNS: &[&str] = &[
+    "task",
+    "readout",
+    "method",
+    "rate",
+    "seed",
+    "reason",
+    "iterations",
+    "jobs",
+    "circuits",
+    "shots",
+    "device_seconds",
+    "device_joules",
+    "ascents",
+    "late_gradient_norm",
+    "start_loss",
+    "last_loss",
+    "best_loss",
+    "chosen_loss",
+    "test_loss",
+    "train_accuracy",
+    "test_accuracy",
+];
+
+impl TrialResult {
+    /// Its row, in the order of the trial's columns; empty cells where a figure does not exist.
+    pub(crate) fn row(&self) -> Vec<experiment::Cell> {
+        use experiment::Cell::{Integer, Number, Text};
+        let optional = |value: Option<f64>| value.map_or_else(|| Text(String::new()), Number);
+        vec![
+            Text(self.task.clone()),
+            Text(self.readout.clone()),
+            Text(self.method.clone()),
+            Number(self.rate),
+            Integer(self.seed),
+            Text(self.reason.clone()),
+            Integer(self.iterations),
+            Integer(self.spent.jobs),
+            Integer(self.spent.circuits),
+            Integer(self.spent.shots),
+            Number(self.spent.seconds),
+            Number(self.spent.joules),
+            Integer(self.ascents),
+            Number(self.late_gradient_norm),
+            Number(self.start_loss),
+            Number(self.last.loss),
+            Number(self.best_loss),
+            Number(self.chosen_loss),
+            optional(self.last.test_loss),
+            optional(self.last.accuracy),
+            optional(self.last.test_accuracy),
+        ]
+    }
+
+    /// Reads a row back; `row` has the task identifier before the columns, `at` is its index for messages.
+    pub(crate) fn from_row(at: usize, row: &[String]) -> Result<Self, Error> {
+        let fields = experiment::Fields::new(at, COLUMNS, row)?;
+        Ok(Self {
+            task: fields.text("task")?.to_owned(),
+            readout: fields.text("readout")?.to_owned(),
+            method: fields.text("method")?.to_owned(),
+            rate: fields.number("rate")?,
+            seed: fields.integer("seed")?,
+            reason: fields.text("reason")?.to_owned(),
+            iterations: fields.integer("iterations")?,
+            spent: qopt::Bill {
+                jobs: fields.integer("jobs")?,
+                circuits: fields.integer("circuits")?,
+                shots: fields.integer("shots")?,
+                seconds: fields.number("device_seconds")?,
+                joules: fields.number("device_joules")?,
+            },
+            ascents: fields.integer("ascents")?,
+            late_gradient_norm: fields.number("late_gradient_norm")?,
+            start_loss: fields.number("start_loss")?,
+            last: Assessment {
+                loss: fields.number("last_loss")?,
+                test_loss: fields.optional("test_loss")?,
+                accuracy: fields.optional("train_accuracy")?,
+                test_accuracy: fields.optional("test_accuracy")?,
+            },
+            best_loss: fields.number("best_loss")?,
+            chosen_loss: fields.number("chosen_loss")?,
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! What is minimised: the trait [`Objective`], what it is asked and what it answers.
+
+use std::error::Error;
+
+use thiserror::Error;
+
+use crate::vector::first_non_finite;
+use crate::{Bill, MethodError, StepStreams};
+
+/// A measured number with its standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Estimate {
+    /// The estimate itself.
+    pub value: f64,
+    /// Standard error of `value` (of the mean, not of a single outcome); 0 if exact.
+    pub std_error: f64,
+}
+
+impl Estimate {
+    /// A value without statistical error.
+    pub const fn exact(value: f64) -> Self {
+        Self { value, std_error: 0.0 }
+    }
+}
+
+/// What is to be measured at one point.
+///
+/// Start from one of the constants; later versions may ask for more.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The loss.
+    pub value: bool,
+    /// The gradient of the loss, with a standard error for each component.
+    pub gradient: bool,
+    /// The metric (a symmetric positive semi-definite P x P matrix, such as the Fubini-Study metric).
+    pub metric: bool,
+}
+
+impl Request {
+    /// The loss alone.
+    pub const VALUE: Self = Self { value: true, gradient: false, metric: false };
+    /// The gradient alone.
+    pub const GRADIENT: Self = Self { value: false, gradient: true, metric: false };
+    /// Loss and gradient.
+    pub const VALUE_AND_GRADIENT: Self = Self { value: true, gradient: true, metric: false };
+
+    /// The same request and the metric too.
+    #[must_use]
+    pub const fn with_metric(self) -> Self {
+        Self { metric: true, ..self }
+    }
+}
+
+/// What an [`Objective`] answers. Its buffers are reused from one evaluation to the next.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// The loss, if it was asked for.
+    pub value: Option<Estimate>,
+    /// The gradient, P components; empty if it was not asked for.
+    pub gradient: Vec<f64>,
+    /// Standard errors of the gradient, P components (all 0 if exact); empty if the gradient was not asked for or they
+    /// are unknown.
+    pub gradient_std_errors: Vec<f64>,
+    /// The metric, P x P in row-major order; empty if it was not asked for.
+    pub metric: Vec<f64>,
+    /// What this evaluation cost.
+    pub bill: Bill,
+    /// Whether `value` is a pure function of theta alone, that is, exact and on the full data. Only then may a method
+    /// let it stand in for the loss at the same theta in a later iteration.
+    pub reusable: bool,
+}
+
+impl Answer {
+    /// Empties every field and keeps the capacity of the buffers.
+    pub fn clear(&mut self) {
+        self.value = None;
+        self.gradient.clear();
+        self.gradient_std_errors.clear();
+        self.metric.clear();
+        self.bill = Bill::ZERO;
+        self.reusable = false;
+    }
+
+    /// The loss, if it is there and finite, and so its standard error.
+    pub(crate) fn measured_loss(&self) -> Result<Estimate, MethodError> {
+        let loss = self.value.ok_or(MethodError::MissingLoss)?;
+        if !loss.value.is_finite() {
+            return Err(MethodError::NonFiniteLoss { value: loss.value });
+        }
+        if !(loss.std_error >= 0.0 && loss.std_error.is_finite()) {
+            return Err(MethodError::InvalidStdError { value: loss.std_error });
+        }
+        Ok(loss)
+    }
+
+    /// Checks that the gradient is complete and finite, and its standard errors complete if there are any.
+    pub(crate) fn check_gradient(&self, dimension: usize) -> Result<(), MethodError> {
+        check_length("gradient", dimension, self.gradient.len())?;
+        if !self.gradient_std_errors.is_empty() {
+            let found = self.gradient_std_errors.len();
+            check_length("gradient_std_errors", dimension, found)?;
+        }
+        match first_non_finite(&self.gradient) {
+            None => Ok(()),
+            Some((component, value)) => Err(MethodError::NonFiniteGradient { component, value }),
+        }
+    }
+
+    /// Checks that the metric is complete and finite.
+    pub(crate) fn check_metric(&self, dimension: usize) -> Result<(), MethodError> {
+        check_length("metric", dimension * dimension, self.metric.len())?;
+        match first_non_finite(&self.metric) {
+            None => Ok(()),
+            Some((index, value)) => {
+                Err(MethodError::NonFiniteMetric { row: index / dimension, column: index % dimension, value })
+            }
+        }
+    }
+}
+
+fn check_length(what: &'static str, expected: usize, found: usize) -> Result<(), MethodError> {
+    if expected == found { Ok(()) } else { Err(MethodError::Length { what, expected, found }) }
+}
+
+/// A loss over P real parameters that can be measured.
+///
+/// Apart from its meter, an objective is a pure function of (theta, request, streams): all its randomness comes from
+/// the streams that are handed in. On this rests that a run can be stopped, resumed and repeated with the same bytes.
+pub trait Objective {
+    /// The number P of parameters.
+    fn dimension(&self) -> usize;
+
+    /// What `request` will cost at most, at any point; nothing is spent.
+    fn price(&self, request: &Request) -> Bill;
+
+    /// Measures what `request` asks for at `theta` (P components) and overwrites every field of `answer`, reusing its
+    /// buffers.
+    ///
+    /// `streams` belong to the current step and query. Draw shot noise from [`Role::Shots`](crate::Role::Shots) (other
+    /// numbers for each query of a step) and minibatches from [`Role::Data`](crate::Role::Data) (the same for all
+    /// queries of a step).
+    ///
+    /// # Errors
+    /// [`ObjectiveError::Exhausted`] if a limit of the objective itself forbids the evaluation: an ordinary end of a
+    /// run. What was spent before the refusal, if anything, is left in `answer.bill`. [`ObjectiveError::Failed`] for
+    /// everything else.
+    fn evaluate(
+        &mut self,
+        theta: &[f64],
+        request: &Request,
+        streams: &StepStreams,
+        answer: &mut Answer,
+    ) -> Result<(), ObjectiveError>;
+
+    /// The scale of the loss, by which thresholds are set: 1 for a cost in \[0, 1\], the sum of |c_k| without the
+    /// identity for a Hamiltonian sum_k c_k P_k.
+    fn loss_scale(&self) -> f64 {
+        1.0
+    }
+}
+
+/// Why an [`Objective`] did not answer.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum ObjectiveError {
+    /// A limit of the objective (a budget, a device's quota) is reached. The run ends normally.
+    #[error("{what} is exhausted")]
+    Exhausted {
+        /// What there is no more of, such as "shot budget".
+        what: String,
+    },
+    /// The evaluation went wrong.
+    #[error("the objective could not be evaluated")]
+    Failed(#[source] Box<dyn Error + Send + Sync>),
+}

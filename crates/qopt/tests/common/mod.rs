@@ -1,0 +1,343 @@
+//! What several tests share: a dense 4-qubit simulator as an exact objective, and small objectives with and without
+//! noise.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use qopt::{
+    Answer, Bill, Budget, Estimate, Method, Objective, ObjectiveError, Observation, Request, Role, Runner, StepStreams,
+    Streams,
+};
+use rand::RngExt;
+use std::ops::ControlFlow;
+
+pub(crate) const QUBITS: usize = 4;
+pub(crate) const LAYERS: usize = 3;
+pub(crate) const PARAMETERS: usize = 2 * QUBITS * LAYERS;
+const STATES: usize = 1 << QUBITS;
+
+/// The open transverse-field Ising chain of the reference trajectories: H = -sum Z_i Z_(i+1) - 0.8 sum X_i, on layers
+/// of RY, RZ and CZ.
+///
+/// A state is two arrays, real and imaginary parts; qubit 0 is the lowest bit.
+pub(crate) struct Ising {
+    /// Loss evaluations asked for.
+    pub(crate) losses: u64,
+    /// Gradient evaluations asked for.
+    pub(crate) gradients: u64,
+}
+
+impl Ising {
+    pub(crate) fn new() -> Self {
+        Self { losses: 0, gradients: 0 }
+    }
+
+    /// (0.1 + 0.37 k) mod 2 pi.
+    pub(crate) fn start() -> Vec<f64> {
+        (0..PARAMETERS).map(|k| (0.1 + 0.37 * k as f64) % std::f64::consts::TAU).collect()
+    }
+
+    pub(crate) fn energy(theta: &[f64]) -> f64 {
+        let mut re = [0.0; STATES];
+        let mut im = [0.0; STATES];
+        re[0] = 1.0;
+        for layer in 0..LAYERS {
+            for qubit in 0..QUBITS {
+                let at = 2 * (QUBITS * layer + qubit);
+                rotate_y(&mut re, qubit, theta[at]);
+                rotate_y(&mut im, qubit, theta[at]);
+                rotate_z(&mut re, &mut im, qubit, theta[at + 1]);
+            }
+            for index in 0..STATES {
+                let negative = (0..QUBITS - 1).filter(|q| (index >> q) & 3 == 3).count() % 2 == 1;
+                if negative {
+                    re[index] = -re[index];
+                    im[index] = -im[index];
+                }
+            }
+        }
+        let mut energy = 0.0;
+        for index in 0..STATES {
+            let weight = re[index] * re[index] + im[index] * im[index];
+            for q in 0..QUBITS - 1 {
+                let equal = (index >> q) & 1 == (index >> (q + 1)) & 1;
+                energy -= if equal { weight } else { -weight };
+            }
+            for q in 0..QUBITS {
+                let flipped = index ^ (1 << q);
+                energy -= 0.8 * (re[index] * re[flipped] + im[index] * im[flipped]);
+            }
+        }
+        energy
+    }
+
+    /// Parameter shift: (E(theta + pi/2 e_k) - E(theta - pi/2 e_k)) / 2.
+    pub(crate) fn gradient(theta: &[f64], gradient: &mut Vec<f64>) {
+        let mut shifted = theta.to_vec();
+        for k in 0..theta.len() {
+            shifted[k] = theta[k] + std::f64::consts::FRAC_PI_2;
+            let plus = Self::energy(&shifted);
+            shifted[k] = theta[k] - std::f64::consts::FRAC_PI_2;
+            let minus = Self::energy(&shifted);
+            shifted[k] = theta[k];
+            gradient.push((plus - minus) / 2.0);
+        }
+    }
+}
+
+/// exp(-i t Y / 2): real, so it acts on real and imaginary parts alike.
+fn rotate_y(part: &mut [f64; STATES], qubit: usize, t: f64) {
+    let (sin, cos) = (t / 2.0).sin_cos();
+    for low in (0..STATES).filter(|index| index & (1 << qubit) == 0) {
+        let high = low | 1 << qubit;
+        let (a, b) = (part[low], part[high]);
+        part[low] = cos * a - sin * b;
+        part[high] = sin * a + cos * b;
+    }
+}
+
+/// exp(-i t Z / 2).
+fn rotate_z(re: &mut [f64; STATES], im: &mut [f64; STATES], qubit: usize, t: f64) {
+    for index in 0..STATES {
+        let sign = if index & (1 << qubit) == 0 { -1.0 } else { 1.0 };
+        let (sin, cos) = (sign * t / 2.0).sin_cos();
+        let (a, b) = (re[index], im[index]);
+        re[index] = cos * a - sin * b;
+        im[index] = sin * a + cos * b;
+    }
+}
+
+impl Objective for Ising {
+    fn dimension(&self) -> usize {
+        PARAMETERS
+    }
+
+    fn price(&self, request: &Request) -> Bill {
+        exact_price(PARAMETERS, request)
+    }
+
+    fn evaluate(
+        &mut self,
+        theta: &[f64],
+        request: &Request,
+        _streams: &StepStreams,
+        answer: &mut Answer,
+    ) -> Result<(), ObjectiveError> {
+        answer.clear();
+        if request.value {
+            answer.value = Some(Estimate::exact(Self::energy(theta)));
+            self.losses += 1;
+        }
+        if request.gradient {
+            Self::gradient(theta, &mut answer.gradient);
+            answer.gradient_std_errors.resize(PARAMETERS, 0.0);
+            self.gradients += 1;
+        }
+        answer.bill = self.price(request);
+        answer.reusable = true;
+        Ok(())
+    }
+
+    fn loss_scale(&self) -> f64 {
+        3.0 + 4.0 * 0.8
+    }
+}
+
+/// One circuit for a loss, 2P for a gradient, all in one job.
+pub(crate) fn exact_price(dimension: usize, request: &Request) -> Bill {
+    let circuits = u64::from(request.value) + if request.gradient { 2 * dimension as u64 } else { 0 };
+    Bill { jobs: 1, circuits, ..Bill::ZERO }
+}
+
+/// L(theta) = sum_k c_k theta_k^2 / 2 with Gaussian noise on loss and gradient, from the streams.
+#[derive(Clone)]
+pub(crate) struct Quadratic {
+    pub(crate) curvatures: Vec<f64>,
+    /// Standard error of the loss.
+    pub(crate) loss_noise: f64,
+    /// Standard error of each component of the gradient.
+    pub(crate) gradient_noise: f64,
+    pub(crate) shots: u64,
+    /// What was asked for, in order: (step, query, request, bits of theta[0]).
+    pub(crate) log: Vec<(u64, u32, Request, u64)>,
+    pub(crate) keep_log: bool,
+    /// Refuses once this many queries were answered.
+    pub(crate) refuse_after: Option<u64>,
+    pub(crate) answered: u64,
+}
+
+impl Quadratic {
+    pub(crate) fn exact(curvatures: &[f64]) -> Self {
+        Self::noisy(curvatures, 0.0, 0.0, 0)
+    }
+
+    pub(crate) fn noisy(curvatures: &[f64], loss_noise: f64, gradient_noise: f64, shots: u64) -> Self {
+        Self {
+            curvatures: curvatures.to_vec(),
+            loss_noise,
+            gradient_noise,
+            shots,
+            log: Vec::new(),
+            keep_log: false,
+            refuse_after: None,
+            answered: 0,
+        }
+    }
+
+    pub(crate) fn logging(mut self) -> Self {
+        self.keep_log = true;
+        self
+    }
+}
+
+impl Objective for Quadratic {
+    fn dimension(&self) -> usize {
+        self.curvatures.len()
+    }
+
+    fn price(&self, request: &Request) -> Bill {
+        let exact = exact_price(self.dimension(), request);
+        Bill { shots: exact.circuits * self.shots, seconds: 0.25 * exact.circuits as f64, ..exact }
+    }
+
+    fn evaluate(
+        &mut self,
+        theta: &[f64],
+        request: &Request,
+        streams: &StepStreams,
+        answer: &mut Answer,
+    ) -> Result<(), ObjectiveError> {
+        answer.clear();
+        if self.refuse_after == Some(self.answered) {
+            return Err(ObjectiveError::Exhausted { what: "shot quota".to_owned() });
+        }
+        self.answered += 1;
+        if self.keep_log {
+            self.log.push((streams.step(), streams.query(), *request, theta[0].to_bits()));
+        }
+        let mut rng = streams.rng(Role::Shots);
+        let mut noise = || gaussian(rng.random(), rng.random());
+        if request.value {
+            let loss = theta.iter().zip(&self.curvatures).map(|(t, c)| c * t * t / 2.0).sum::<f64>();
+            answer.value = Some(Estimate { value: loss + self.loss_noise * noise(), std_error: self.loss_noise });
+        }
+        if request.gradient {
+            for (t, c) in theta.iter().zip(&self.curvatures) {
+                answer.gradient.push(c * t + self.gradient_noise * noise());
+                answer.gradient_std_errors.push(self.gradient_noise);
+            }
+        }
+        if request.metric {
+            let dimension = theta.len();
+            answer.metric.resize(dimension * dimension, 0.0);
+            for (k, c) in self.curvatures.iter().enumerate() {
+                answer.metric[k * dimension + k] = c.abs();
+            }
+        }
+        answer.bill = self.price(request);
+        answer.reusable = self.loss_noise == 0.0;
+        Ok(())
+    }
+}
+
+/// A standard normal number from two uniform ones.
+pub(crate) fn gaussian(first: f64, second: f64) -> f64 {
+    (-2.0 * (1.0 - first).ln()).sqrt() * (std::f64::consts::TAU * second).cos()
+}
+
+/// What a run did, iteration by iteration.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct Trace {
+    pub(crate) losses: Vec<f64>,
+    pub(crate) events: String,
+    pub(crate) lengths: Vec<f64>,
+    pub(crate) points: Vec<Vec<f64>>,
+    pub(crate) last: Vec<f64>,
+    pub(crate) ascents: u64,
+    pub(crate) probes: u64,
+    pub(crate) kicks: u64,
+}
+
+/// Runs a method for a number of iterations.
+pub(crate) fn trace(
+    method: &mut dyn Method,
+    objective: &mut dyn Objective,
+    streams: Streams,
+    iterations: u64,
+) -> Trace {
+    let mut trace = Trace::default();
+    let mut record = |observation: &Observation<'_>| {
+        let report = observation.report;
+        trace.losses.push(report.loss.expect("all methods track the loss").value);
+        trace.events.push(report.event.letter());
+        trace.lengths.push(report.step_length);
+        trace.points.push(observation.theta.to_vec());
+        (trace.ascents, trace.probes, trace.kicks) = (report.ascents, report.probes, report.kicks);
+        ControlFlow::Continue(())
+    };
+    let outcome = Runner::new(method, objective, streams)
+        .budget(Budget::of_iterations(iterations))
+        .observe(&mut record)
+        .run()
+        .expect("the objective answers");
+    trace.last = outcome.last;
+    trace
+}
+
+/// A maker of a method, so that a run can be repeated and resumed with a fresh one.
+pub(crate) type Make = fn() -> Box<dyn Method>;
+
+/// Every shipped method, around every shipped rule at least once, with settings that make it do all it can within some
+/// 30 iterations of a noisy quadratic of three parameters.
+pub(crate) fn shipped() -> Vec<(&'static str, Make)> {
+    use qopt::{
+        Adam, AdaptiveStep, AdaptiveStepConfig, Control, Descent, Interval, Momentum, NaturalGradient, Periodic,
+        PeriodicConfig, PostHoc, PostHocConfig, Probe, ProbeConfig, Random, RandomConfig, Restart, RestartConfig,
+        RmsProp, Sgd, Stall, StallConfig, StallCurvature, StallCurvatureConfig, UpdateRule,
+    };
+    const START: [f64; 3] = [1.0, -0.5, 0.25];
+    fn adam() -> Box<dyn UpdateRule> {
+        Box::new(Adam::new(0.2).unwrap())
+    }
+    vec![
+        ("descent, sgd", || Box::new(Descent::new(Sgd::new(0.1).unwrap(), &START).unwrap())),
+        ("descent, natural gradient", || {
+            Box::new(Descent::new(NaturalGradient::new(0.1, 0.01).unwrap(), &START).unwrap())
+        }),
+        ("probe, adam", || Box::new(Probe::new(ProbeConfig::exact(), adam(), &START).unwrap())),
+        ("probe, momentum, kick", || {
+            let config = ProbeConfig { control: Control::Kick, ..ProbeConfig::shots() };
+            Box::new(Probe::new(config, Momentum::new(0.3).unwrap(), &START).unwrap())
+        }),
+        ("probe, rmsprop, stay", || {
+            let config = ProbeConfig { control: Control::Stay, ..ProbeConfig::exact() };
+            Box::new(Probe::new(config, RmsProp::new(0.3).unwrap(), &START).unwrap())
+        }),
+        ("adaptive step", || Box::new(AdaptiveStep::new(AdaptiveStepConfig::new(0.0), adam(), &START).unwrap())),
+        ("periodic", || {
+            let config = PeriodicConfig { descents: 3, ..PeriodicConfig::new(20) };
+            Box::new(Periodic::new(config, adam(), &START).unwrap())
+        }),
+        ("random", || {
+            let config = RandomConfig { probability: 0.5, ..RandomConfig::new(20) };
+            Box::new(Random::new(config, adam(), &START).unwrap())
+        }),
+        ("post-hoc", || Box::new(PostHoc::new(PostHocConfig::default(), adam(), &START).unwrap())),
+        ("stall", || {
+            let config = StallConfig { window: 3, ..StallConfig::default() };
+            Box::new(Stall::new(config, adam(), &START).unwrap())
+        }),
+        ("stall, kick, no revert", || {
+            let config =
+                StallConfig { window: 3, cooldown: 6, revert: false, control: Control::Kick, ..StallConfig::default() };
+            Box::new(Stall::new(config, adam(), &START).unwrap())
+        }),
+        ("stall-curvature", || {
+            let config = StallCurvatureConfig { window: 3, ..StallCurvatureConfig::default() };
+            Box::new(StallCurvature::new(config, adam(), &START).unwrap())
+        }),
+        ("restart", || {
+            let start = RestartConfig::uniform(Interval { low: -1.0, high: 1.0 }, 3);
+            let config = RestartConfig { window: 3, cooldown: 0, ..start };
+            Box::new(Restart::new(config, adam(), &START).unwrap())
+        }),
+    ]
+}
