@@ -37,3 +37,8 @@ pub mod results;
 pub mod runner;
 
 pub use error::Error;
+
+/// The examples of the project's README are tests. They stand here because this crate is never packaged.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -194,6 +194,22 @@ pub struct Table {
     pub rows: Vec<Vec<String>>,
 }
 
+impl fmt::Display for Table {
+    /// Plain text, columns aligned, for a terminal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = || std::iter::once(&self.columns).chain(&self.rows);
+        let widths: Vec<usize> = (0..self.columns.len())
+            .map(|k| lines().filter_map(|line| line.get(k)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+            .collect();
+        writeln!(f, "{}", self.title)?;
+        for line in lines() {
+            let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
+            writeln!(f, "{}", cells.join("  ").trim_end())?;
+        }
+        write!(f, "{}", self.caption)
+    }
+}
+
 /// The part of the report that one experiment writes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Section {

@@ -24,3 +24,8 @@ pub use trial::{TrialResult, Trials};
 pub fn kernel_level() -> String {
     qcore::Level::best().name().to_owned()
 }
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -342,3 +342,89 @@ impl TrialResult {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::{Classification, Ising};
+
+    fn trials(readout: Readout) -> Trials {
+        Trials {
+            tasks: vec![
+                Box::new(Ising::new(3, 1.0, 0.8, 1).expect("valid")),
+                Box::new(Classification::iris().expect("shipped data")),
+            ],
+            readouts: vec![readout],
+            methods: Methods::shipped().only(|name| ["adam", "nlr-probe-adam", "natural-gradient"].contains(&name)),
+            rates: vec![0.1, 0.3],
+            seeds: 2,
+            exact_iterations: 12,
+        }
+    }
+
+    #[test]
+    fn runs_of_one_seed_are_paired_and_none_exceeds_its_budget() {
+        let readout = Readout::device("sensor-node", 20).expect("shipped");
+        let limit = readout.shot_budget().expect("a device has one");
+        let results = trials(readout).run_all(5).expect("runs");
+        for result in results.iter().filter(|r| r.rate > 0.0) {
+            assert_eq!(result.reason, "shot budget");
+            assert!(result.spent.shots <= limit, "{} of {limit}", result.spent.shots);
+            // One more iteration of the dearest method would not have fitted.
+            let per_iteration = result.spent.shots / result.iterations;
+            assert!(result.spent.shots + 3 * per_iteration > limit, "{} stopped early", result.method);
+            assert!(result.spent.seconds > 0.0 && result.spent.joules > 0.0);
+            let twin = |r: &&TrialResult| r.task == result.task && r.seed == result.seed && r.rate > 0.0;
+            assert!(results.iter().filter(twin).all(|r| r.start_loss == result.start_loss));
+        }
+        let starts: Vec<f64> = results.iter().filter(|r| r.rate > 0.0).map(|r| r.start_loss).collect();
+        assert!(starts.iter().any(|&loss| loss != starts[0]), "seeds and tasks differ");
+        // The natural gradient needs a metric tensor, which a device does not give.
+        assert!(results.iter().all(|r| r.method != "natural-gradient"));
+    }
+
+    #[test]
+    fn exact_runs_have_equal_circuits_and_descend() {
+        let results = trials(Readout::Exact).run_all(5).expect("runs");
+        assert!(results.iter().any(|r| r.method == "natural-gradient" && r.task == "tfim-3"));
+        assert!(results.iter().all(|r| r.method != "natural-gradient" || r.task == "tfim-3"));
+        for task in ["tfim-3", "iris"] {
+            let of_task: Vec<_> = results.iter().filter(|r| r.task == task && r.rate > 0.0).collect();
+            let adam = of_task.iter().find(|r| r.method == "adam").expect("there");
+            assert_eq!(adam.iterations, 12);
+            for result in &of_task {
+                assert!(result.spent.circuits <= adam.spent.circuits);
+                assert!(result.last.loss.is_finite() && result.best_loss <= result.start_loss);
+            }
+        }
+    }
+
+    #[test]
+    fn results_do_not_depend_on_the_number_of_threads() {
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("small");
+            let readout = Readout::device("sensor-node", 50).expect("shipped");
+            pool.install(|| trials(readout).run_all(9)).expect("runs")
+        };
+        assert_eq!(run(1), run(3));
+    }
+
+    #[test]
+    fn rows_read_back() {
+        let results = trials(Readout::Exact).run_all(1).expect("runs");
+        for (at, result) in results.iter().enumerate() {
+            let cells: Vec<String> = result.row().iter().map(ToString::to_string).collect();
+            assert_eq!(cells.len(), COLUMNS.len());
+            let row: Vec<String> = std::iter::once("id".to_owned()).chain(cells).collect();
+            assert_eq!(&TrialResult::from_row(at, &row).expect("own row"), result);
+        }
+        assert!(matches!(TrialResult::from_row(0, &[]), Err(Error::Row { .. })));
+    }
+
+    #[test]
+    fn a_budget_below_one_iteration_is_a_typed_error() {
+        let readout = Readout::device("sensor-node", 4096).expect("shipped");
+        let result = trials(readout).run_all(1);
+        assert!(matches!(result, Err(Error::NoIteration { .. })), "{result:?}");
+    }
+}

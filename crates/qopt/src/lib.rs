@@ -93,6 +93,7 @@
 //!
 //! `serde`: configurations, [`Bill`], [`Estimate`], [`Budget`], [`State`], [`RunState`] are (de)serializable. States
 //! keep every bit.
+#![forbid(unsafe_code)]
 
 mod bill;
 mod budget;

@@ -1,3 +1,5 @@
+//! Errors of the classical baselines.
+
 /// Errors of the classical baselines.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -1,3 +1,5 @@
+//! Tests against recorded values of other implementations.
+
 use super::*;
 use crate::data::{Dataset, Standardizer};
 

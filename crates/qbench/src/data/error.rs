@@ -1,3 +1,5 @@
+//! Errors of data sets.
+
 /// Errors of data sets and preprocessing.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]

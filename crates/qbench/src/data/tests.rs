@@ -1,3 +1,5 @@
+//! Tests against the shipped files and recorded values of other implementations.
+
 use std::f64::consts::{FRAC_PI_2, PI};
 
 use proptest::prelude::*;

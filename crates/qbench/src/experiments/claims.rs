@@ -3,7 +3,7 @@
 use super::{CLASSIFICATION, PLATEAU, VQE, plateau, trials};
 use crate::Error;
 use crate::experiment::{ClaimAnswer, Results, Row};
-use crate::summary::{Condition, MethodSummary};
+use crate::summary::{Change, Condition, MethodSummary};
 
 /// The loss reduction that the paper reports.
 const CLAIMED_REDUCTION: f64 = 0.082;
@@ -58,8 +58,8 @@ pub fn claims(results: &Results<'_>) -> Result<Vec<ClaimAnswer>, Error> {
             id: "C5",
             claim: "Size: up to 8.2 % lower classification loss, on synthetic and public data sets.",
             rule: "For the variant closest to the summary (the probe around Adam) on each data set and readout: confirmed where the 95 % \
-                   interval of the reduction against tuned Adam excludes 0 and does not lie below 8.2 %; a single best run counts for \
-                   nothing.",
+                   interval of the reduction against tuned Adam lies above 0 and not wholly below 8.2 %, and that against the same method \
+                   with random directions lies above 0 too; a single best run counts for nothing.",
             answer: classification.as_deref().and_then(size),
         },
         ClaimAnswer {
@@ -140,16 +140,29 @@ fn convergence(conditions: &[&Condition]) -> Option<String> {
 fn size(conditions: &[Condition]) -> Option<String> {
     let measured: Vec<_> = conditions
         .iter()
-        .filter_map(|c| Some((c, c.methods.iter().find(|m| m.name == "nlr-probe-adam")?.against_adam?)))
+        .filter_map(|c| {
+            let probe = c.methods.iter().find(|m| m.name == "nlr-probe-adam")?;
+            Some((c, probe.against_adam?, probe.against_kick))
+        })
         .collect();
     let seeds = measured.first()?.0.seeds();
-    let confirmed =
-        measured.iter().filter(|(_, change)| change.is_better() && change.upper >= CLAIMED_REDUCTION).count();
-    let excluded = measured.iter().filter(|(_, change)| change.upper < CLAIMED_REDUCTION).count();
-    let list: Vec<String> = measured.iter().map(|(c, change)| format!("{}, {}: {change}", c.task, c.readout)).collect();
+    let of_that_size = |change: &Change| change.is_better() && change.upper >= CLAIMED_REDUCTION;
+    let against_adam = measured.iter().filter(|(_, change, _)| of_that_size(change)).count();
+    let confirmed = measured
+        .iter()
+        .filter(|(_, change, kick)| of_that_size(change) && kick.is_some_and(|kick| kick.is_better()))
+        .count();
+    let excluded = measured.iter().filter(|(_, change, _)| change.upper < CLAIMED_REDUCTION).count();
+    let list: Vec<String> = measured
+        .iter()
+        .map(|(c, change, kick)| {
+            let kick = kick.map_or_else(String::new, |kick| format!(", against random directions {kick}"));
+            format!("{}, {}: against Adam {change}{kick}", c.task, c.readout)
+        })
+        .collect();
     Some(format!(
-        "confirmed in {confirmed} of {} conditions, a reduction of 8.2 % excluded in {excluded}; mean over {seeds} seeds: {} \
-         ({CLASSIFICATION})",
+        "confirmed in {confirmed} of {} conditions (against Adam alone in {against_adam}), a reduction of 8.2 % excluded in {excluded}; \
+         means over {seeds} seeds: {} ({CLASSIFICATION})",
         measured.len(),
         list.join("; ")
     ))

@@ -134,10 +134,9 @@ fn figure(name: &str, conditions: &[Condition]) -> Figure {
             style: CurveStyle::Measured,
         })
         .collect();
-    let ends = [0.0, categories.len().saturating_sub(1) as f64];
     curves.push(Curve {
         label: "tuned Adam".to_owned(),
-        points: ends.map(|x| CurvePoint { x, y: 0.0, interval: None }).to_vec(),
+        points: (0..categories.len()).map(|x| CurvePoint { x: x as f64, y: 0.0, interval: None }).collect(),
         style: CurveStyle::Reference,
     });
     Figure {

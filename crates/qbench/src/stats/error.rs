@@ -1,3 +1,5 @@
+//! Errors of statistics.
+
 /// Errors of statistics.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]

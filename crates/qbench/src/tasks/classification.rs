@@ -131,9 +131,8 @@ impl Task for Classification {
     fn description(&self) -> String {
         let classes = self.data.label_names();
         format!(
-            "{} ({} against {}): {} training and {} test samples, {} qubits, {} layers, {} parameters; batches of {} from shots, all \
-             training samples where values are exact",
-            self.data.name(),
+            "{} against {}: {} training and {} test samples, {} qubits, {} layers, {} parameters; batches of {} from shots, all training \
+             samples where values are exact",
             classes[0],
             classes[1],
             self.train_size,

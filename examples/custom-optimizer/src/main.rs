@@ -1,0 +1,42 @@
+//! An optimizer of one's own, in the same trial table as the shipped ones.
+//!
+//! `cargo run --release -p custom-optimizer` prints the table. The crate uses public API only; nothing is registered anywhere.
+#![forbid(unsafe_code)]
+
+use qbench::tasks::{Ising, Readout};
+use qbench::{Methods, Trials, summary};
+use qopt::{StepContext, UpdateRule};
+
+/// Sign descent with a rate that shrinks as the budget is used up: `u_k = rate * remaining * sign(g_k)`, but no step where the
+/// gradient is within its standard error.
+struct CautiousSigns {
+    rate: f64,
+}
+
+impl UpdateRule for CautiousSigns {
+    fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
+        let rate = self.rate * context.remaining.unwrap_or(1.0);
+        let errors = context.gradient_std_errors.iter().chain(std::iter::repeat(&0.0));
+        for ((u, g), error) in step.iter_mut().zip(context.gradient).zip(errors) {
+            *u = if g.abs() > *error { rate * g.signum() } else { 0.0 };
+        }
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let methods = Methods::shipped()
+        .only(|name| ["sgd", "adam", "nlr-probe-adam", "kick-probe-adam"].contains(&name))
+        .with("mine", |setup| setup.descent(CautiousSigns { rate: setup.rate }));
+    let trials = Trials {
+        tasks: vec![Box::new(Ising::new(4, 1.0, 0.8, 2)?)],
+        readouts: vec![Readout::device("sensor-node", 25)?],
+        methods: methods.clone(),
+        rates: vec![0.03, 0.1, 0.3],
+        seeds: 10,
+        exact_iterations: 100,
+    };
+    for condition in summary::conditions(&trials.run_all(7)?, &methods)? {
+        println!("{}", summary::table(&condition));
+    }
+    Ok(())
+}
