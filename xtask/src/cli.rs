@@ -23,7 +23,7 @@ use crate::reproduce::{Options, Outcome, Project, reproduce};
 /// Exit code after Ctrl-C.
 pub const INTERRUPTED: u8 = 130;
 
-const DEFAULT_SEED: u64 = 2511;
+const DEFAULT_SEED: u64 = 20_261_122;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted (finished tasks are kept; the command to go on is printed)";
@@ -94,7 +94,10 @@ fn print(text: &str) {
 
 fn list(flags: &Reproduce, project: &Project) -> Result<u8, Error> {
     for experiment in project.choose(&flags.only)? {
-        let tasks = experiment.tasks(flags.scale(), flags.seed).len();
+        let tasks = experiment
+            .tasks(flags.scale(), flags.seed)
+            .map_err(|source| Error::planning(experiment.as_ref(), source))?
+            .len();
         print(&format!("{:20} {tasks:>5} tasks  {}\n", experiment.name(), experiment.title()));
     }
     Ok(0)
@@ -202,7 +205,7 @@ mod tests {
     #[test]
     fn defaults() {
         let flags = parse("xtask reproduce").unwrap();
-        assert_eq!(flags.seed, 2511);
+        assert_eq!(flags.seed, DEFAULT_SEED);
         assert_eq!(flags.scale(), Scale::Full);
         assert_eq!(flags.command(true), "cargo xtask reproduce");
     }

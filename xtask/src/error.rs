@@ -32,6 +32,14 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// An experiment cannot say what its tasks are.
+    #[error("{experiment}: its tasks cannot be listed: {source}")]
+    Planning {
+        /// The experiment.
+        experiment: &'static str,
+        /// The reason.
+        source: Box<qbench::Error>,
+    },
     /// A task failed.
     #[error("{experiment}: task {} ({}) failed: {source}", task.id, task.text)]
     Task {
@@ -141,6 +149,10 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn planning(experiment: &dyn qbench::experiment::Experiment, source: qbench::Error) -> Self {
+        Self::Planning { experiment: experiment.name(), source: Box::new(source) }
+    }
+
     /// The exit code of a program that ends with this error: 2 where the command line is at fault, otherwise 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

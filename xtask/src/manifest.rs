@@ -22,6 +22,8 @@ pub struct Build {
     pub kernel_level: String,
     /// [`RESULTS_EPOCH`].
     pub results_epoch: u32,
+    /// Hash of the sources that rows are made by, in hexadecimal digits.
+    pub sources: String,
 }
 
 impl Build {
@@ -34,13 +36,15 @@ impl Build {
             target: env!("UPSLOPE_TARGET").to_owned(),
             kernel_level: kernel_level.to_owned(),
             results_epoch: RESULTS_EPOCH,
+            sources: env!("UPSLOPE_SOURCES").to_owned(),
         }
     }
 
     /// What the promise of identical rows depends on, in one line.
     #[must_use]
     pub fn key(&self) -> String {
-        format!("{}/epoch-{}/{}/{}", self.version, self.results_epoch, self.target, self.kernel_level)
+        let Self { version, results_epoch, target, kernel_level, sources, .. } = self;
+        format!("{version}/epoch-{results_epoch}/{target}/{kernel_level}/{sources}")
     }
 }
 
@@ -70,6 +74,8 @@ pub struct ExperimentRecord {
     pub name: String,
     /// Whether its rows are those of an earlier run that were found in the folder.
     pub earlier_run: bool,
+    /// What was fixed besides the seed: names and values.
+    pub configuration: Vec<(String, String)>,
     /// Number of tasks.
     pub tasks: usize,
     /// How many of them came from the journal; unknown for files of unknown origin.

@@ -122,6 +122,7 @@ fn what_was_run(manifest: &Manifest, parts: &[Part<'_>]) -> String {
         ("Target", build.target.clone()),
         ("Compiler", build.rustc.clone()),
         ("Results epoch", build.results_epoch.to_string()),
+        ("Sources", build.sources.clone()),
     ];
     html.push_str("<div class=\"wide\"><table>\n<tbody>\n");
     for (name, value) in facts {
@@ -181,6 +182,12 @@ fn section(part: &Part<'_>, manifest: &Manifest, figures: &HashMap<String, Strin
     }
     for paragraph in &section.paragraphs {
         html.push_str(&element("p", paragraph));
+    }
+    if !record.configuration.is_empty() {
+        html.push_str(&element("h3", "Configuration"));
+        let rows: Vec<Vec<String>> =
+            record.configuration.iter().map(|(name, value)| vec![name.clone(), value.clone()]).collect();
+        html.push_str(&table(&["what", "value"].map(str::to_owned), &rows));
     }
     for content in &section.tables {
         html.push_str(&element("h3", &content.title));

@@ -78,6 +78,7 @@ pub enum Outcome {
 
 /// An experiment under way.
 struct Running {
+    configuration: Vec<(String, String)>,
     experiment: Arc<dyn Experiment>,
     tasks: Vec<Task>,
     finished: Finished,
@@ -188,10 +189,15 @@ fn csv_path(out: &Path, name: &str) -> PathBuf {
     out.join(format!("{name}.csv"))
 }
 
+/// The tasks of an experiment under the options.
+fn tasks(experiment: &dyn Experiment, options: &Options) -> Result<Vec<Task>, Error> {
+    experiment.tasks(options.scale, options.seed).map_err(|source| Error::planning(experiment, source))
+}
+
 /// Lists the tasks of an experiment and reads its journal.
 fn open(experiment: Arc<dyn Experiment>, options: &Options, build: &Build) -> Result<Running, Error> {
     let name = experiment.name();
-    let tasks = experiment.tasks(options.scale, options.seed);
+    let tasks = tasks(experiment.as_ref(), options)?;
     let mut seen = HashMap::with_capacity(tasks.len());
     for (second, task) in tasks.iter().enumerate() {
         if let Some(first) = seen.insert(task.id.as_str(), second) {
@@ -212,7 +218,10 @@ fn open(experiment: Arc<dyn Experiment>, options: &Options, build: &Build) -> Re
     finished.retain(|id, rows| {
         seen.contains_key(id.as_str()) && !rows.is_empty() && rows.iter().all(|row| row.len() == columns)
     });
+    let configuration =
+        experiment.configuration(options.scale).map_err(|source| Error::planning(experiment.as_ref(), source))?;
     Ok(Running {
+        configuration,
         reused: finished.len(),
         experiment,
         tasks,
@@ -291,6 +300,7 @@ impl Running {
             record: ExperimentRecord {
                 name: name.to_owned(),
                 earlier_run: false,
+                configuration: self.configuration.clone(),
                 tasks: self.tasks.len(),
                 reused: Some(self.reused),
                 rows: stored.rows.len(),
@@ -308,7 +318,8 @@ impl Running {
 /// An experiment that was not chosen, if its result file in the folder is complete for this seed and scale.
 fn find_earlier(experiment: &Arc<dyn Experiment>, options: &Options, before: Option<&Manifest>) -> Option<Complete> {
     let name = experiment.name();
-    let tasks = experiment.tasks(options.scale, options.seed);
+    let tasks = tasks(experiment.as_ref(), options).ok()?;
+    let configuration = experiment.configuration(options.scale).ok()?;
     let stored = results::read(&csv_path(&options.out, name), experiment.as_ref(), &tasks)?;
     let csv = FileRecord::new(format!("{name}.csv"), &stored.bytes);
     let known = before
@@ -319,6 +330,7 @@ fn find_earlier(experiment: &Arc<dyn Experiment>, options: &Options, before: Opt
         record: ExperimentRecord {
             name: name.to_owned(),
             earlier_run: true,
+            configuration,
             tasks: tasks.len(),
             reused: known.and_then(|record| record.reused),
             rows: stored.rows.len(),

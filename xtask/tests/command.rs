@@ -21,10 +21,12 @@ fn text(bytes: &[u8]) -> &str {
 
 /// The slice that the tests run, on one thread so that it takes its time.
 fn quick(out: &Path) -> Command {
-    let mut command = xtask(&["reproduce", "--quick", "--only", "plateau-scaling", "--jobs", "1", "--out"]);
-    command.arg(out);
+    let mut command = xtask(&["reproduce", "--quick", "--jobs", "1"]);
+    command.args(SLICE).arg("--out").arg(out);
     command
 }
+
+const SLICE: [&str; 4] = ["--only", "plateau-scaling", "--only", "nlr-vqe"];
 
 fn finish(out: &Path) -> Output {
     let output = quick(out).output().unwrap();
@@ -32,10 +34,11 @@ fn finish(out: &Path) -> Output {
     output
 }
 
-const CSV: &str = "plateau-scaling.csv";
+const CSV: [&str; 2] = ["plateau-scaling.csv", "nlr-vqe.csv"];
 
+/// The result files, one after the other.
 fn csv(out: &Path) -> Vec<u8> {
-    std::fs::read(out.join(CSV)).unwrap()
+    CSV.iter().flat_map(|file| std::fs::read(out.join(file)).unwrap()).collect()
 }
 
 /// What a run leaves that nobody disturbs.
@@ -104,7 +107,7 @@ fn a_quick_run_leaves_every_file() {
     }
     assert!(stdout.contains(&format!("report: {}", out.join("report.html").display())));
     assert!(text(&output.stderr).contains("plateau-scaling: done in"));
-    for file in [CSV, "plateau-scaling.journal", "manifest.json", "report.html"] {
+    for file in CSV.into_iter().chain(["plateau-scaling.journal", "manifest.json", "report.html"]) {
         assert!(out.join(file).metadata().unwrap().len() > 0, "{file}");
     }
     assert!(out.join("figures").read_dir().unwrap().count() > 0);
@@ -115,7 +118,9 @@ fn a_quick_run_leaves_every_file() {
 #[test]
 fn two_threads_give_the_bytes_of_one() {
     let two = tempfile::tempdir().unwrap();
-    let status = xtask(&["reproduce", "--quick", "--only", "plateau-scaling", "--jobs", "2", "--out"])
+    let status = xtask(&["reproduce", "--quick", "--jobs", "2"])
+        .args(SLICE)
+        .arg("--out")
         .arg(two.path())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -165,7 +170,7 @@ fn an_interrupted_run_ends_with_130_and_says_how_to_go_on() {
     // Without a `kill` program, or where the run was over before, there is nothing to see.
     if sent.is_ok_and(|status| status.success()) && !out.join("report.html").exists() {
         assert_eq!(output.status.code(), Some(130));
-        let go_on = format!("cargo xtask reproduce --only plateau-scaling --quick --jobs 1 --out {}", out.display());
+        let go_on = format!("cargo xtask reproduce --only plateau-scaling --only nlr-vqe --quick --jobs 1 --out {}", out.display());
         assert!(text(&output.stderr).contains(&go_on), "{}", text(&output.stderr));
     }
     finish(out);

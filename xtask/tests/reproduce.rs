@@ -51,6 +51,7 @@ fn rows_stand_in_task_order_with_their_ids() {
         reader.records().map(|record| record.unwrap()).map(|row| (row[0].to_owned(), row[1].to_owned())).collect();
     let expected: Vec<(String, String)> = Counting::new("one", 20)
         .tasks(Scale::Full, 2511)
+        .unwrap()
         .into_iter()
         .flat_map(|task| std::iter::repeat_n((task.id, task.index.to_string()), task.index % 3 + 1))
         .collect();

@@ -9,14 +9,13 @@ use crate::Error;
 ///
 /// # Errors
 ///
-/// [`qcore::Error`] if a parameter is not the circuit's.
-///
-/// # Panics
-///
-/// If `params` is not a whole number of layers.
+/// [`Error::Circuit`] if a parameter is not the circuit's, [`Error::Range`] if `params` is not a whole number of layers.
 pub fn hardware_efficient(circuit: &mut Circuit, params: &[Param]) -> Result<(), Error> {
     let qubits = circuit.num_qubits();
-    assert!(params.len().is_multiple_of(2 * qubits), "a layer has two parameters per qubit");
+    if !params.len().is_multiple_of(2 * qubits) {
+        let allowed = "a multiple of twice the number of qubits";
+        return Err(Error::Range { what: "the number of parameters", value: params.len() as f64, allowed });
+    }
     for layer in params.chunks_exact(2 * qubits) {
         for (qubit, angles) in layer.chunks_exact(2).enumerate() {
             circuit.ry(qubit, angles[0])?.rz(qubit, angles[1])?;

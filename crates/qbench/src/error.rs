@@ -26,6 +26,12 @@ pub enum Error {
         /// The text.
         text: String,
     },
+    /// Two tasks or two readouts of a trial share a name.
+    #[error("the name {name:?} occurs twice: results could not be told apart")]
+    DuplicateName {
+        /// The name.
+        name: String,
+    },
     /// A number is outside its range.
     #[error("{what} is {value}, allowed: {allowed}")]
     Range {

@@ -9,8 +9,8 @@ use std::fmt;
 
 use crate::Error;
 
-/// Raised whenever a change of the code moves the numbers of some experiment; part of every task identifier, so that rows of
-/// different epochs never mix.
+/// Raised whenever a change of the code moves the numbers of some experiment between releases; part of every task identifier,
+/// so that rows of different epochs never mix.
 pub const RESULTS_EPOCH: u32 = 1;
 
 /// How much of an experiment is run.
@@ -233,7 +233,18 @@ pub trait Experiment: Send + Sync {
     fn columns(&self) -> &'static [&'static str];
 
     /// The tasks at a scale under a root seed, in the order of their rows.
-    fn tasks(&self, scale: Scale, seed: u64) -> Vec<Task>;
+    ///
+    /// # Errors
+    ///
+    /// What the data sets or devices behind it refuse.
+    fn tasks(&self, scale: Scale, seed: u64) -> Result<Vec<Task>, Error>;
+
+    /// What is fixed at a scale besides the seed, as pairs of a name and a value: grids, budgets, sizes, hyperparameters.
+    ///
+    /// # Errors
+    ///
+    /// As [`Experiment::tasks`].
+    fn configuration(&self, scale: Scale) -> Result<Vec<(String, String)>, Error>;
 
     /// Runs one task and returns its rows: a pure function of the task and the seed.
     ///

@@ -58,8 +58,9 @@ type Build = dyn Fn(&Setup) -> Result<Box<dyn Method>, ConfigError> + Send + Syn
 #[derive(Clone)]
 pub struct MethodEntry {
     name: String,
-    base: Option<&'static str>,
-    twin: Option<&'static str>,
+    base: Option<String>,
+    twin: Option<String>,
+    nlr: bool,
     needs_metric: bool,
     build: Arc<Build>,
 }
@@ -73,14 +74,20 @@ impl MethodEntry {
 
     /// The plain method around which it is built, if it is a variant of one.
     #[must_use]
-    pub fn base(&self) -> Option<&'static str> {
-        self.base
+    pub fn base(&self) -> Option<&str> {
+        self.base.as_deref()
     }
 
     /// The control with the same trigger and the same lengths but random directions, if it has one.
     #[must_use]
-    pub fn kick_twin(&self) -> Option<&'static str> {
-        self.twin
+    pub fn kick_twin(&self) -> Option<&str> {
+        self.twin.as_deref()
+    }
+
+    /// Whether it is a variant with a negative learning rate (not one of its controls).
+    #[must_use]
+    pub fn is_nlr(&self) -> bool {
+        self.nlr
     }
 
     /// Whether it asks for the metric tensor, which only a simulator of a single expectation value can give.
@@ -140,35 +147,37 @@ impl Methods {
             .with("momentum", |s| s.descent(Momentum::new(s.rate)?))
             .with("adam", |s| s.descent(Adam::new(s.rate)?))
             .with("natural-gradient", |s| s.descent(NaturalGradient::new(s.rate, 1e-2)?))
-            .metric()
+            .needing_metric("natural-gradient")
             .with("nlr-probe-sgd", |s| s.probe(Sgd::new(s.rate)?, Ascend))
-            .variant_of("sgd", Some("kick-probe-sgd"))
+            .variant("nlr-probe-sgd", "sgd", Some("kick-probe-sgd"))
             .with("kick-probe-sgd", |s| s.probe(Sgd::new(s.rate)?, Kick))
-            .variant_of("sgd", None)
+            .variant("kick-probe-sgd", "sgd", None)
             .with("stay-probe-sgd", |s| s.probe(Sgd::new(s.rate)?, Stay))
-            .variant_of("sgd", None)
+            .variant("stay-probe-sgd", "sgd", None)
             .with("nlr-probe-adam", |s| s.probe(Adam::new(s.rate)?, Ascend))
-            .variant_of("adam", Some("kick-probe-adam"))
+            .variant("nlr-probe-adam", "adam", Some("kick-probe-adam"))
             .with("kick-probe-adam", |s| s.probe(Adam::new(s.rate)?, Kick))
-            .variant_of("adam", None)
+            .variant("kick-probe-adam", "adam", None)
             .with("stay-probe-adam", |s| s.probe(Adam::new(s.rate)?, Stay))
-            .variant_of("adam", None)
+            .variant("stay-probe-adam", "adam", None)
             .with("nlr-periodic-adam", |s| s.periodic(Adam::new(s.rate)?, Ascend))
-            .variant_of("adam", Some("kick-periodic-adam"))
+            .variant("nlr-periodic-adam", "adam", Some("kick-periodic-adam"))
             .with("kick-periodic-adam", |s| s.periodic(Adam::new(s.rate)?, Kick))
-            .variant_of("adam", None)
+            .variant("kick-periodic-adam", "adam", None)
             .with("stay-periodic-adam", |s| s.periodic(Adam::new(s.rate)?, Stay))
-            .variant_of("adam", None)
+            .variant("stay-periodic-adam", "adam", None)
             .with("nlr-stall-adam", |s| s.stall(Adam::new(s.rate)?, Ascend))
-            .variant_of("adam", Some("kick-stall-adam"))
+            .variant("nlr-stall-adam", "adam", Some("kick-stall-adam"))
             .with("kick-stall-adam", |s| s.stall(Adam::new(s.rate)?, Kick))
-            .variant_of("adam", None)
+            .variant("kick-stall-adam", "adam", None)
             .with("restart-adam", |s| {
                 let (low, high) = s.start_interval;
-                let config = RestartConfig::uniform(Interval { low, high }, s.start.len());
+                let start = RestartConfig::uniform(Interval { low, high }, s.start.len());
+                // The stall test of the NLR variant that it stands beside.
+                let config = RestartConfig { delta: StallConfig::for_scale(s.loss_scale).delta, ..start };
                 Ok(Box::new(Restart::new(config, Adam::new(s.rate)?, &s.start)?))
             })
-            .variant_of("adam", None)
+            .variant("restart-adam", "adam", None)
     }
 
     /// The list with one more method; one of the same name is replaced in its place.
@@ -179,11 +188,23 @@ impl Methods {
         build: impl Fn(&Setup) -> Result<Box<dyn Method>, ConfigError> + Send + Sync + 'static,
     ) -> Self {
         let name = name.into();
-        let entry = MethodEntry { name, base: None, twin: None, needs_metric: false, build: Arc::new(build) };
-        // The newest entry is the last one unless it replaces another.
+        let entry =
+            MethodEntry { name, base: None, twin: None, nlr: false, needs_metric: false, build: Arc::new(build) };
         match self.entries.iter_mut().find(|other| other.name == entry.name) {
             Some(other) => *other = entry,
             None => self.entries.push(entry),
+        }
+        self
+    }
+
+    /// Says of the method called `name` that it is a variant of `base`, and of an NLR variant also which method is its control
+    /// with random directions: trials then compare it with both. Without effect if there is no such method.
+    #[must_use]
+    pub fn variant(mut self, name: &str, base: &str, nlr_with_kick_twin: Option<&str>) -> Self {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) {
+            entry.base = Some(base.to_owned());
+            entry.twin = nlr_with_kick_twin.map(str::to_owned);
+            entry.nlr = nlr_with_kick_twin.is_some();
         }
         self
     }
@@ -195,14 +216,12 @@ impl Methods {
         self
     }
 
-    fn metric(mut self) -> Self {
-        self.entries.last_mut().expect("follows `with`").needs_metric = true;
-        self
-    }
-
-    fn variant_of(mut self, base: &'static str, twin: Option<&'static str>) -> Self {
-        let entry = self.entries.last_mut().expect("follows `with`");
-        (entry.base, entry.twin) = (Some(base), twin);
+    /// Says of the method called `name` that it asks for the metric tensor: it has no cell in a trial where there is none.
+    #[must_use]
+    pub fn needing_metric(mut self, name: &str) -> Self {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) {
+            entry.needs_metric = true;
+        }
         self
     }
 

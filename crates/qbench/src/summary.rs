@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use qopt::{Role, Streams};
 
 use crate::experiment::{self, Table};
-use crate::methods::Methods;
-use crate::stats::{self, Bootstrap, BootstrapKind, StatsError};
+use crate::methods::{MethodEntry, Methods};
+use crate::stats::{self, Bootstrap, BootstrapKind, Interval, StatsError};
 use crate::{Error, TrialResult};
 
 /// Resamples of every bootstrap.
@@ -15,6 +15,10 @@ const RESAMPLES: usize = 4000;
 const LEVEL: f64 = 0.95;
 /// Losses closer than this, relative to the larger one, are a tie.
 const TIE: f64 = 1e-9;
+/// Losses below this share of the largest starting loss are rounding: they count as if they were as large.
+const ABSOLUTE_TIE: f64 = 1e-6;
+/// The method that every other one is compared with.
+pub const REFERENCE: &str = "adam";
 
 /// A relative reduction of the mean loss, `1 - mean(a)/mean(b)` over paired seeds, with its 95 % bootstrap interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,19 +44,79 @@ impl Change {
         self.upper < 0.0
     }
 
-    /// Paired over seeds; `key` names the comparison, from which the resampling stream is derived.
-    fn between(losses: &[f64], reference: &[f64], key: &str) -> Result<Self, Error> {
+    /// Paired over seeds; `key` names the comparison, from which the resampling stream is derived. The learning rates are chosen
+    /// anew in every resample, so that the interval knows of that choice too. `None` where the mean of the reference is not
+    /// positive, on the data or in a resample: there is nothing to relate to.
+    fn between(ours: &Losses, reference: &Losses, key: &str) -> Result<Option<Self>, Error> {
+        if ours.seeds != reference.seeds {
+            return Ok(None);
+        }
+        let reduction = |units: &[usize]| {
+            let theirs = reference.tuned_mean(units);
+            if theirs > 0.0 { 1.0 - ours.tuned_mean(units) / theirs } else { f64::NAN }
+        };
         let interval = |kind| {
             let bootstrap = Bootstrap { resamples: RESAMPLES, level: LEVEL, kind };
             let mut rng = Streams::new(0, experiment::stream_key(key)).at(0).rng(Role::User(0));
-            stats::relative_reduction_interval(losses, reference, &bootstrap, &mut rng)
+            bootstrap.interval(ours.seeds.len(), &mut rng, reduction)
         };
         let result = match interval(BootstrapKind::Bca) {
             // All resamples on one side of the estimate (equal losses, say): there is no bias to correct.
-            Err(StatsError::NoBca { .. }) => interval(BootstrapKind::Percentile)?,
-            other => other?,
+            Err(StatsError::NoBca { .. }) => interval(BootstrapKind::Percentile),
+            other => other,
         };
-        Ok(Self { value: result.estimate, lower: result.interval.lower, upper: result.interval.upper })
+        match result {
+            Ok(found) => {
+                let Interval { lower, upper, .. } = found.interval;
+                Ok(Some(Self { value: found.estimate, lower, upper }))
+            }
+            Err(StatsError::UndefinedStatistic { .. }) => Ok(None),
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+/// The losses of a method in one condition, for every rate and seed.
+struct Losses {
+    rates: Vec<f64>,
+    seeds: Vec<u64>,
+    /// One vector per rate, one loss per seed.
+    by_rate: Vec<Vec<f64>>,
+}
+
+impl Losses {
+    fn new(results: &[&TrialResult]) -> Self {
+        let mut rates: Vec<f64> = results.iter().map(|result| result.rate).collect();
+        rates.sort_by(f64::total_cmp);
+        rates.dedup();
+        let mut seeds: Vec<u64> = results.iter().map(|result| result.seed).collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        let loss = |rate: f64, seed: u64| {
+            results.iter().find(|r| r.rate == rate && r.seed == seed).map_or(f64::INFINITY, |r| r.last.loss)
+        };
+        let by_rate = rates.iter().map(|&rate| seeds.iter().map(|&seed| loss(rate, seed)).collect()).collect();
+        Self { rates, seeds, by_rate }
+    }
+
+    /// Two-fold cross-fitting: for the units of even and of odd seeds the position of the rate with the smallest mean loss over
+    /// the units of the other parity, so that no run is judged by the data that chose its rate. The smallest rate where one
+    /// parity is missing.
+    fn cross_fitted(&self, units: &[usize]) -> [usize; 2] {
+        [1, 0].map(|parity| {
+            let of_parity = |losses: &Vec<f64>| -> f64 {
+                units.iter().filter(|&&unit| self.seeds[unit] % 2 == parity).map(|&unit| losses[unit]).sum()
+            };
+            let sums: Vec<f64> = self.by_rate.iter().map(of_parity).collect();
+            (0..sums.len()).min_by(|&a, &b| sums[a].total_cmp(&sums[b])).unwrap_or(0)
+        })
+    }
+
+    /// Mean loss over the units at the rates that cross-fitting on these units chooses.
+    fn tuned_mean(&self, units: &[usize]) -> f64 {
+        let chosen = self.cross_fitted(units);
+        let loss = |unit: usize| self.by_rate[chosen[(self.seeds[unit] % 2) as usize]][unit];
+        units.iter().map(|&unit| loss(unit)).sum::<f64>() / units.len() as f64
     }
 }
 
@@ -68,6 +132,10 @@ impl std::fmt::Display for Change {
 pub struct MethodSummary {
     /// Its name.
     pub name: String,
+    /// Whether it is a variant with a negative learning rate (not a control).
+    pub nlr: bool,
+    /// Whether a chosen rate is the smallest or largest of the grid, so that a better one may lie outside.
+    pub at_the_edge: bool,
     /// Rates used for the seeds of even and odd index: each the best, by mean loss of the last point, on the other half.
     pub rates: [f64; 2],
     /// The runs at those rates, one per seed.
@@ -89,12 +157,6 @@ impl MethodSummary {
     #[must_use]
     pub fn mean(&self, figure: impl Fn(&TrialResult) -> f64) -> f64 {
         self.runs.iter().map(figure).sum::<f64>() / self.runs.len() as f64
-    }
-
-    /// Whether it is one of the negative-learning-rate variants (not a control).
-    #[must_use]
-    pub fn is_nlr(&self) -> bool {
-        self.name.starts_with("nlr-")
     }
 
     fn losses(&self) -> Vec<f64> {
@@ -152,37 +214,47 @@ fn condition(task: String, readout: String, results: &[&TrialResult], methods: &
     }
     // Baselines have no place in the list of methods: they stand first.
     names.sort_by_key(|name| methods.entries().iter().position(|entry| entry.name() == *name));
+    let of = |name: &str| -> Vec<&TrialResult> { results.iter().filter(|r| r.method == name).copied().collect() };
+    let losses: BTreeMap<&str, Losses> = names.iter().map(|&name| (name, Losses::new(&of(name)))).collect();
     let mut summaries: Vec<MethodSummary> = names
         .iter()
-        .map(|name| tuned(name, &results.iter().filter(|r| r.method == *name).copied().collect::<Vec<_>>()))
+        .map(|&name| tuned(name, &of(name), &losses[name], methods.get(name).is_some_and(MethodEntry::is_nlr)))
         .collect();
-    let losses: BTreeMap<String, Vec<f64>> = summaries.iter().map(|s| (s.name.clone(), s.losses())).collect();
     let compare = |name: &str, reference: Option<&str>| -> Result<Option<Change>, Error> {
-        let Some((reference, theirs)) = reference.and_then(|r| Some((r, losses.get(r)?))) else { return Ok(None) };
-        let ours = &losses[name];
-        if name == reference || ours.len() != theirs.len() {
-            return Ok(None);
+        match reference.filter(|&reference| reference != name).and_then(|r| Some((r, losses.get(r)?))) {
+            Some((reference, theirs)) => {
+                Change::between(&losses[name], theirs, &format!("{task} {readout} {name} {reference}"))
+            }
+            None => Ok(None),
         }
-        Change::between(ours, theirs, &format!("{task} {readout} {name} {reference}")).map(Some)
     };
+    let scale = results.iter().map(|result| result.start_loss).fold(0.0, f64::max);
     let mut p_values = Vec::new();
+    let adam: Option<Vec<f64>> = summaries.iter().find(|s| s.name == REFERENCE).map(MethodSummary::losses);
     for (index, summary) in summaries.iter_mut().enumerate() {
         let entry = methods.get(&summary.name);
-        summary.against_adam = compare(&summary.name, Some("adam"))?;
-        summary.against_base = compare(&summary.name, entry.and_then(|e| e.base()))?;
-        summary.against_kick = compare(&summary.name, entry.and_then(|e| e.kick_twin()))?;
-        let Some(adam) = losses.get("adam").filter(|_| summary.against_adam.is_some()) else { continue };
-        for (ours, theirs) in losses[&summary.name].iter().zip(adam) {
-            let tied = (ours - theirs).abs() <= TIE * ours.abs().max(theirs.abs());
-            summary.record[if tied {
+        summary.against_adam = compare(&summary.name, Some(REFERENCE))?;
+        summary.against_base = compare(&summary.name, entry.and_then(MethodEntry::base))?;
+        summary.against_kick = compare(&summary.name, entry.and_then(MethodEntry::kick_twin))?;
+        let Some(adam) = adam.as_ref().filter(|_| summary.against_adam.is_some()) else { continue };
+        let differences: Vec<f64> = summary
+            .losses()
+            .iter()
+            .zip(adam)
+            .map(|(ours, theirs)| {
+                let tied = (ours - theirs).abs() <= TIE * ours.abs().max(theirs.abs()).max(ABSOLUTE_TIE * scale);
+                if tied { 0.0 } else { ours - theirs }
+            })
+            .collect();
+        for difference in &differences {
+            summary.record[if *difference == 0.0 {
                 1
-            } else if ours < theirs {
+            } else if *difference < 0.0 {
                 0
             } else {
                 2
             }] += 1;
         }
-        let differences: Vec<f64> = losses[&summary.name].iter().zip(adam).map(|(a, b)| a - b).collect();
         if entry.is_some() && differences.iter().any(|d| *d != 0.0) {
             p_values.push((index, stats::wilcoxon_signed_rank(&differences)?.p_value));
         }
@@ -194,28 +266,18 @@ fn condition(task: String, readout: String, results: &[&TrialResult], methods: &
     Ok(Condition { task, readout, methods: summaries })
 }
 
-/// Two-fold cross-fitting: the seeds of each parity use the rate that was best on the seeds of the other parity, so that no run
-/// is judged by the data that chose its rate.
-fn tuned(name: &str, results: &[&TrialResult]) -> MethodSummary {
-    let mut rates: Vec<f64> = results.iter().map(|result| result.rate).collect();
-    rates.sort_by(f64::total_cmp);
-    rates.dedup();
-    let best_on = |parity: u64| {
-        let mean = |rate: f64| {
-            let of_rate = results.iter().filter(|r| r.rate == rate && r.seed % 2 == parity);
-            let (sum, count) = of_rate.fold((0.0, 0.0), |(sum, count), r| (sum + r.last.loss, count + 1.0));
-            sum / count
-        };
-        // With a single seed one half is empty: its mean is not a number and sorts last, so the smallest rate is taken.
-        rates.iter().copied().min_by(|&a, &b| mean(a).total_cmp(&mean(b))).unwrap_or(0.0)
-    };
-    let rates = [best_on(1), best_on(0)];
+fn tuned(name: &str, results: &[&TrialResult], losses: &Losses, nlr: bool) -> MethodSummary {
+    let all: Vec<usize> = (0..losses.seeds.len()).collect();
+    let rates = losses.cross_fitted(&all).map(|position| losses.rates[position]);
     let mut runs: Vec<TrialResult> =
         results.iter().filter(|r| r.rate == rates[(r.seed % 2) as usize]).map(|r| (*r).clone()).collect();
     runs.sort_by_key(|run| run.seed);
+    let edges = [losses.rates[0], losses.rates[losses.rates.len() - 1]];
     MethodSummary {
         name: name.to_owned(),
+        nlr,
         rates,
+        at_the_edge: losses.rates.len() > 1 && rates.iter().any(|rate| edges.contains(rate)),
         runs,
         against_adam: None,
         against_base: None,
@@ -230,7 +292,7 @@ fn tuned(name: &str, results: &[&TrialResult]) -> MethodSummary {
 pub fn table(condition: &Condition) -> Table {
     let shown = |change: &Option<Change>| change.map_or_else(|| "-".to_owned(), |change| change.to_string());
     let data = condition.methods.iter().any(|m| m.runs.iter().any(|run| run.last.test_accuracy.is_some()));
-    let mut columns = vec!["method", "rates", "loss, last point", "loss, best-tracked"];
+    let mut columns = vec!["method", "rates", "loss, last point", "loss, best-tracked", "loss, re-measured choice"];
     if data {
         columns.extend(["test loss", "test accuracy"]);
     }
@@ -243,22 +305,27 @@ pub fn table(condition: &Condition) -> Table {
         "iterations",
         "ascents",
         "late |g|",
+        "device s",
+        "device J",
     ]);
     let rows = condition
         .methods
         .iter()
         .map(|method| {
             let baseline = method.runs.iter().all(|run| run.iterations == 0);
+            let exact = method.runs.iter().all(|run| run.spent.seconds == 0.0);
+            let edge = if method.at_the_edge { " (edge)" } else { "" };
             let rates = match method.rates {
                 _ if baseline => "-".to_owned(),
-                [a, b] if a == b => format!("{a}"),
-                [a, b] => format!("{a}, {b}"),
+                [a, b] if a == b => format!("{a}{edge}"),
+                [a, b] => format!("{a}, {b}{edge}"),
             };
             let mut cells = vec![
                 method.name.clone(),
                 rates,
                 format!("{:.4}", method.mean(|run| run.last.loss)),
                 format!("{:.4}", method.mean(|run| run.best_loss)),
+                format!("{:.4}", method.mean(|run| run.chosen_loss)),
             ];
             if data {
                 cells.push(format!("{:.4}", method.mean(|run| run.last.test_loss.unwrap_or(f64::NAN))));
@@ -276,6 +343,8 @@ pub fn table(condition: &Condition) -> Table {
                 if baseline { "-".to_owned() } else { format!("{:.0}", method.mean(|run| run.iterations as f64)) },
                 if baseline { "-".to_owned() } else { format!("{:.1}", method.mean(|run| run.ascents as f64)) },
                 if baseline { "-".to_owned() } else { format!("{:.2e}", method.mean(|run| run.late_gradient_norm)) },
+                if exact { "-".to_owned() } else { format!("{:.0}", method.mean(|run| run.spent.seconds)) },
+                if exact { "-".to_owned() } else { format!("{:.0}", method.mean(|run| run.spent.joules)) },
             ]);
             cells
         })
@@ -283,10 +352,14 @@ pub fn table(condition: &Condition) -> Table {
     Table {
         title: format!("{}, {}", condition.task, condition.readout),
         caption: format!(
-            "Means over {} paired seeds of exact losses (mean squared error, or energy above the ground state). Learning rates from one \
-             grid, chosen for the seeds of each parity on those of the other. Changes are relative reductions of the mean loss of the \
-             last point, positive is better, with 95 % BCa bootstrap intervals over seeds; p-values by Wilcoxon's signed-rank test \
-             against Adam, adjusted by Holm within the table.",
+            "Means over {} paired seeds of exact losses (mean squared error, or energy above the ground state): of the last point, of the \
+             point with the smallest measured loss, and of whichever of the two measured better when both were measured again. Learning \
+             rates come from one grid, chosen for the seeds of each parity on those of the other; (edge): an end of the grid was chosen, \
+             a better rate may lie outside. Changes are relative reductions of the mean loss of the last point, positive is better, with \
+             95 % BCa bootstrap intervals over seeds that choose the rates anew in every resample (percentile intervals where BCa has \
+             none); p-values by Wilcoxon's signed-rank test against Adam at the chosen rates, adjusted by Holm within the table. Late |g|: \
+             mean norm of the measured gradient in the second half of a run. The logistic regression sees all features, the circuit only \
+             their principal components.",
             condition.seeds()
         ),
         columns: columns.into_iter().map(str::to_owned).collect(),
@@ -339,7 +412,8 @@ mod tests {
         let nlr = condition.methods.iter().find(|m| m.name == "nlr-probe-adam").expect("there");
         let change = nlr.against_adam.expect("compared");
         assert!((change.value - 0.5).abs() < 1e-12 && change.is_better() && !change.is_worse());
-        assert_eq!(nlr.against_base, nlr.against_adam.map(|c| Change { ..c }));
+        assert_eq!(nlr.against_base.map(|c| c.value), nlr.against_adam.map(|c| c.value));
+        assert!(nlr.nlr && !adam.nlr && nlr.at_the_edge);
         assert_eq!(nlr.record, [8, 0, 0]);
         // Two-sided exact signed-rank test of eight equal signs: 2 / 2^8; with tied magnitudes the normal form is used.
         assert!(nlr.p_value.expect("tested") < 0.05);

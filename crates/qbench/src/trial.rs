@@ -85,14 +85,46 @@ impl Trials {
         cells
     }
 
-    /// The canonical text of a cell: everything that its results depend on besides the root seed.
+    /// What is fixed, as pairs of a name and a value.
+    #[must_use]
+    pub fn configuration(&self) -> Vec<(String, String)> {
+        let mut pairs: Vec<(String, String)> =
+            self.tasks.iter().map(|task| (format!("task {}", task.name()), task.description())).collect();
+        pairs.extend(self.readouts.iter().map(|readout| {
+            let budget = match readout.limits() {
+                None => format!("exact values; budget: the circuits of {} plain gradient steps", self.exact_iterations),
+                Some(limits) => format!("parameter shift; budget and limits of the device: {limits:?}"),
+            };
+            (format!("readout {readout}"), budget)
+        }));
+        let names: Vec<&str> = self.methods.entries().iter().map(MethodEntry::name).collect();
+        let rates: Vec<String> = self.rates.iter().map(f64::to_string).collect();
+        pairs.extend([
+            ("methods".to_owned(), names.join(", ")),
+            ("learning rates of every method".to_owned(), rates.join(", ")),
+            ("seeds".to_owned(), self.seeds.to_string()),
+            (
+                "hyperparameters".to_owned(),
+                "the defaults of qopt: probe rho = 0.25, z = 0 exact and 2 from shots; periodic 10 descents, 2 ascents, rho = 1 falling to \
+                 0; stall window 20, delta 1e-3 of the loss scale and 2 standard errors, 2 steps of 0.3 sqrt(P) rad together, revert, \
+                 growth 1.5, cap 8; natural gradient regularization 0.01"
+                    .to_owned(),
+            ),
+        ]);
+        pairs
+    }
+
+    /// The canonical text of a cell: everything that its results depend on besides the root seed and the code. The keys are
+    /// hashes of the task's description and of the device's whole profile.
     #[must_use]
     pub fn text(&self, cell: Cell) -> String {
         let rates: Vec<String> = self.rates.iter().map(|rate| format!("{rate:?}")).collect();
         format!(
-            "task={} readout={} method={} rates={} exact_iterations={} seed={}",
+            "task={} task_key={} readout={} readout_key={} method={} rates={} exact_iterations={} seed={}",
             self.tasks[cell.task].name(),
+            key_of(&self.tasks[cell.task].description()),
             self.readouts[cell.readout],
+            key_of(&self.readouts[cell.readout].key()),
             self.methods.entries()[cell.method].name(),
             rates.join(","),
             self.exact_iterations,
@@ -107,8 +139,15 @@ impl Trials {
     ///
     /// # Errors
     ///
-    /// [`Error::NoIteration`] if the budget does not suffice for one iteration, and what the task, the method or the run refuse.
+    /// [`Error::DuplicateName`] if two tasks, or two readouts, share a name; [`Error::NoIteration`] if the budget does not suffice
+    /// for one iteration; and what the task, the method or the run refuse.
+    ///
+    /// # Panics
+    ///
+    /// If the cell is not one of these trials.
     pub fn run_cell(&self, cell: Cell, root_seed: u64) -> Result<Vec<TrialResult>, Error> {
+        duplicate(self.tasks.iter().map(|task| task.name().to_owned()))?;
+        duplicate(self.readouts.iter().map(ToString::to_string))?;
         let (task, readout) = (&self.tasks[cell.task], &self.readouts[cell.readout]);
         let key = format!("{} {} {}", task.name(), readout, cell.seed);
         let streams = Streams::new(root_seed, experiment::stream_key(&key));
@@ -155,13 +194,29 @@ impl Trials {
         let reserve = if readout.is_noisy() { one + one } else { qopt::Bill::ZERO };
         objective.use_all_data(false);
         let iteration = objective.price(&Request::VALUE_AND_GRADIENT);
-        let (budget, planned_iterations) = match readout.shot_budget() {
-            Some(shots) => (Budget::of_shots(shots), shots.saturating_sub(reserve.shots) / iteration.shots.max(1)),
-            None => {
-                let circuits = Some(iteration.circuits * self.exact_iterations);
-                (Budget { circuits, ..Budget::UNLIMITED }, self.exact_iterations)
+        let budget = match readout.limits() {
+            Some(limits) if limits.shots_total.is_some() || limits.seconds_total.is_some() => {
+                Budget { shots: limits.shots_total, seconds: limits.seconds_total, ..Budget::UNLIMITED }
+            }
+            _ => {
+                let circuits = iteration.circuits.saturating_mul(self.exact_iterations) + reserve.circuits;
+                Budget { circuits: Some(circuits), ..Budget::UNLIMITED }
             }
         };
+        let fitting = [
+            budget.circuits.map(|all| all.saturating_sub(reserve.circuits) / iteration.circuits.max(1)),
+            budget.shots.map(|all| all.saturating_sub(reserve.shots) / iteration.shots.max(1)),
+            budget.seconds.map(|all| ((all - reserve.seconds) / iteration.seconds) as u64),
+        ];
+        let planned_iterations = fitting.into_iter().flatten().min().unwrap_or(self.exact_iterations);
+        let no_iteration = || Error::NoIteration {
+            problem: task.to_owned(),
+            readout: readout.to_string(),
+            method: entry.name().to_owned(),
+        };
+        if planned_iterations == 0 {
+            return Err(no_iteration());
+        }
         let setup = Setup {
             start: instance.start().to_vec(),
             rate,
@@ -186,13 +241,7 @@ impl Trials {
             .observe(&mut history)
             .observe(&mut count_ascents)
             .run()?;
-        let Some(best) = best.theta() else {
-            return Err(Error::NoIteration {
-                problem: task.to_owned(),
-                readout: readout.to_string(),
-                method: entry.name().to_owned(),
-            });
-        };
+        let best = best.theta().ok_or_else(no_iteration)?;
         objective.use_all_data(true);
         let mut spent = outcome.spent;
         let measured = [&outcome.last[..], best]
@@ -226,6 +275,17 @@ impl Trials {
     }
 }
 
+/// Names are what results are told apart by.
+fn duplicate(names: impl Iterator<Item = String>) -> Result<(), Error> {
+    let mut seen = std::collections::HashSet::new();
+    for name in names {
+        if !seen.insert(name.clone()) {
+            return Err(Error::DuplicateName { name });
+        }
+    }
+    Ok(())
+}
+
 fn baseline(task: &str, readout: &Readout, name: &str, seed: u64, assessment: Assessment) -> TrialResult {
     TrialResult {
         task: task.to_owned(),
@@ -248,11 +308,17 @@ fn baseline(task: &str, readout: &Readout, name: &str, seed: u64, assessment: As
 fn reason(reason: &StopReason) -> String {
     match reason {
         StopReason::Budget { resource: Resource::Shots } => "shot budget".to_owned(),
+        StopReason::Budget { resource: Resource::Seconds } => "time budget".to_owned(),
         StopReason::Budget { resource } => format!("budget: {resource}"),
         StopReason::Refused { what } => format!("refused: {what}"),
         StopReason::Observer => "observer".to_owned(),
         other => format!("{other:?}"),
     }
+}
+
+/// A short hash of a description.
+fn key_of(text: &str) -> String {
+    format!("{:08x}", experiment::stream_key(text) as u32)
 }
 
 /// Columns of a trial's rows.
@@ -365,7 +431,7 @@ mod tests {
     #[test]
     fn runs_of_one_seed_are_paired_and_none_exceeds_its_budget() {
         let readout = Readout::device("sensor-node", 20).expect("shipped");
-        let limit = readout.shot_budget().expect("a device has one");
+        let limit = readout.limits().and_then(|limits| limits.shots_total).expect("this device has one");
         let results = trials(readout).run_all(5).expect("runs");
         for result in results.iter().filter(|r| r.rate > 0.0) {
             assert_eq!(result.reason, "shot budget");
@@ -392,6 +458,7 @@ mod tests {
             let of_task: Vec<_> = results.iter().filter(|r| r.task == task && r.rate > 0.0).collect();
             let adam = of_task.iter().find(|r| r.method == "adam").expect("there");
             assert_eq!(adam.iterations, 12);
+            assert_eq!(adam.reason, "budget: circuits");
             for result in &of_task {
                 assert!(result.spent.circuits <= adam.spent.circuits);
                 assert!(result.last.loss.is_finite() && result.best_loss <= result.start_loss);
@@ -419,6 +486,29 @@ mod tests {
             assert_eq!(&TrialResult::from_row(at, &row).expect("own row"), result);
         }
         assert!(matches!(TrialResult::from_row(0, &[]), Err(Error::Row { .. })));
+    }
+
+    /// A device that runs out of time ends a run as normally as one that runs out of shots.
+    #[test]
+    fn a_time_budget_ends_a_run_normally() {
+        let mut profile = qiot_profile::DeviceProfile::by_name("sensor-node").expect("shipped");
+        profile.limits.seconds_total = Some(600.0);
+        let readout = Readout::Device { profile: Box::new(profile), shots: 20 };
+        let trials = Trials { tasks: vec![Box::new(Ising::new(3, 1.0, 0.8, 1).expect("valid"))], ..trials(readout) };
+        for result in trials.run_all(3).expect("runs") {
+            assert_eq!(result.reason, "time budget");
+            assert!(result.spent.seconds <= 600.0 && result.iterations >= 1);
+        }
+    }
+
+    #[test]
+    fn two_tasks_of_one_name_are_refused() {
+        let mut trials = trials(Readout::Exact);
+        trials.tasks = vec![
+            Box::new(Ising::new(3, 1.0, 0.8, 1).expect("valid")),
+            Box::new(Ising::new(3, 1.0, 0.5, 1).expect("valid")),
+        ];
+        assert!(matches!(trials.run_all(1), Err(Error::DuplicateName { name }) if name == "tfim-3"));
     }
 
     #[test]

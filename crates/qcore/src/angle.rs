@@ -1,5 +1,8 @@
 //! Angles of gates: arithmetic expressions in the parameters of a circuit.
 
+#[cfg(feature = "qasm")]
+mod text;
+
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::sync::Arc;
 
@@ -29,7 +32,7 @@ impl Param {
 /// An angle in radians: an expression in the parameters of a circuit, kept symbolic.
 ///
 /// Sums, differences, negations and products with constants stay affine (`c + sum_k a_k theta_k`), which is what nearly every
-/// circuit needs and what is evaluated fastest. Products and quotients of parameters are kept as an expression whose value and
+/// circuit needs and what is evaluated fastest. Products, quotients and constant powers of parameters are kept as an expression whose value and
 /// first and second derivatives are exact (hyper-dual arithmetic: J. Fike and J. Alonso, AIAA 2011-886).
 ///
 /// ```
@@ -59,6 +62,8 @@ enum Op {
     Add,
     Multiply,
     Divide,
+    /// To a constant power.
+    Power(f64),
 }
 
 /// A number with two infinitesimal parts: `value + d1 e1 + d2 e2 + d12 e1 e2`.
@@ -94,6 +99,28 @@ impl HyperDual {
         let inverse = Self { value: r, d1: -o.d1 * r2, d2: -o.d2 * r2, d12: (2.0 * o.d1 * o.d2 * r - o.d12) * r2 };
         // The value itself is divided, not multiplied by a reciprocal, so that it is correctly rounded.
         Self { value: self.value / o.value, ..self.mul(inverse) }
+    }
+
+    fn power(self, exponent: f64) -> Self {
+        // A factor 0 wins over a power that is not finite: x^1 has the second derivative 0 at 0 too.
+        let scaled = |factor: f64, power: f64| if factor == 0.0 { 0.0 } else { factor * raise(self.value, power) };
+        let first = scaled(exponent, exponent - 1.0);
+        let second = scaled(exponent * (exponent - 1.0), exponent - 2.0);
+        Self {
+            value: raise(self.value, exponent),
+            d1: first * self.d1,
+            d2: first * self.d2,
+            d12: first * self.d12 + second * self.d1 * self.d2,
+        }
+    }
+}
+
+/// `base^exponent`; small integer powers by multiplication, which is exact where the product is.
+fn raise(base: f64, exponent: f64) -> f64 {
+    if exponent == exponent.trunc() && exponent.abs() <= 64.0 {
+        base.powi(exponent as i32)
+    } else {
+        base.powf(exponent)
     }
 }
 
@@ -214,12 +241,37 @@ impl Angle {
         }
     }
 
+    /// The expression to a constant power. Not finite, or not a number, where real powers are not defined.
+    #[must_use]
+    pub fn powf(self, exponent: f64) -> Self {
+        match &self.0 {
+            Repr::Affine { constant, terms } if terms.is_empty() => Self::constant(raise(*constant, exponent)),
+            _ if exponent == 1.0 => self,
+            _ => {
+                let mut code = self.postfix();
+                code.push(Op::Power(exponent));
+                Self(Repr::Postfix(code.into()))
+            }
+        }
+    }
+
     fn postfix(&self) -> Vec<Op> {
         match &self.0 {
             Repr::Affine { constant, terms } => {
-                let mut code = vec![Op::Constant(*constant)];
+                let mut code = Vec::new();
+                if *constant != 0.0 || terms.is_empty() {
+                    code.push(Op::Constant(*constant));
+                }
                 for &(param, factor) in terms {
-                    code.extend([Op::Constant(factor), Op::Parameter(param), Op::Multiply, Op::Add]);
+                    let is_first = code.is_empty();
+                    if factor == 1.0 {
+                        code.push(Op::Parameter(param));
+                    } else {
+                        code.extend([Op::Constant(factor), Op::Parameter(param), Op::Multiply]);
+                    }
+                    if !is_first {
+                        code.push(Op::Add);
+                    }
                 }
                 code
             }
@@ -246,29 +298,58 @@ impl Angle {
     }
 }
 
+/// A stack that allocates only when it gets deeper than any usual expression.
+struct Stack {
+    shallow: [HyperDual; Self::SHALLOW],
+    depth: usize,
+    deep: Vec<HyperDual>,
+}
+
+impl Stack {
+    const SHALLOW: usize = 16;
+
+    fn push(&mut self, value: HyperDual) {
+        match self.shallow.get_mut(self.depth) {
+            Some(place) => *place = value,
+            None => self.deep.push(value),
+        }
+        self.depth += 1;
+    }
+
+    fn pop(&mut self) -> HyperDual {
+        self.depth = self.depth.checked_sub(1).expect("postfix code has its operands before each operator");
+        match self.shallow.get(self.depth) {
+            Some(value) => *value,
+            None => self.deep.pop().expect("what is too deep for the array is here"),
+        }
+    }
+}
+
 fn evaluate(ops: &[Op], parameters: &[f64], first: Option<Param>, second: Option<Param>) -> HyperDual {
-    let mut stack: Vec<HyperDual> = Vec::new();
+    let mut stack = Stack { shallow: [HyperDual::constant(0.0); Stack::SHALLOW], depth: 0, deep: Vec::new() };
     for op in ops {
-        match *op {
-            Op::Constant(value) => stack.push(HyperDual::constant(value)),
-            Op::Parameter(param) => stack.push(HyperDual {
+        let value = match *op {
+            Op::Constant(value) => HyperDual::constant(value),
+            Op::Parameter(param) => HyperDual {
                 value: parameters[param.index()],
                 d1: if first == Some(param) { 1.0 } else { 0.0 },
                 d2: if second == Some(param) { 1.0 } else { 0.0 },
                 d12: 0.0,
-            }),
+            },
+            Op::Power(exponent) => stack.pop().power(exponent),
             Op::Add | Op::Multiply | Op::Divide => {
-                let right = stack.pop().expect("postfix code is built with two operands for each operator");
-                let left = stack.pop().expect("postfix code is built with two operands for each operator");
-                stack.push(match op {
+                let right = stack.pop();
+                let left = stack.pop();
+                match op {
                     Op::Add => left.add(right),
                     Op::Multiply => left.mul(right),
                     _ => left.div(right),
-                });
+                }
             }
-        }
+        };
+        stack.push(value);
     }
-    stack.pop().expect("postfix code leaves its value on the stack")
+    stack.pop()
 }
 
 impl From<f64> for Angle {
@@ -429,6 +510,26 @@ mod tests {
     }
 
     #[test]
+    fn powers_have_exact_derivatives() {
+        let [a, b, _] = params();
+        // f = (a b)^3 + (a + 2)^-1.5, g = a^1 through a product, h = a^2 at 0.
+        let f = (a * b).powf(3.0) + (a + 2.0).powf(-1.5);
+        let [x, y, _] = P;
+        assert!((f.value(&P) - ((x * y).powi(3) + (x + 2.0).powf(-1.5))).abs() < 1e-14);
+        assert!((f.derivative(&P, a) - (3.0 * x * x * y.powi(3) - 1.5 * (x + 2.0).powf(-2.5))).abs() < 1e-14);
+        assert!((f.second_derivative(&P, a, b) - 9.0 * x * x * y * y).abs() < 1e-14);
+        let faa = 6.0 * x * y.powi(3) + 3.75 * (x + 2.0).powf(-3.5);
+        assert!((f.second_derivative(&P, a, a) - faa).abs() < 1e-14);
+        assert_eq!(Angle::from(a).powf(1.0), a.into());
+        let square = Angle::from(a).powf(2.0);
+        assert_eq!((square.derivative(&[0.0], a), square.second_derivative(&[0.0], a, a)), (0.0, 2.0));
+        let cube = Angle::from(a).powf(3.0);
+        assert_eq!((cube.derivative(&[0.0], a), cube.second_derivative(&[0.0], a, a)), (0.0, 0.0));
+        assert!(Angle::from(a).powf(0.5).value(&[-1.0]).is_nan());
+        assert_eq!(Angle::constant(-2.0).powf(3.0).as_affine(), Some((-8.0, &[][..])));
+    }
+
+    #[test]
     fn division_by_zero_is_not_finite_and_not_hidden() {
         let a = Param::new(0);
         assert!(!(a / 0.0).value(&[1.0]).is_finite());
@@ -453,5 +554,18 @@ mod tests {
             angle = angle + 1.0;
         }
         assert_eq!(angle.value(&[2.0]), 2004.0);
+    }
+
+    #[test]
+    fn deep_expressions_spill_and_come_back() {
+        // a + (a + (a + .. a * a)): nothing can be added before the innermost product is known.
+        let a = Param::new(0);
+        let mut angle = a * a;
+        for _ in 0..100 {
+            angle = Angle::from(a) + angle;
+        }
+        assert_eq!(angle.value(&[2.0]), 204.0);
+        assert_eq!(angle.derivative(&[2.0], a), 104.0);
+        assert_eq!(angle.second_derivative(&[2.0], a, a), 2.0);
     }
 }

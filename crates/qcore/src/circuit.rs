@@ -29,25 +29,142 @@ impl Instruction {
     }
 }
 
-/// One operation of a circuit.
+/// A control qubit added to an operation, beyond those that its gate has by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Control {
+    /// The qubit.
+    pub qubit: usize,
+    /// The value of the qubit for which the operation acts.
+    pub value: bool,
+}
+
+impl Control {
+    /// The operation acts where the qubit is 1 (`ctrl @` in OpenQASM).
+    #[must_use]
+    pub const fn on(qubit: usize) -> Self {
+        Self { qubit, value: true }
+    }
+
+    /// The operation acts where the qubit is 0 (`negctrl @` in OpenQASM).
+    #[must_use]
+    pub const fn off(qubit: usize) -> Self {
+        Self { qubit, value: false }
+    }
+}
+
+/// One operation of a circuit: an instruction, its operands and angles, and any number of controls.
+///
+/// ```
+/// use qcore::{Circuit, Control, Gate, Operation};
+/// let mut circuit = Circuit::new(4)?;
+/// let theta = circuit.parameter("theta")?;
+/// // RY on qubit 3 where qubits 0 and 2 are 1 and qubit 1 is 0.
+/// let ry = Operation::gate(Gate::Ry, &[3], &[theta.into()])?;
+/// circuit.push(ry.controlled(&[Control::on(0), Control::off(1), Control::on(2)])?)?;
+/// # Ok::<(), qcore::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operation {
     instruction: Instruction,
+    /// Added controls, then operands.
     qubits: Vec<usize>,
+    /// How many of `qubits` are added controls.
+    added: usize,
+    /// Bit mask of the added controls that must be 0.
+    off: u64,
     angles: Vec<Angle>,
 }
 
 impl Operation {
+    /// A gate of the table; operands are controls first, then targets.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::QubitCount`], [`Error::AngleCount`], [`Error::Qubit`] for a qubit beyond the largest register,
+    /// [`Error::DuplicateQubit`].
+    pub fn gate(gate: Gate, qubits: &[usize], angles: &[Angle]) -> Result<Self, Error> {
+        let spec = gate.spec();
+        if qubits.len() != spec.qubits() {
+            return Err(Error::QubitCount { operation: spec.name, expected: spec.qubits(), got: qubits.len() });
+        }
+        if angles.len() != spec.angles {
+            return Err(Error::AngleCount { operation: spec.name, expected: spec.angles, got: angles.len() });
+        }
+        Self::new(Instruction::Gate(gate), qubits, angles)
+    }
+
+    /// A unitary matrix on one or two qubits, row-major; the first operand is the lowest bit of its index.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::QubitCount`] for another number of qubits, [`Error::MatrixSize`], [`Error::NotUnitary`] beyond 1e-10, and the
+    /// operand errors of [`Operation::gate`].
+    pub fn unitary(qubits: &[usize], matrix: &[Complex64]) -> Result<Self, Error> {
+        if qubits.is_empty() || qubits.len() > 2 {
+            return Err(Error::QubitCount { operation: "unitary", expected: 2, got: qubits.len() });
+        }
+        let dimension = 1 << qubits.len();
+        if matrix.len() != dimension * dimension {
+            return Err(Error::MatrixSize { qubits: qubits.len(), expected: dimension * dimension, got: matrix.len() });
+        }
+        let deviation = unitarity_deviation(matrix, dimension);
+        // Written so that a deviation that is not a number is refused too.
+        if deviation.is_nan() || deviation > 1e-10 {
+            return Err(Error::NotUnitary { deviation });
+        }
+        Self::new(Instruction::Unitary(matrix.into()), qubits, &[])
+    }
+
+    /// `exp(-i theta P / 2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Qubit`] if `P` reaches beyond the largest register.
+    pub fn pauli_rotation(pauli: PauliString, angle: impl Into<Angle>) -> Result<Self, Error> {
+        let support: Vec<usize> = (0..pauli.width()).filter(|q| (pauli.support() >> q) & 1 == 1).collect();
+        Self::new(Instruction::PauliRotation(pauli), &support, &[angle.into()])
+    }
+
+    fn new(instruction: Instruction, qubits: &[usize], angles: &[Angle]) -> Result<Self, Error> {
+        check_operands(qubits, instruction.name())?;
+        Ok(Self { instruction, qubits: qubits.to_vec(), added: 0, off: 0, angles: angles.to_vec() })
+    }
+
+    /// The same with more controls, in front of those it has. A controlled global phase is a phase gate on its controls.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Qubit`] for a qubit beyond the largest register, [`Error::DuplicateQubit`] if a qubit is a control or operand
+    /// already.
+    pub fn controlled(mut self, controls: &[Control]) -> Result<Self, Error> {
+        self.qubits.splice(0..0, controls.iter().map(|control| control.qubit));
+        check_operands(&self.qubits, self.instruction.name())?;
+        self.added += controls.len();
+        self.off |= controls.iter().filter(|control| !control.value).fold(0, |mask, control| mask | 1 << control.qubit);
+        Ok(self)
+    }
+
     /// What it does.
     #[must_use]
     pub fn instruction(&self) -> &Instruction {
         &self.instruction
     }
 
-    /// Its operands, controls first.
+    /// All its qubits: added controls, then the operands of the instruction, those of them that are controls first.
     #[must_use]
     pub fn qubits(&self) -> &[usize] {
         &self.qubits
+    }
+
+    /// The operands of the instruction itself, without added controls.
+    #[must_use]
+    pub fn operands(&self) -> &[usize] {
+        &self.qubits[self.added..]
+    }
+
+    /// The added controls.
+    pub fn controls(&self) -> impl ExactSizeIterator<Item = Control> {
+        self.qubits[..self.added].iter().map(|&qubit| Control { qubit, value: self.off >> qubit & 1 == 0 })
     }
 
     /// Its angles.
@@ -55,6 +172,40 @@ impl Operation {
     pub fn angles(&self) -> &[Angle] {
         &self.angles
     }
+
+    /// The operation that undoes it, with the same controls.
+    #[must_use]
+    pub fn inverse(&self) -> Self {
+        let mut inverse = self.clone();
+        match &mut inverse.instruction {
+            Instruction::Gate(gate) => {
+                let (of_gate, angles) = gate.spec().inverse;
+                inverse.angles = angles.iter().map(|angle| angle.of(&self.angles)).collect();
+                *gate = of_gate;
+            }
+            Instruction::Unitary(matrix) => {
+                let dimension = 1 << self.operands().len();
+                *matrix =
+                    (0..matrix.len()).map(|k| matrix[(k % dimension) * dimension + k / dimension].conj()).collect();
+            }
+            Instruction::PauliRotation(_) => inverse.angles = vec![-self.angles[0].clone()],
+        }
+        inverse
+    }
+}
+
+fn check_operands(qubits: &[usize], operation: &'static str) -> Result<(), Error> {
+    let mut seen = 0_u64;
+    for &qubit in qubits {
+        if qubit >= MAX_QUBITS {
+            return Err(Error::Qubit { qubit, qubits: MAX_QUBITS });
+        }
+        if seen & (1 << qubit) != 0 {
+            return Err(Error::DuplicateQubit { qubit, operation });
+        }
+        seen |= 1 << qubit;
+    }
+    Ok(())
 }
 
 /// A quantum circuit on a register of qubits that starts in `|0...0>`, with angles that are expressions in named parameters.
@@ -90,6 +241,12 @@ impl Circuit {
             return Err(Error::Width { qubits, max: MAX_QUBITS });
         }
         Ok(Self { qubits, parameters: Vec::new(), operations: Vec::new() })
+    }
+
+    /// A circuit of parts that have been checked one by one.
+    #[cfg(feature = "qasm")]
+    pub(crate) fn assembled(qubits: usize, parameters: Vec<String>, operations: Vec<Operation>) -> Self {
+        Self { qubits, parameters, operations }
     }
 
     /// Width of the register.
@@ -140,14 +297,8 @@ impl Circuit {
     /// [`Error::QubitCount`], [`Error::AngleCount`], [`Error::Qubit`], [`Error::DuplicateQubit`] or
     /// [`Error::UnknownParameter`]; the circuit is unchanged then.
     pub fn gate(&mut self, gate: Gate, qubits: &[usize], angles: &[Angle]) -> Result<&mut Self, Error> {
-        let spec = gate.spec();
-        if qubits.len() != spec.qubits() {
-            return Err(Error::QubitCount { operation: spec.name, expected: spec.qubits(), got: qubits.len() });
-        }
-        if angles.len() != spec.angles {
-            return Err(Error::AngleCount { operation: spec.name, expected: spec.angles, got: angles.len() });
-        }
-        self.push(Instruction::Gate(gate), qubits, angles)
+        self.check_range(qubits)?;
+        self.push(Operation::gate(gate, qubits, angles)?)
     }
 
     /// Adds a unitary matrix on one or two qubits, row-major; the first operand is the lowest bit of its index.
@@ -157,19 +308,8 @@ impl Circuit {
     /// [`Error::QubitCount`] for another number of qubits, [`Error::MatrixSize`], [`Error::NotUnitary`] beyond 1e-10, and the
     /// operand errors of [`Circuit::gate`].
     pub fn unitary(&mut self, qubits: &[usize], matrix: &[Complex64]) -> Result<&mut Self, Error> {
-        if qubits.is_empty() || qubits.len() > 2 {
-            return Err(Error::QubitCount { operation: "unitary", expected: 2, got: qubits.len() });
-        }
-        let dimension = 1 << qubits.len();
-        if matrix.len() != dimension * dimension {
-            return Err(Error::MatrixSize { qubits: qubits.len(), expected: dimension * dimension, got: matrix.len() });
-        }
-        let deviation = unitarity_deviation(matrix, dimension);
-        // Written so that a deviation that is not a number is refused too.
-        if deviation.is_nan() || deviation > 1e-10 {
-            return Err(Error::NotUnitary { deviation });
-        }
-        self.push(Instruction::Unitary(matrix.into()), qubits, &[])
+        self.check_range(qubits)?;
+        self.push(Operation::unitary(qubits, matrix)?)
     }
 
     /// Adds `exp(-i theta P / 2)`.
@@ -178,58 +318,45 @@ impl Circuit {
     ///
     /// [`Error::Qubit`] if `P` reaches beyond the register, [`Error::UnknownParameter`].
     pub fn pauli_rotation(&mut self, pauli: PauliString, angle: impl Into<Angle>) -> Result<&mut Self, Error> {
-        let support: Vec<usize> = (0..pauli.width()).filter(|q| (pauli.support() >> q) & 1 == 1).collect();
-        self.push(Instruction::PauliRotation(pauli), &support, &[angle.into()])
+        self.push(Operation::pauli_rotation(pauli, angle)?)
     }
 
-    fn push(&mut self, instruction: Instruction, qubits: &[usize], angles: &[Angle]) -> Result<&mut Self, Error> {
-        let mut seen = 0_u64;
-        for &qubit in qubits {
-            if qubit >= self.qubits {
-                return Err(Error::Qubit { qubit, qubits: self.qubits });
-            }
-            if seen & (1 << qubit) != 0 {
-                return Err(Error::DuplicateQubit { qubit, operation: instruction.name() });
-            }
-            seen |= 1 << qubit;
-        }
-        for param in angles.iter().flat_map(Angle::parameters) {
+    /// Adds the global phase `e^{i angle}`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownParameter`].
+    pub fn global_phase(&mut self, angle: impl Into<Angle>) -> Result<&mut Self, Error> {
+        self.gate(Gate::GlobalPhase, &[], &[angle.into()])
+    }
+
+    /// Adds an operation made elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Qubit`] if it reaches beyond the register, [`Error::UnknownParameter`]; the circuit is unchanged then.
+    pub fn push(&mut self, operation: Operation) -> Result<&mut Self, Error> {
+        self.check_range(&operation.qubits)?;
+        for param in operation.angles.iter().flat_map(Angle::parameters) {
             if param.index() >= self.parameters.len() {
                 return Err(Error::UnknownParameter { index: param.index(), declared: self.parameters.len() });
             }
         }
-        self.operations.push(Operation { instruction, qubits: qubits.to_vec(), angles: angles.to_vec() });
+        self.operations.push(operation);
         Ok(self)
+    }
+
+    fn check_range(&self, qubits: &[usize]) -> Result<(), Error> {
+        match qubits.iter().find(|&&qubit| qubit >= self.qubits) {
+            Some(&qubit) => Err(Error::Qubit { qubit, qubits: self.qubits }),
+            None => Ok(()),
+        }
     }
 
     /// The circuit followed by its inverse would be the identity: every operation inverted, in reverse order.
     #[must_use]
     pub fn inverse(&self) -> Self {
-        let operations = self
-            .operations
-            .iter()
-            .rev()
-            .map(|operation| match &operation.instruction {
-                Instruction::Gate(gate) => {
-                    let (inverse, angles) = gate.spec().inverse;
-                    Operation {
-                        instruction: Instruction::Gate(inverse),
-                        qubits: operation.qubits.clone(),
-                        angles: angles.iter().map(|angle| angle.of(&operation.angles)).collect(),
-                    }
-                }
-                Instruction::Unitary(matrix) => {
-                    let dimension = 1 << operation.qubits.len();
-                    let adjoint =
-                        (0..matrix.len()).map(|k| matrix[(k % dimension) * dimension + k / dimension].conj()).collect();
-                    Operation { instruction: Instruction::Unitary(adjoint), ..operation.clone() }
-                }
-                Instruction::PauliRotation(_) => Operation {
-                    angles: operation.angles.iter().map(|angle| -angle.clone()).collect(),
-                    ..operation.clone()
-                },
-            })
-            .collect();
+        let operations = self.operations.iter().rev().map(Operation::inverse).collect();
         Self { qubits: self.qubits, parameters: self.parameters.clone(), operations }
     }
 }

@@ -1,6 +1,8 @@
 //! Errors of this crate.
 
-/// Errors of circuits, programs, states and observables.
+use crate::noise::ChannelFault;
+
+/// Errors of circuits, programs, states, observables and noise.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -147,6 +149,28 @@ pub enum Error {
         index: usize,
         /// Its value.
         value: f64,
+    },
+    /// A noise channel or a readout error that cannot be.
+    #[error("{channel}: {fault}")]
+    Channel {
+        /// Name of the channel.
+        channel: &'static str,
+        /// What is wrong with it.
+        fault: ChannelFault,
+    },
+    /// A rule for gates of a name that no gate has.
+    #[error("there is no gate called {name:?}")]
+    UnknownGate {
+        /// The name.
+        name: String,
+    },
+    /// A matrix that is not a density matrix.
+    #[error("a density matrix is Hermitian and has trace 1: this one has trace {trace} and differs by {asymmetry} from its adjoint")]
+    NotDensity {
+        /// Real part of its trace.
+        trace: f64,
+        /// Largest entry of `|rho - rho*|`.
+        asymmetry: f64,
     },
 }
 

@@ -44,6 +44,23 @@ pub enum Gate {
     Rxx,
     Ryy,
     Rzz,
+    GlobalPhase,
+    U0,
+    R,
+    Cs,
+    Csdg,
+    Csx,
+    Csxdg,
+    Cu3,
+    Ccz,
+    C3x,
+    C3sx,
+    C3sxdg,
+    C4x,
+    Rccx,
+    Rc3x,
+    Rc3xdg,
+    Rzx,
 }
 
 /// What generates a one-angle gate `exp(-i theta G)` on its target qubits.
@@ -51,8 +68,23 @@ pub enum Gate {
 pub enum Generator {
     /// `G = P / 2` for the Pauli string with these letters, one per target.
     HalfPauli(&'static str),
-    /// `G = -|1><1|`, so that the gate is `diag(1, e^{i theta})`.
+    /// `G = -|1..1><1..1|` on the targets, so that the gate is `diag(1, .., 1, e^{i theta})`. With no target `G` is the number
+    /// -1 and the gate a global phase.
     Phase,
+}
+
+impl Generator {
+    /// Positive differences of the eigenvalues of `|1..1><1..1| (x) G` with this many controls: the frequencies with which an
+    /// expectation value depends on the angle of the controlled gate. `qubits` counts controls and targets.
+    #[must_use]
+    pub(crate) const fn frequencies(self, controls: usize, qubits: usize) -> &'static [f64] {
+        match (self, controls, qubits) {
+            // A global phase: no expectation value depends on it.
+            (Self::Phase, _, 0) => NONE,
+            (Self::Phase, _, _) | (Self::HalfPauli(_), 0, _) => PLAIN,
+            (Self::HalfPauli(_), _, _) => CONTROLLED,
+        }
+    }
 }
 
 /// One part of a decomposition: a gate, the operands it takes from the decomposed gate, and its angles.
@@ -90,7 +122,8 @@ pub enum Action {
         /// expectation value depends on the angle, and so the shift rule (D. Wierichs et al., Quantum 6, 677 (2022)).
         frequencies: &'static [f64],
     },
-    /// A gate with several angles, in the order of application; differentiated through its parts.
+    /// A gate made of others, in the order of application: one with several angles, which is differentiated through its parts,
+    /// or one that is defined by them.
     Decomposition(&'static [Part]),
 }
 
@@ -150,6 +183,7 @@ const SWAP: &[Complex64] = &[
     O, O, O, ONE,
 ];
 
+const NONE: &[f64] = &[];
 const PLAIN: &[f64] = &[1.0];
 const CONTROLLED: &[f64] = &[0.5, 1.0];
 
@@ -219,16 +253,90 @@ const CU_PARTS: &[Part] = &[
     part(Gate::Cp, &[0, 1], &[Argument(1)]),
 ];
 
+const CU3_PARTS: &[Part] = &[
+    part(Gate::Cp, &[0, 1], &[Argument(2)]),
+    part(Gate::Cry, &[0, 1], &[Argument(0)]),
+    part(Gate::Cp, &[0, 1], &[Argument(1)]),
+];
+
+/// A rotation by `t` about the axis `(cos f, sin f, 0)`.
+const R_PARTS: &[Part] =
+    &[part(Gate::P, &[0], &[Minus(1)]), part(Gate::Rx, &[0], &[Argument(0)]), part(Gate::P, &[0], &[Argument(1)])];
+
+/// An idle gate of a stated length: the length is of no consequence.
+const U0_PARTS: &[Part] = &[part(Gate::Id, &[0], &[])];
+
+const fn on(gate: Gate, operands: &'static [usize]) -> Part {
+    part(gate, operands, &[])
+}
+
+/// The Toffoli gate up to relative phases, with three CX (D. Maslov, Phys. Rev. A 93, 022311 (2016), figure 3).
+const RCCX_PARTS: &[Part] = &[
+    on(Gate::H, &[2]),
+    on(Gate::T, &[2]),
+    on(Gate::Cx, &[1, 2]),
+    on(Gate::Tdg, &[2]),
+    on(Gate::Cx, &[0, 2]),
+    on(Gate::T, &[2]),
+    on(Gate::Cx, &[1, 2]),
+    on(Gate::Tdg, &[2]),
+    on(Gate::H, &[2]),
+];
+
+/// The same with three controls and six CX (figure 4 there).
+const RC3X_PARTS: &[Part] = &[
+    on(Gate::H, &[3]),
+    on(Gate::T, &[3]),
+    on(Gate::Cx, &[2, 3]),
+    on(Gate::Tdg, &[3]),
+    on(Gate::H, &[3]),
+    on(Gate::Cx, &[0, 3]),
+    on(Gate::T, &[3]),
+    on(Gate::Cx, &[1, 3]),
+    on(Gate::Tdg, &[3]),
+    on(Gate::Cx, &[0, 3]),
+    on(Gate::T, &[3]),
+    on(Gate::Cx, &[1, 3]),
+    on(Gate::Tdg, &[3]),
+    on(Gate::H, &[3]),
+    on(Gate::T, &[3]),
+    on(Gate::Cx, &[2, 3]),
+    on(Gate::Tdg, &[3]),
+    on(Gate::H, &[3]),
+];
+
+const RC3XDG_PARTS: &[Part] = &[
+    on(Gate::H, &[3]),
+    on(Gate::T, &[3]),
+    on(Gate::Cx, &[2, 3]),
+    on(Gate::Tdg, &[3]),
+    on(Gate::H, &[3]),
+    on(Gate::T, &[3]),
+    on(Gate::Cx, &[1, 3]),
+    on(Gate::Tdg, &[3]),
+    on(Gate::Cx, &[0, 3]),
+    on(Gate::T, &[3]),
+    on(Gate::Cx, &[1, 3]),
+    on(Gate::Tdg, &[3]),
+    on(Gate::Cx, &[0, 3]),
+    on(Gate::H, &[3]),
+    on(Gate::T, &[3]),
+    on(Gate::Cx, &[2, 3]),
+    on(Gate::Tdg, &[3]),
+    on(Gate::H, &[3]),
+];
+
 const fn decomposed(
     gate: Gate,
     name: &'static str,
     aliases: &'static [&'static str],
-    controls: usize,
+    operands: (usize, usize),
     angles: usize,
     parts: &'static [Part],
     inverse: (Gate, &'static [PartAngle]),
 ) -> GateSpec {
-    GateSpec { gate, name, aliases, controls, targets: 1, angles, action: Action::Decomposition(parts), inverse }
+    let (controls, targets) = operands;
+    GateSpec { gate, name, aliases, controls, targets, angles, action: Action::Decomposition(parts), inverse }
 }
 
 use Generator::{HalfPauli, Phase};
@@ -250,8 +358,8 @@ static TABLE: &[GateSpec] = &[
     rotation(Gate::Rx, "rx", &[], 0, 1, HalfPauli("X"), PLAIN),
     rotation(Gate::Ry, "ry", &[], 0, 1, HalfPauli("Y"), PLAIN),
     rotation(Gate::Rz, "rz", &[], 0, 1, HalfPauli("Z"), PLAIN),
-    decomposed(Gate::U, "U", &["u", "u3"], 0, 3, U_PARTS, (Gate::U, &[Minus(0), Minus(2), Minus(1)])),
-    decomposed(Gate::U2, "u2", &[], 0, 2, U2_PARTS, (Gate::U, &[Constant(-FRAC_PI_2), Minus(1), Minus(0)])),
+    decomposed(Gate::U, "U", &["u", "u3"], (0, 1), 3, U_PARTS, (Gate::U, &[Minus(0), Minus(2), Minus(1)])),
+    decomposed(Gate::U2, "u2", &[], (0, 1), 2, U2_PARTS, (Gate::U, &[Constant(-FRAC_PI_2), Minus(1), Minus(0)])),
     fixed(Gate::Cx, "cx", &["CX", "cnot"], 1, 1, X, Gate::Cx),
     fixed(Gate::Cy, "cy", &[], 1, 1, Y, Gate::Cy),
     fixed(Gate::Cz, "cz", &[], 1, 1, Z, Gate::Cz),
@@ -260,13 +368,30 @@ static TABLE: &[GateSpec] = &[
     rotation(Gate::Crx, "crx", &[], 1, 1, HalfPauli("X"), CONTROLLED),
     rotation(Gate::Cry, "cry", &[], 1, 1, HalfPauli("Y"), CONTROLLED),
     rotation(Gate::Crz, "crz", &[], 1, 1, HalfPauli("Z"), CONTROLLED),
-    decomposed(Gate::Cu, "cu", &[], 1, 4, CU_PARTS, (Gate::Cu, &[Minus(0), Minus(2), Minus(1), Minus(3)])),
+    decomposed(Gate::Cu, "cu", &[], (1, 1), 4, CU_PARTS, (Gate::Cu, &[Minus(0), Minus(2), Minus(1), Minus(3)])),
     fixed(Gate::Swap, "swap", &[], 0, 2, SWAP, Gate::Swap),
     fixed(Gate::Ccx, "ccx", &["toffoli"], 2, 1, X, Gate::Ccx),
     fixed(Gate::Cswap, "cswap", &["fredkin"], 1, 2, SWAP, Gate::Cswap),
     rotation(Gate::Rxx, "rxx", &[], 0, 2, HalfPauli("XX"), PLAIN),
     rotation(Gate::Ryy, "ryy", &[], 0, 2, HalfPauli("YY"), PLAIN),
     rotation(Gate::Rzz, "rzz", &[], 0, 2, HalfPauli("ZZ"), PLAIN),
+    rotation(Gate::GlobalPhase, "gphase", &[], 0, 0, Phase, NONE),
+    decomposed(Gate::U0, "u0", &[], (0, 1), 1, U0_PARTS, (Gate::U0, &[Minus(0)])),
+    decomposed(Gate::R, "r", &[], (0, 1), 2, R_PARTS, (Gate::R, &[Minus(0), Argument(1)])),
+    fixed(Gate::Cs, "cs", &[], 1, 1, S, Gate::Csdg),
+    fixed(Gate::Csdg, "csdg", &[], 1, 1, SDG, Gate::Cs),
+    fixed(Gate::Csx, "csx", &[], 1, 1, SX, Gate::Csxdg),
+    fixed(Gate::Csxdg, "csxdg", &[], 1, 1, SXDG, Gate::Csx),
+    decomposed(Gate::Cu3, "cu3", &[], (1, 1), 3, CU3_PARTS, (Gate::Cu3, &[Minus(0), Minus(2), Minus(1)])),
+    fixed(Gate::Ccz, "ccz", &[], 2, 1, Z, Gate::Ccz),
+    fixed(Gate::C3x, "c3x", &[], 3, 1, X, Gate::C3x),
+    fixed(Gate::C3sx, "c3sqrtx", &["c3sx"], 3, 1, SX, Gate::C3sxdg),
+    fixed(Gate::C3sxdg, "c3sqrtxdg", &["c3sxdg"], 3, 1, SXDG, Gate::C3sx),
+    fixed(Gate::C4x, "c4x", &[], 4, 1, X, Gate::C4x),
+    decomposed(Gate::Rccx, "rccx", &[], (0, 3), 0, RCCX_PARTS, (Gate::Rccx, &[])),
+    decomposed(Gate::Rc3x, "rc3x", &["rcccx"], (0, 4), 0, RC3X_PARTS, (Gate::Rc3xdg, &[])),
+    decomposed(Gate::Rc3xdg, "rc3xdg", &["rcccxdg"], (0, 4), 0, RC3XDG_PARTS, (Gate::Rc3x, &[])),
+    rotation(Gate::Rzx, "rzx", &[], 0, 2, HalfPauli("ZX"), PLAIN),
 ];
 
 impl Gate {

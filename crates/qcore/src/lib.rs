@@ -4,6 +4,8 @@
 //! - [`Circuit`]: gates with symbolic [`Angle`]s in named parameters, checked as they are added.
 //! - [`Program`] and [`Binding`]: a circuit compiled once and bound many times.
 //! - [`StateVector`]: amplitudes, worked on by SIMD kernels at a [`Level`] that can be asked for and overridden.
+//! - [`StateBatch`] and [`BatchBinding`]: many small states that take the same circuit at different angles.
+//! - [`NoiseModel`]: channels after gates, on an exact [`DensityMatrix`] or as [`Trajectories`] of state vectors.
 //! - [`PauliSum`]: observables; [`multinomial`]: exact sampling.
 //!
 //! # Conventions
@@ -26,24 +28,36 @@
 //!
 //! # Features
 //!
-//! `serde`: serialization of gates, Pauli strings and sums.
+//! - `qasm`: reads and writes OpenQASM, in the module `qasm`.
+//! - `serde`: serialization of gates, Pauli strings and sums; noise models from JSON and the like.
 
 mod angle;
+mod batch;
 mod circuit;
+mod compile;
+mod energy;
 mod error;
 mod gate;
 mod kernel;
 mod memory;
+mod noise;
 mod pauli;
 mod program;
+#[cfg(feature = "qasm")]
+pub mod qasm;
 mod sample;
 mod state;
 
 pub use angle::{Angle, Param};
-pub use circuit::{Circuit, Instruction, Operation};
+pub use batch::{BatchBinding, StateBatch};
+pub use circuit::{Circuit, Control, Instruction, Operation};
 pub use error::{Error, ObservableFault};
 pub use gate::{Action, Gate, GateSpec, Generator, Part, PartAngle};
 pub use kernel::Level;
+pub use noise::{
+    Channel, ChannelFault, DensityMatrix, NoiseModel, NoisyBinding, NoisyProgram, Readout, ReadoutError, Selector,
+    Trajectories, TrajectoryEstimate,
+};
 pub use pauli::{Pauli, PauliString, PauliSum};
 pub use program::{Binding, Program, Rotation, RotationGenerator};
 pub use sample::{multinomial, multinomial_into};
@@ -52,3 +66,8 @@ pub use state::StateVector;
 /// The widest register that can be described. Whether a state of some width fits is a question of memory, asked when it is
 /// made.
 pub const MAX_QUBITS: usize = 48;
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

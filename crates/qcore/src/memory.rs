@@ -1,7 +1,7 @@
 //! Blocks for states, with an error instead of an abort where memory is short.
 
 use crate::Error;
-use crate::kernel::{Block, LANE_QUBITS};
+use crate::kernel::{Block, LANE_QUBITS, prefer_large_pages};
 
 /// Blocks of a state of `qubits` qubits.
 pub(crate) fn blocks_for(qubits: usize) -> usize {
@@ -10,8 +10,16 @@ pub(crate) fn blocks_for(qubits: usize) -> usize {
 
 /// Zeroed blocks for a state of `qubits` qubits.
 pub(crate) fn allocate(qubits: usize) -> Result<Vec<Block>, Error> {
-    let blocks = blocks_for(qubits);
-    let needed_bytes = blocks as u64 * size_of::<Block>() as u64;
+    allocate_blocks(qubits, blocks_for(qubits))
+}
+
+/// Zeroed blocks for `groups` groups of four states of `qubits` qubits.
+pub(crate) fn allocate_groups(qubits: usize, groups: usize) -> Result<Vec<Block>, Error> {
+    allocate_blocks(qubits, groups.saturating_mul(1 << qubits))
+}
+
+fn allocate_blocks(qubits: usize, blocks: usize) -> Result<Vec<Block>, Error> {
+    let needed_bytes = (blocks as u64).saturating_mul(size_of::<Block>() as u64);
     let refused = |available_bytes| Error::Memory { qubits, needed_bytes, available_bytes };
     // Small states are not worth a look at the system: it costs more than the state.
     if needed_bytes > 1 << 26
@@ -22,6 +30,9 @@ pub(crate) fn allocate(qubits: usize) -> Result<Vec<Block>, Error> {
     }
     let mut state = Vec::new();
     state.try_reserve_exact(blocks).map_err(|_| refused(available_bytes().unwrap_or(0)))?;
+    if needed_bytes >= 1 << 22 {
+        prefer_large_pages(&mut state);
+    }
     state.resize(blocks, Block::default());
     Ok(state)
 }

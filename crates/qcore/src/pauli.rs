@@ -166,7 +166,7 @@ impl PauliSum {
     ///
     /// # Errors
     ///
-    /// [`Error::Coefficient`] if a coefficient is not finite.
+    /// [`Error::Coefficient`] if a coefficient, or a sum of coefficients, is not finite.
     pub fn new(terms: impl IntoIterator<Item = (f64, PauliString)>) -> Result<Self, Error> {
         let mut merged: Vec<(f64, PauliString)> = Vec::new();
         let mut position = std::collections::HashMap::new();
@@ -178,6 +178,9 @@ impl PauliSum {
                 std::collections::hash_map::Entry::Occupied(at) => {
                     let term: &mut (f64, PauliString) = &mut merged[*at.get()];
                     term.0 += value;
+                    if !term.0.is_finite() {
+                        return Err(Error::Coefficient { value: term.0 });
+                    }
                 }
                 std::collections::hash_map::Entry::Vacant(at) => {
                     at.insert(merged.len());
@@ -411,6 +414,8 @@ mod tests {
         assert_eq!(fault("0.5 Z0"), (5, ObservableFault::Separator));
         assert_eq!(fault("nan * Z0"), (1, ObservableFault::Letter));
         assert_eq!(fault("Z99999999999999999999999"), (1, ObservableFault::QubitTooLarge));
+        let overflow = "1e308 * Z0 + 1e308 * Z0".parse::<PauliSum>();
+        assert!(matches!(overflow, Err(Error::Coefficient { .. })));
     }
 
     #[test]

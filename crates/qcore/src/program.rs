@@ -1,12 +1,15 @@
 //! Circuits compiled for execution: every operation a kernel call, every angle a slot that is bound many times.
 
+use std::sync::OnceLock;
+
 use num_complex::Complex64;
 
-use crate::circuit::{Circuit, Instruction};
+use crate::circuit::{Circuit, Instruction, Operation};
+use crate::compile::{Bound, Plan};
 use crate::gate::{Action, Gate, Generator};
-use crate::kernel::Matrix;
+use crate::kernel::{self, Block, Matrix};
 use crate::pauli::Pauli;
-use crate::{Angle, Error, PauliString};
+use crate::{Angle, BatchBinding, Error, Level, PauliString};
 
 /// What generates a rotation on the register: the rotation is `exp(-i theta G)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +23,7 @@ pub enum RotationGenerator {
     },
     /// `G = -Pi`, where `Pi` projects on all qubits of `mask` being 1.
     Phase {
-        /// Bit mask of controls and target.
+        /// Bit mask of controls and target; 0 for a global phase.
         mask: u64,
     },
 }
@@ -54,6 +57,14 @@ impl Rotation {
         &self.angle
     }
 
+    /// What its angle is multiplied with to get the argument of sine and cosine.
+    fn argument(&self) -> f64 {
+        match self.generator {
+            RotationGenerator::HalfPauli { .. } => 0.5,
+            RotationGenerator::Phase { .. } => 1.0,
+        }
+    }
+
     /// Index of the operation of the circuit that it comes from.
     #[must_use]
     pub fn operation(&self) -> usize {
@@ -75,6 +86,21 @@ pub(crate) enum Step {
     },
     /// A matrix and its inverse.
     Matrix(Box<[Matrix; 2]>),
+}
+
+impl Step {
+    /// Applies a step that no plan has put into layers to a group of a batch, whose qubits follow the lane qubits.
+    pub(crate) fn apply_to_group(&self, level: Level, group: &mut [Block]) {
+        match self {
+            Self::Exchange { x, controls } => {
+                kernel::exchange(level, group, x << kernel::LANE_QUBITS, controls << kernel::LANE_QUBITS);
+            }
+            Self::Matrix(matrices) => kernel::apply_matrix(level, group, &matrices[0].of_group()),
+            Self::Rotate(_) | Self::Phase { .. } => {
+                unreachable!("every rotation and every phase has its place in a layer")
+            }
+        }
+    }
 }
 
 /// A circuit compiled for execution.
@@ -104,29 +130,58 @@ pub struct Program {
     parameters: usize,
     steps: Vec<Step>,
     rotations: Vec<Rotation>,
+    affine: Vec<Affine>,
+    /// The rotations that are not in `affine`.
+    others: Vec<usize>,
+    plan: Option<Plan>,
+    batch_plan: OnceLock<Plan>,
+}
+
+/// A rotation whose angle is `constant + factor * parameter`: nearly all of them, and evaluated without a look at the expression.
+#[derive(Clone, Copy, Debug)]
+struct Affine {
+    rotation: usize,
+    parameter: usize,
+    factor: f64,
+    constant: f64,
+    /// What the angle is multiplied with to get the argument of sine and cosine.
+    argument: f64,
 }
 
 impl Program {
-    /// Compiles a circuit. Cost: linear in its operations.
+    /// Compiles a circuit. Cost: linear in its operations times their qubits.
     #[must_use]
     pub fn compile(circuit: &Circuit) -> Self {
+        let mut program = Self::lower(circuit);
+        program.plan = Some(Plan::new(program.qubits, &program.steps, &program.rotations, kernel::LANE_QUBITS));
+        program
+    }
+
+    /// The steps of a circuit without a plan of their execution, for those who run it once.
+    pub(crate) fn lower(circuit: &Circuit) -> Self {
         let mut program = Self {
             qubits: circuit.num_qubits(),
             parameters: circuit.parameters().len(),
             steps: Vec::new(),
             rotations: Vec::new(),
+            affine: Vec::new(),
+            others: Vec::new(),
+            plan: None,
+            batch_plan: OnceLock::new(),
         };
         for (index, operation) in circuit.operations().iter().enumerate() {
-            match operation.instruction() {
-                Instruction::Gate(gate) => program.gate(*gate, operation.qubits(), operation.angles(), index),
-                Instruction::Unitary(matrix) => program.matrix(operation.qubits(), 0, matrix),
-                Instruction::PauliRotation(string) => program.rotation(
-                    RotationGenerator::HalfPauli { string: *string, controls: 0 },
-                    // exp(-i theta I / 2) is a global phase: no expectation value depends on it.
-                    if string.support() == 0 { &[] } else { &[1.0] },
-                    &operation.angles()[0],
-                    index,
-                ),
+            program.operation(operation, index);
+        }
+        for (index, rotation) in program.rotations.iter().enumerate() {
+            match rotation.angle.as_affine() {
+                Some((constant, &[(parameter, factor)])) => program.affine.push(Affine {
+                    rotation: index,
+                    parameter: parameter.index(),
+                    factor,
+                    constant,
+                    argument: rotation.argument(),
+                }),
+                _ => program.others.push(index),
             }
         }
         program
@@ -183,46 +238,188 @@ impl Program {
         if parameters.len() != self.parameters {
             return Err(Error::ParameterCount { expected: self.parameters, got: parameters.len() });
         }
-        if binding.turns.len() != self.rotations.len() {
+        let bound = &mut binding.bound;
+        if bound.angles.len() != self.rotations.len() {
             return Err(Error::WidthMismatch {
                 what: "binding",
-                got: binding.turns.len(),
+                got: bound.angles.len(),
                 expected: self.rotations.len(),
             });
         }
-        for (rotation, turn) in self.rotations.iter().zip(&mut binding.turns) {
-            let angle = rotation.angle.value(parameters);
-            if !angle.is_finite() {
-                return Err(Error::Angle { operation: rotation.operation, value: angle });
-            }
-            *turn = Turn::new(rotation.generator, angle);
+        let mut finite = true;
+        for affine in &self.affine {
+            let angle = affine.constant + affine.factor * parameters[affine.parameter];
+            finite &= angle.is_finite();
+            bound.angles[affine.rotation] = angle;
+            bound.arguments[affine.rotation] = affine.argument * angle;
         }
+        for &index in &self.others {
+            let rotation = &self.rotations[index];
+            let angle = rotation.angle.value(parameters);
+            finite &= angle.is_finite();
+            bound.angles[index] = angle;
+            bound.arguments[index] = rotation.argument() * angle;
+        }
+        if !finite && let Some(rotation) = bound.angles.iter().position(|angle| !angle.is_finite()) {
+            let value = bound.angles[rotation];
+            return Err(Error::Angle { operation: self.rotations[rotation].operation, value });
+        }
+        self.turn(Level::best(), bound);
         Ok(())
     }
 
-    /// Adds `shift` radians to the angle of one rotation of a bound program.
+    /// Adds `shift` radians to the angle of one rotation of a bound program. Cost: linear in the rotations.
     ///
     /// # Panics
     ///
     /// If `rotation` is not an index of [`Program::rotations`] or the binding is another program's.
     pub fn shift(&self, rotation: usize, shift: f64, binding: &mut Binding) {
-        let turn = &mut binding.turns[rotation];
-        *turn = Turn::new(self.rotations[rotation].generator, turn.angle + shift);
+        let bound = &mut binding.bound;
+        bound.angles[rotation] += shift;
+        let argument = self.rotations[rotation].argument() * bound.angles[rotation];
+        bound.arguments[rotation] = argument;
+        let at = rotation..rotation + 1;
+        kernel::sin_cos(Level::best(), &[argument], &mut bound.sin[at.clone()], &mut bound.cos[at]);
+        if let Some(plan) = &self.plan {
+            bound.follow(&plan.recipes, Level::best());
+        }
     }
 
-    fn gate(&mut self, gate: Gate, qubits: &[usize], angles: &[Angle], operation: usize) {
+    /// Binds every member of a batch: each has its parameter values and, if given, the index of a rotation
+    /// ([`Program::rotations`]) and radians that are added to its angle, as a shift rule wants it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WidthMismatch`] if there are more or fewer members than the binding has room for or it is another program's,
+    /// [`Error::ParameterCount`] and [`Error::Angle`] as [`Program::bind`].
+    ///
+    /// # Panics
+    ///
+    /// If a shifted rotation is not an index of [`Program::rotations`].
+    pub fn bind_batch<'a>(
+        &self,
+        members: impl IntoIterator<Item = (&'a [f64], Option<(usize, f64)>)>,
+        binding: &mut BatchBinding,
+    ) -> Result<(), Error> {
+        let mut count = 0;
+        let mismatch = |what, got, expected| Err(Error::WidthMismatch { what, got, expected });
+        for (parameters, shift) in members {
+            let (group, lane) = (count / 4, count % 4);
+            count += 1;
+            if parameters.len() != self.parameters {
+                return Err(Error::ParameterCount { expected: self.parameters, got: parameters.len() });
+            }
+            if count > binding.num_members() {
+                return mismatch("batch", count, binding.num_members());
+            }
+            let bound = &mut binding.groups[group];
+            if bound.angles.len() != 4 * self.rotations.len() {
+                return mismatch("binding", bound.angles.len() / 4, self.rotations.len());
+            }
+            let angles = bound.angles.iter_mut().skip(lane).step_by(4);
+            for ((index, rotation), slot) in self.rotations.iter().enumerate().zip(angles) {
+                let mut angle = rotation.angle.value(parameters);
+                if let Some((shifted, by)) = shift
+                    && shifted == index
+                {
+                    angle += by;
+                }
+                if !angle.is_finite() {
+                    return Err(Error::Angle { operation: rotation.operation, value: angle });
+                }
+                *slot = angle;
+                bound.arguments[4 * index + lane] = rotation.argument() * angle;
+            }
+            assert!(
+                shift.is_none_or(|(index, _)| index < self.rotations.len()),
+                "a shift is of a rotation of the program"
+            );
+        }
+        if count != binding.num_members() {
+            return mismatch("batch", count, binding.num_members());
+        }
+        for bound in &mut binding.groups {
+            kernel::sin_cos(
+                Level::best(),
+                &bound.arguments,
+                &mut bound.sin,
+                &mut bound.cos[..4 * self.rotations.len()],
+            );
+            bound.follow(&self.batch_plan().recipes, Level::best());
+        }
+        Ok(())
+    }
+
+    /// How a group of a batch is executed; made when it is first asked for.
+    pub(crate) fn batch_plan(&self) -> &Plan {
+        self.batch_plan.get_or_init(|| Plan::new(self.qubits, &self.steps, &self.rotations, 0))
+    }
+
+    /// How it is executed in one go; `None` for a program that was only lowered.
+    pub(crate) fn plan(&self) -> Option<&Plan> {
+        self.plan.as_ref()
+    }
+
+    /// Sines, cosines and what follows from them, for the arguments of a binding.
+    fn turn(&self, level: Level, bound: &mut Bound) {
+        let count = bound.arguments.len();
+        kernel::sin_cos(level, &bound.arguments, &mut bound.sin, &mut bound.cos[..count]);
+        if let Some(plan) = &self.plan {
+            bound.follow(&plan.recipes, level);
+        }
+    }
+
+    fn operation(&mut self, operation: &Operation, index: usize) {
+        let (mut controls, mut off) = (0_u64, 0_u64);
+        for control in operation.controls() {
+            controls |= 1 << control.qubit;
+            off |= u64::from(!control.value) << control.qubit;
+        }
+        // A control on 0 is a control on 1 between two X.
+        self.flip(off);
+        let (operands, angles) = (operation.operands(), operation.angles());
+        match operation.instruction() {
+            Instruction::Gate(gate) => self.gate(*gate, controls, operands, angles, index),
+            Instruction::Unitary(matrix) => self.matrix(operands, controls, matrix),
+            Instruction::PauliRotation(string) => {
+                let frequencies: &[f64] = match (string.support(), controls) {
+                    // exp(-i theta I / 2) is a global phase: no expectation value depends on it.
+                    (0, 0) => &[],
+                    // The same with controls is a phase of -theta / 2 on them.
+                    (0, _) => &[0.5],
+                    (_, 0) => &[1.0],
+                    _ => &[0.5, 1.0],
+                };
+                let generator = RotationGenerator::HalfPauli { string: *string, controls };
+                self.rotation(generator, frequencies, &angles[0], index);
+            }
+        }
+        self.flip(off);
+    }
+
+    fn flip(&mut self, mut qubits: u64) {
+        while qubits != 0 {
+            self.steps.push(Step::Exchange { x: qubits & qubits.wrapping_neg(), controls: 0 });
+            qubits &= qubits - 1;
+        }
+    }
+
+    /// Lowers a gate that acts where all qubits of the mask `added` are 1.
+    fn gate(&mut self, gate: Gate, added: u64, qubits: &[usize], angles: &[Angle], operation: usize) {
         let spec = gate.spec();
         let (controls, targets) = qubits.split_at(spec.controls);
-        let controls = controls.iter().fold(0_u64, |mask, &q| mask | 1 << q);
+        let controls = controls.iter().fold(added, |mask, &q| mask | 1 << q);
         match spec.action {
             Action::Decomposition(parts) => {
                 for part in parts {
                     let operands: Vec<usize> = part.operands.iter().map(|&k| qubits[k]).collect();
                     let part_angles: Vec<Angle> = part.angles.iter().map(|angle| angle.of(angles)).collect();
-                    self.gate(part.gate, &operands, &part_angles, operation);
+                    self.gate(part.gate, added, &operands, &part_angles, operation);
                 }
             }
-            Action::Rotation { generator, frequencies } => {
+            Action::Rotation { generator, .. } => {
+                let frequencies = generator
+                    .frequencies(controls.count_ones() as usize, controls.count_ones() as usize + targets.len());
                 let generator = match generator {
                     Generator::HalfPauli(letters) => {
                         let factors: Vec<(usize, Pauli)> = targets
@@ -240,7 +437,9 @@ impl Program {
                         let string = PauliString::new(&factors).expect("a circuit has checked its operands");
                         RotationGenerator::HalfPauli { string, controls }
                     }
-                    Generator::Phase => RotationGenerator::Phase { mask: controls | 1 << targets[0] },
+                    Generator::Phase => {
+                        RotationGenerator::Phase { mask: targets.iter().fold(controls, |mask, &q| mask | 1 << q) }
+                    }
                 };
                 self.rotation(generator, frequencies, &angles[0], operation);
             }
@@ -272,41 +471,22 @@ impl Program {
     }
 }
 
-/// The cosine and sine that a rotation's kernel needs.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Turn {
-    pub(crate) angle: f64,
-    pub(crate) cos: f64,
-    pub(crate) sin: f64,
-}
-
-impl Turn {
-    fn new(generator: RotationGenerator, angle: f64) -> Self {
-        let argument = match generator {
-            RotationGenerator::HalfPauli { .. } => 0.5 * angle,
-            RotationGenerator::Phase { .. } => angle,
-        };
-        let (sin, cos) = argument.sin_cos();
-        Self { angle, cos, sin }
-    }
-}
-
 /// The angles of a program at some parameter values; made once, bound many times.
 #[derive(Clone, Debug)]
 pub struct Binding {
-    pub(crate) turns: Vec<Turn>,
+    pub(crate) bound: Bound,
 }
 
 impl Binding {
     /// A binding for this program with all angles 0.
     #[must_use]
     pub fn new(program: &Program) -> Self {
-        let turns = program.rotations.iter().map(|rotation| Turn::new(rotation.generator, 0.0)).collect();
-        Self { turns }
+        let recipes = program.plan.as_ref().map(|plan| &plan.recipes);
+        Self { bound: Bound::new(program.rotations.len(), recipes, 1) }
     }
 
     /// The bound angles, one per rotation, in radians.
     pub fn angles(&self) -> impl ExactSizeIterator<Item = f64> {
-        self.turns.iter().map(|turn| turn.angle)
+        self.bound.angles.iter().copied()
     }
 }

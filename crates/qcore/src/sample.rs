@@ -1,6 +1,6 @@
 //! Exact multinomial sampling.
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 use rand_distr::{Binomial, Distribution};
 
 use crate::Error;
@@ -8,9 +8,9 @@ use crate::Error;
 /// How many times each outcome occurs in `shots` independent draws from a distribution.
 ///
 /// `weights` need not be normalized. The counts are an exact multinomial draw, whichever way is taken: conditional binomials
-/// for each outcome where shots are many (cost: outcomes), or an alias table (A. J. Walker, ACM TOMS 3, 253 (1977)) and one
-/// draw per shot where they are few (cost: outcomes + shots). The words read from `rng` depend on the weights, so every
-/// circuit should have a stream of its own.
+/// for each outcome where shots are many (cost: outcomes), or a guide table and one draw per shot where they are few (cost: outcomes
+/// plus shots). More than 4096 outcomes are divided into runs, and the shots among the runs by binomials first. The words read from
+/// `rng` depend on the weights, so every circuit should have a stream of its own.
 ///
 /// # Errors
 ///
@@ -54,16 +54,37 @@ pub fn multinomial_into<R: Rng + ?Sized>(
         return Err(Error::Weight { index: 0, value: total });
     }
     counts.fill(0);
+    let mut guide = Guide::default();
+    if weights.len() <= RUN {
+        draw(weights, shots, rng, counts, &mut guide);
+    } else {
+        // First how many shots fall into each run of outcomes, then each run by itself: its table stays in the cache.
+        let sums: Vec<f64> = weights.chunks(RUN).map(|run| run.iter().sum()).collect();
+        let mut shares = vec![0; sums.len()];
+        conditional_binomials(&sums, shots, rng, &mut shares);
+        for ((run, counts), &share) in weights.chunks(RUN).zip(counts.chunks_mut(RUN)).zip(&shares) {
+            if share > 0 {
+                draw(run, share, rng, counts, &mut guide);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Outcomes of one guide table at most.
+const RUN: usize = 1 << 12;
+
+/// Adds the counts of `shots` draws to `counts`, which are 0; some weight is positive.
+fn draw<R: Rng + ?Sized>(weights: &[f64], shots: u64, rng: &mut R, counts: &mut [u64], guide: &mut Guide) {
     // A binomial costs as much as a handful of table look-ups.
     if shots / 8 >= weights.len() as u64 {
         conditional_binomials(weights, shots, rng, counts);
     } else {
-        let table = AliasTable::new(weights, total);
+        guide.fill(weights, shots);
         for _ in 0..shots {
-            counts[table.draw(rng)] += 1;
+            counts[guide.draw(rng)] += 1;
         }
     }
-    Ok(())
 }
 
 fn conditional_binomials<R: Rng + ?Sized>(weights: &[f64], shots: u64, rng: &mut R, counts: &mut [u64]) {
@@ -92,41 +113,52 @@ fn conditional_binomials<R: Rng + ?Sized>(weights: &[f64], shots: u64, rng: &mut
     }
 }
 
-/// Walker's alias table, with Vose's construction.
-struct AliasTable {
-    /// For each column: the share of it that is its own, scaled to 2^32, and the outcome that the rest belongs to.
-    columns: Vec<(f64, u32)>,
+/// Cumulative weights with a guide: where to begin the search in them, for each of equal intervals (H.-C. Chen and Y. Asau, AIIE
+/// Transactions 6, 163 (1974)).
+#[derive(Default)]
+struct Guide {
+    cumulative: Vec<f64>,
+    starts: Vec<u32>,
+    intervals: f64,
+    /// The last outcome that has a weight: no rounding leads beyond it.
+    last: usize,
 }
 
-impl AliasTable {
-    fn new(weights: &[f64], total: f64) -> Self {
-        let n = weights.len();
-        let mut columns: Vec<(f64, u32)> =
-            weights.iter().enumerate().map(|(k, &w)| (w * n as f64 / total, k as u32)).collect();
-        let (mut small, mut large): (Vec<u32>, Vec<u32>) = (0..n as u32).partition(|&k| columns[k as usize].0 < 1.0);
-        while let (Some(&under), Some(&over)) = (small.last(), large.last()) {
-            small.pop();
-            let missing = 1.0 - columns[under as usize].0;
-            columns[under as usize].1 = over;
-            columns[over as usize].0 -= missing;
-            if columns[over as usize].0 < 1.0 {
-                large.pop();
-                small.push(over);
-            }
+impl Guide {
+    /// For so many draws: few of them are not worth many intervals.
+    fn fill(&mut self, weights: &[f64], shots: u64) {
+        let mut sum = 0.0;
+        self.cumulative.clear();
+        self.cumulative.extend(weights.iter().map(|weight| {
+            sum += weight;
+            sum
+        }));
+        self.last = weights.iter().rposition(|&weight| weight > 0.0).unwrap_or(0);
+        let most = 2 * weights.len().next_power_of_two();
+        let intervals = usize::try_from(shots).map_or(most, |shots| (2 * shots).next_power_of_two().clamp(4, most));
+        // Counting the outcomes that end before an interval has no branch. Rounding up makes a search begin early rather than late.
+        self.starts.clear();
+        self.starts.resize(intervals + 2, 0);
+        let scale = intervals as f64 / sum * (1.0 + 8.0 * f64::EPSILON);
+        for &end in &self.cumulative[..self.last] {
+            self.starts[((end * scale) as usize + 1).min(intervals + 1)] += 1;
         }
-        // What is left differs from a full column by rounding only, unless it has no weight at all.
-        for k in small.into_iter().chain(large) {
-            if weights[k as usize] > 0.0 {
-                columns[k as usize] = (1.0, k);
-            }
+        let mut passed = 0;
+        for start in &mut self.starts {
+            passed += *start;
+            *start = passed;
         }
-        Self { columns }
+        self.intervals = intervals as f64;
     }
 
     fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> usize {
-        let column = rng.random_range(0..self.columns.len());
-        let (own, alias) = self.columns[column];
-        if rng.random::<f64>() < own { column } else { alias as usize }
+        let u = (rng.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64);
+        let mut outcome = self.starts[(u * self.intervals) as usize] as usize;
+        let place = u * self.cumulative[self.last];
+        while outcome < self.last && self.cumulative[outcome] <= place {
+            outcome += 1;
+        }
+        outcome
     }
 }
 
@@ -179,6 +211,12 @@ mod tests {
         check(&weights, 2000, 4000);
         check(&[0.0, 5.0, 0.0], 17, 10);
         check(&[0.0, 5.0, 0.0], 170, 10);
+        // Several runs of outcomes, one of them empty; three outcomes share a run of their own.
+        let mut many = vec![0.0; 3 * RUN + 3];
+        for (k, weight) in [(0, 1.0), (7, 0.5), (RUN, 0.25), (2 * RUN - 1, 2.0), (3 * RUN + 2, 0.125)] {
+            many[k] = weight;
+        }
+        check(&many, 40, 1500);
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod common;
 
 use common::{c, distance, embed, gate_matrix, placements, random_state, random_unitary, vector};
 use proptest::prelude::*;
-use qcore::{Circuit, Gate, Level, PauliString, PauliSum, StateVector};
+use qcore::{Circuit, Control, Gate, Level, Operation, PauliString, PauliSum, StateVector};
 
 const ANGLES: [f64; 4] = [0.7, -1.9, 2.4, 0.3];
 
@@ -56,6 +56,107 @@ fn arbitrary_matrices_equal_their_dense_embedding() {
     }
 }
 
+/// Every gate, a random matrix and a Pauli rotation under added controls of both kinds on the qubits that are left.
+#[test]
+fn controlled_operations_equal_their_dense_matrices() {
+    let qubits = 5;
+    let before = random_state(qubits, 12);
+    for level in Level::available() {
+        for spec in Gate::all().iter().filter(|spec| spec.qubits() < qubits) {
+            let angles: Vec<qcore::Angle> = ANGLES[..spec.angles].iter().map(|&a| a.into()).collect();
+            for (k, operands) in placements(spec.qubits(), qubits).into_iter().enumerate() {
+                check_controlled(Operation::gate(spec.gate, &operands, &angles).expect("valid"), k, &before, level);
+            }
+        }
+        for (k, operands) in placements(2, qubits).into_iter().enumerate() {
+            let operation = Operation::unitary(&operands, &random_unitary(4, k as u64)).expect("unitary");
+            check_controlled(operation, k, &before, level);
+        }
+        for (k, text) in ["I", "X1", "Y0 Z4", "X0 Y2 Z3 Z4"].into_iter().enumerate() {
+            let string = text.parse::<PauliSum>().expect("valid").terms()[0].1;
+            check_controlled(Operation::pauli_rotation(string, 1.1).expect("valid"), k, &before, level);
+        }
+    }
+}
+
+/// Adds one to all of the free qubits as controls, their values from the bits of `k`.
+fn check_controlled(operation: Operation, k: usize, before: &[num_complex::Complex64], level: Level) {
+    let qubits = before.len().ilog2() as usize;
+    let free: Vec<usize> = (0..qubits).filter(|q| !operation.qubits().contains(q)).collect();
+    for count in 1..=free.len() {
+        let controls: Vec<Control> =
+            (0..count).map(|c| Control { qubit: free[(c + k) % free.len()], value: k >> c & 1 == 0 }).collect();
+        let operation = operation.clone().controlled(&controls).expect("distinct");
+        assert_eq!(operation.controls().collect::<Vec<_>>(), controls);
+        let angles: Vec<f64> = operation.angles().iter().map(|angle| angle.value(&[])).collect();
+        let expected = common::operation_matrix(&operation, &angles, qubits) * vector(before);
+        let mut circuit = Circuit::new(qubits).expect("width");
+        circuit.push(operation).expect("fits");
+        let mut state = StateVector::from_amplitudes(before).expect("normalized").with_level(level);
+        state.apply_circuit(&circuit, &[]).expect("fits");
+        let error = distance(&state.amplitudes(), expected.as_slice());
+        assert!(error < 1e-14, "{:?} at {level}: {error:e}", circuit.operations()[0]);
+        state.apply_circuit(&circuit.inverse(), &[]).expect("fits");
+        assert!(distance(&state.amplitudes(), before) < 1e-14, "inverse of {:?}", circuit.operations()[0]);
+    }
+}
+
+/// Whatever passes a program is compiled to, running it gives what its steps give one by one: every operation, bare and under
+/// controls of both kinds, in one circuit.
+#[test]
+fn compiled_runs_equal_steps_for_every_operation() {
+    for qubits in [6, 7] {
+        let mut operations = Vec::new();
+        for (k, spec) in Gate::all().iter().enumerate() {
+            let operands: Vec<usize> = (0..spec.qubits()).map(|q| (q * 5 + k) % qubits).collect();
+            let distinct: std::collections::BTreeSet<_> = operands.iter().collect();
+            let operands = if distinct.len() == operands.len() { operands } else { (0..spec.qubits()).collect() };
+            let angles: Vec<qcore::Angle> = ANGLES[..spec.angles].iter().map(|&a| a.into()).collect();
+            operations.push(Operation::gate(spec.gate, &operands, &angles).expect("valid"));
+        }
+        for text in ["I", "X1", "Y0 Z4", "X0 Y2 Z3 Z4"] {
+            let string = text.parse::<PauliSum>().expect("valid").terms()[0].1;
+            operations.push(Operation::pauli_rotation(string, 1.1).expect("valid"));
+        }
+        operations.push(Operation::unitary(&[5, 1], &random_unitary(4, 3)).expect("unitary"));
+        let mut circuit = Circuit::new(qubits).expect("width");
+        for (k, operation) in operations.iter().enumerate() {
+            circuit.u_everywhere(k);
+            let free: Vec<usize> = (0..qubits).filter(|q| !operation.qubits().contains(q)).collect();
+            for controls in
+                [vec![], vec![Control::on(free[0])], free.iter().take(2).map(|&q| Control::off(q)).collect()]
+            {
+                circuit.push(operation.clone().controlled(&controls).expect("distinct")).expect("fits");
+            }
+        }
+        let program = qcore::Program::compile(&circuit);
+        let mut binding = qcore::Binding::new(&program);
+        program.bind(&[], &mut binding).expect("constants");
+        for level in Level::available() {
+            let mut whole = StateVector::zero(qubits).expect("small").with_level(level);
+            whole.run(&program, &binding).expect("fits");
+            let mut steps = StateVector::zero(qubits).expect("small").with_level(level);
+            steps.apply_steps(&program, &binding, 0..program.num_steps()).expect("fits");
+            let error = distance(&whole.amplitudes(), &steps.amplitudes());
+            assert!(error < 1e-12, "{qubits} qubits at {level}: {error:e}");
+        }
+    }
+}
+
+trait Scramble {
+    fn u_everywhere(&mut self, seed: usize);
+}
+
+impl Scramble for Circuit {
+    /// A different rotation on every qubit, so that no later gate acts trivially.
+    fn u_everywhere(&mut self, seed: usize) {
+        for q in 0..self.num_qubits() {
+            let angles = [0.4, 1.3, -0.7].map(|a| (a * (1 + q + seed) as f64).into());
+            self.gate(Gate::U, &[q], &angles).expect("valid");
+        }
+    }
+}
+
 #[test]
 fn pauli_rotations_and_expectations_of_every_string() {
     let qubits = 4;
@@ -87,7 +188,7 @@ fn generators_match_their_dense_matrices() {
     for level in Level::available() {
         let (bra, ket) = (random_state(qubits, 3), random_state(qubits, 4));
         let bra_state = StateVector::from_amplitudes(&bra).expect("normalized");
-        for spec in Gate::all().iter().filter(|spec| spec.angles == 1) {
+        for spec in Gate::all().iter().filter(|spec| matches!(spec.action, qcore::Action::Rotation { .. })) {
             for operands in placements(spec.qubits(), qubits) {
                 let mut circuit = Circuit::new(qubits).expect("width");
                 circuit.gate(spec.gate, &operands, &[0.0.into()]).expect("valid");

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Matrix, c, embed, gate_matrix};
-use qcore::{Action, Angle, Circuit, Gate, Generator, PartAngle};
+use qcore::{Action, Angle, Circuit, Control, Gate, Generator, Operation, PartAngle, PauliString, Program};
 
 const ANGLES: [f64; 4] = [0.9, -2.2, 1.4, 0.55];
 
@@ -66,7 +66,11 @@ fn generator_of_row(gate: Gate) -> Matrix {
                 gate_matrix(pauli, &[]).kronecker(&product)
             }) * c(0.5, 0.0)
         }
-        Generator::Phase => Matrix::from_row_slice(2, 2, &[c(0.0, 0.0), c(0.0, 0.0), c(0.0, 0.0), c(-1.0, 0.0)]),
+        Generator::Phase => {
+            let mut projector = Matrix::zeros(1 << spec.targets, 1 << spec.targets);
+            projector[((1 << spec.targets) - 1, (1 << spec.targets) - 1)] = c(-1.0, 0.0);
+            projector
+        }
     };
     assert_eq!(target.nrows(), 1 << spec.targets, "{}", spec.name);
     let all = (1 << spec.controls) - 1;
@@ -129,6 +133,61 @@ fn frequencies_are_the_differences_of_eigenvalues_of_the_generator() {
         for (found, stated) in differences.iter().zip(frequencies) {
             assert!((found - stated).abs() < 1e-12, "{}: {differences:?}", spec.name);
         }
+    }
+}
+
+/// The frequencies that a program states, for every one-angle gate with 0 to 2 added controls of either kind, against the
+/// spectrum of the whole generator: read off the dense matrix of the operation, whose eigenvalues at one angle are
+/// `e^{-i t g}` with `g` a multiple of 1/2.
+#[test]
+fn frequencies_of_controlled_operations_are_differences_of_eigenvalues() {
+    let qubits = 5;
+    let t = 0.3;
+    let strings = ["I", "X0", "Y1 Z3", "X0 Y1 Z2"];
+    let mut operations: Vec<Operation> = strings
+        .iter()
+        .map(|text| {
+            let string: PauliString = text.parse::<qcore::PauliSum>().expect("valid").terms()[0].1;
+            Operation::pauli_rotation(string, t).expect("valid")
+        })
+        .collect();
+    for spec in Gate::all().iter().filter(|spec| matches!(spec.action, Action::Rotation { .. })) {
+        let operands: Vec<usize> = (0..spec.qubits()).collect();
+        operations.push(Operation::gate(spec.gate, &operands, &[t.into()]).expect("valid"));
+    }
+    for operation in operations {
+        for controls in [&[][..], &[Control::on(4)], &[Control::off(4), Control::on(3)]] {
+            let Ok(operation) = operation.clone().controlled(controls) else { continue };
+            let eigenvalues: Vec<f64> = common::operation_matrix(&operation, &[t], qubits)
+                .schur()
+                .complex_eigenvalues_of_normal()
+                .iter()
+                .map(|value| (-value.arg() / t * 2.0).round() / 2.0)
+                .collect();
+            let mut differences: Vec<f64> = eigenvalues
+                .iter()
+                .flat_map(|a| eigenvalues.iter().map(move |b| a - b))
+                .filter(|&difference| difference > 0.0)
+                .collect();
+            differences.sort_by(f64::total_cmp);
+            differences.dedup();
+            let mut circuit = Circuit::new(qubits).expect("width");
+            circuit.push(operation.clone()).expect("fits");
+            let program = Program::compile(&circuit);
+            assert_eq!(program.rotations()[0].frequencies(), differences, "{operation:?}");
+        }
+    }
+}
+
+trait NormalEigenvalues {
+    fn complex_eigenvalues_of_normal(&self) -> Vec<num_complex::Complex64>;
+}
+
+impl NormalEigenvalues for nalgebra::Schur<num_complex::Complex64, nalgebra::Dyn> {
+    fn complex_eigenvalues_of_normal(&self) -> Vec<num_complex::Complex64> {
+        // The triangular factor of a normal matrix is diagonal.
+        let (_, triangular) = self.clone().unpack();
+        triangular.diagonal().iter().copied().collect()
     }
 }
 

@@ -7,7 +7,7 @@ use std::ops::{Add, AddAssign};
 ///
 /// A simulator may obtain an answer by a shorter way (adjoint differentiation, tangent states); the bill still counts the jobs,
 /// circuits and shots that a device would need for it. `seconds` and `joules` are filled in by a backend that models a device
-/// and are 0 where nobody knows.
+/// and are 0 where nobody knows. Counts saturate: a sum beyond 64 bits stays at the largest number.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Bill {
@@ -39,9 +39,9 @@ impl Add for Bill {
 
     fn add(self, other: Self) -> Self {
         Self {
-            jobs: self.jobs + other.jobs,
-            circuits: self.circuits + other.circuits,
-            shots: self.shots + other.shots,
+            jobs: self.jobs.saturating_add(other.jobs),
+            circuits: self.circuits.saturating_add(other.circuits),
+            shots: self.shots.saturating_add(other.shots),
             seconds: self.seconds + other.seconds,
             joules: self.joules + other.joules,
         }

@@ -1,5 +1,7 @@
 //! Errors of this crate.
 
+use crate::Bill;
+
 /// Why a backend refuses a job; nothing has been spent when it does.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -11,14 +13,6 @@ pub enum Refusal {
         needed: usize,
         /// Qubits of the device.
         allowed: usize,
-    },
-    /// The job has more circuits than the device takes at once.
-    #[error("the job has {needed} circuits, the device takes {allowed} per job")]
-    CircuitsPerJob {
-        /// Circuits of the job.
-        needed: u64,
-        /// The device's limit.
-        allowed: u64,
     },
     /// A circuit is to be repeated more often than the device allows.
     #[error("a circuit asks for {needed} shots, the device allows {allowed} per circuit")]
@@ -53,6 +47,17 @@ pub enum Error {
     /// The backend refused before anything was spent; for a trainer this is an ordinary end of the run.
     #[error("refused: {0}")]
     Refused(#[from] Refusal),
+    /// A later job of a call was refused after an earlier one had been paid for.
+    #[error("refused in the middle of a call: {refusal}")]
+    RefusedMidway {
+        /// Why the later job was refused.
+        refusal: Refusal,
+        /// What the earlier jobs of the call cost.
+        spent: Bill,
+    },
+    /// Nothing is to be measured.
+    #[error("an expectation needs at least one observable")]
+    NoObservable,
     /// Exact values were asked of a backend that can only sample.
     #[error("this backend gives estimates from shots, not exact values")]
     NotExact,
@@ -80,7 +85,7 @@ pub enum Error {
         /// Its value.
         value: f64,
     },
-    /// A circuit was to be repeated zero times.
+    /// A circuit was to be repeated zero times, or a total does not give every circuit one shot.
     #[error("{what} needs at least {needed} shots, but was given {got}")]
     TooFewShots {
         /// Which quantity.

@@ -13,7 +13,7 @@ pub enum Shots {
     Exact,
     /// So many for every circuit.
     PerCircuit(u64),
-    /// So many for the whole call, split evenly over its circuits; the first ones get one more where it does not divide.
+    /// So many for each job of the call, split evenly over its circuits; the first ones get one more where it does not divide.
     Total(u64),
 }
 
@@ -346,7 +346,10 @@ impl Estimator for ParameterShift {
         let parameters = expectation.wrt().len();
         let (mut gradient, mut variances) = (vec![0.0; parameters], vec![0.0; parameters]);
         if !points.is_empty() {
-            let shifted = self.run(expectation, rows, &points, backend, rng)?;
+            let shifted = self.run(expectation, rows, &points, backend, rng).map_err(|error| match error {
+                Error::Refused(refusal) if bill != Bill::ZERO => Error::RefusedMidway { refusal, spent: bill },
+                other => other,
+            })?;
             bill += shifted.bill;
             let mut shifted = shifted.estimates.chunks_exact(observables);
             let mut jacobian = vec![Moments::default(); observables * parameters];
@@ -365,10 +368,11 @@ impl Estimator for ParameterShift {
     }
 
     fn price_values(&self, expectation: &Expectation, rows: u64) -> Bill {
-        self.bill(rows * expectation.measurement().groups().len() as u64)
+        self.bill(rows.saturating_mul(expectation.measurement().groups().len() as u64))
     }
 
     fn price_vjp(&self, expectation: &Expectation, rows: u64) -> Bill {
-        self.bill(rows * expectation.shift_points() * expectation.measurement().groups().len() as u64)
+        let groups = expectation.measurement().groups().len() as u64;
+        self.bill(rows.saturating_mul(expectation.shift_points()).saturating_mul(groups))
     }
 }

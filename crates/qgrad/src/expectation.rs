@@ -48,9 +48,13 @@ impl Expectation {
     /// # Errors
     ///
     /// [`qcore::Error::WidthMismatch`] if an observable reaches beyond the register, [`qcore::Error::UnknownParameter`] and
-    /// [`Error::DuplicateParameter`] for a bad list of parameters, [`Error::Spectrum`] if a rotation has no shift rule.
+    /// [`Error::DuplicateParameter`] for a bad list of parameters, [`Error::Spectrum`] if a rotation has no shift rule,
+    /// [`Error::NoObservable`] for an empty list.
     pub fn new(circuit: &Circuit, observables: Vec<PauliSum>, wrt: &[Param]) -> Result<Self, Error> {
         let declared = circuit.parameters().len();
+        if observables.is_empty() {
+            return Err(Error::NoObservable);
+        }
         for (position, param) in wrt.iter().enumerate() {
             if param.index() >= declared {
                 return Err(qcore::Error::UnknownParameter { index: param.index(), declared }.into());

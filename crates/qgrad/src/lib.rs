@@ -52,3 +52,8 @@ pub use expectation::Expectation;
 pub use measurement::{Group, Measurement};
 pub use shift::ShiftRule;
 pub use simulator::{Simulator, StateVectorBackend};
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -85,11 +85,16 @@ pub fn metric_bill(parameters: u64) -> Bill {
     Bill::job(2 * parameters * parameters.saturating_sub(1) + parameters, 0)
 }
 
-/// A refusal is an ordinary end of a run, everything else a failure.
+/// A refusal is an ordinary end of a run, everything else a failure. What was spent before a refusal in the middle of a call
+/// is added to `spent`.
 #[must_use]
-pub fn objective_error(error: Error) -> ObjectiveError {
+pub fn objective_error(error: Error, spent: &mut qopt::Bill) -> ObjectiveError {
     match error {
         Error::Refused(refusal) => ObjectiveError::Exhausted { what: refusal.to_string() },
+        Error::RefusedMidway { refusal, spent: before } => {
+            *spent += before.into();
+            ObjectiveError::Exhausted { what: refusal.to_string() }
+        }
         other => ObjectiveError::Failed(Box::new(other)),
     }
 }
@@ -123,7 +128,7 @@ impl<E: Estimator, B: Backend> Objective for ExpectationObjective<E, B> {
         answer.clear();
         if theta.len() != self.dimension() {
             let (what, got, expected) = ("theta", theta.len(), self.dimension());
-            return Err(objective_error(Error::Length { what, got, expected }));
+            return Err(objective_error(Error::Length { what, got, expected }, &mut answer.bill));
         }
         for (param, &value) in self.expectation.wrt().iter().zip(theta) {
             self.row[param.index()] = value;
@@ -131,7 +136,8 @@ impl<E: Estimator, B: Backend> Objective for ExpectationObjective<E, B> {
         let mut rng = streams.rng(Role::Shots);
         let Self { expectation, estimator, backend, row } = self;
         if request.value {
-            let values = estimator.values(expectation, row, backend, &mut rng).map_err(objective_error)?;
+            let values = estimator.values(expectation, row, backend, &mut rng);
+            let values = values.map_err(|error| objective_error(error, &mut answer.bill))?;
             answer.bill += values.bill.into();
             let sum = values.estimates.iter().fold((0.0, 0.0), |(value, variance), estimate| {
                 (value + estimate.value, variance + estimate.std_error * estimate.std_error)
@@ -140,16 +146,18 @@ impl<E: Estimator, B: Backend> Objective for ExpectationObjective<E, B> {
             answer.reusable = values.estimates.iter().all(|estimate| estimate.shots == 0);
         }
         if request.gradient {
-            let vjp = estimator.gradient(expectation, row, backend, &mut rng).map_err(objective_error)?;
+            let vjp = estimator.gradient(expectation, row, backend, &mut rng);
+            let vjp = vjp.map_err(|error| objective_error(error, &mut answer.bill))?;
             answer.bill += vjp.bill.into();
             answer.gradient.extend_from_slice(&vjp.gradient);
             answer.gradient_std_errors.extend_from_slice(&vjp.std_errors);
         }
         if request.metric {
-            let simulator = backend
-                .simulator()
-                .ok_or_else(|| objective_error(Error::NotASimulator { what: "the metric tensor" }))?;
-            let metric = simulator.metric_tensor(expectation, row).map_err(objective_error)?;
+            let metric = match backend.simulator() {
+                Some(simulator) => simulator.metric_tensor(expectation, row),
+                None => Err(Error::NotASimulator { what: "the metric tensor" }),
+            };
+            let metric = metric.map_err(|error| objective_error(error, &mut answer.bill))?;
             answer.metric.extend(metric.iter());
             answer.bill += metric_bill(theta.len() as u64).into();
         }

@@ -66,7 +66,7 @@ pub struct Remaining {
 /// **A job that is larger than a submission** (`circuits_per_job`) is not refused: it goes out in
 /// [`DeviceProfile::submissions`] parts, each of which pays the overhead of a job, and [`Bill::jobs`] counts the parts. The
 /// wrapped backend sees the job once and as a whole, so that the numbers do not depend on this limit. For the same reason
-/// [`Refusal::CircuitsPerJob`] does not occur here.
+/// No job is too large for it.
 ///
 /// **Charging** happens after the wrapped backend has returned a result: if it fails, nothing is charged. The bill of the
 /// result is the device's own ([`DeviceProfile::price`]); that of the wrapped backend is dropped. The ledger is the sum of the

@@ -23,7 +23,8 @@ impl UpdateRule for CautiousSigns {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// The tables of a trial with `seeds` paired seeds on a small device.
+fn tables(seeds: u64) -> Result<String, qbench::Error> {
     let methods = Methods::shipped()
         .only(|name| ["sgd", "adam", "nlr-probe-adam", "kick-probe-adam"].contains(&name))
         .with("mine", |setup| setup.descent(CautiousSigns { rate: setup.rate }));
@@ -32,11 +33,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         readouts: vec![Readout::device("sensor-node", 25)?],
         methods: methods.clone(),
         rates: vec![0.03, 0.1, 0.3],
-        seeds: 10,
+        seeds,
         exact_iterations: 100,
     };
-    for condition in summary::conditions(&trials.run_all(7)?, &methods)? {
-        println!("{}", summary::table(&condition));
-    }
+    let conditions = summary::conditions(&trials.run_all(7)?, &methods)?;
+    Ok(conditions.iter().map(|condition| format!("{}\n", summary::table(condition))).collect())
+}
+
+fn main() -> Result<(), qbench::Error> {
+    print!("{}", tables(10)?);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_own_optimizer_stands_in_the_table_beside_the_shipped_ones() {
+        let table = super::tables(2).expect("runs");
+        for name in ["sgd", "adam", "nlr-probe-adam", "kick-probe-adam", "mine"] {
+            assert!(
+                table.lines().any(|line| line.split_whitespace().next() == Some(name)),
+                "{name} is missing:\n{table}"
+            );
+        }
+    }
 }

@@ -61,10 +61,14 @@ impl Experiment for Counting {
         &["index", "label", "value"]
     }
 
-    fn tasks(&self, scale: Scale, seed: u64) -> Vec<Task> {
+    fn tasks(&self, scale: Scale, seed: u64) -> Result<Vec<Task>, qbench::Error> {
         let count = if scale == Scale::Quick { self.tasks.div_ceil(2) } else { self.tasks };
         let text = |index| if self.fault == Fault::SameText { "same".to_owned() } else { format!("index={index}") };
-        (0..count).map(|index| Task::new(self.name, seed, index, text(index))).collect()
+        Ok((0..count).map(|index| Task::new(self.name, seed, index, text(index))).collect())
+    }
+
+    fn configuration(&self, scale: Scale) -> Result<Vec<(String, String)>, qbench::Error> {
+        Ok(vec![("scale".to_owned(), format!("{scale:?} <for {} tasks>", self.tasks))])
     }
 
     fn run(&self, task: &Task, seed: u64) -> Result<Vec<Vec<Cell>>, Error> {

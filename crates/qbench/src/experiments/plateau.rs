@@ -98,9 +98,17 @@ impl Experiment for PlateauScaling {
         COLUMNS
     }
 
-    fn tasks(&self, scale: Scale, seed: u64) -> Vec<Task> {
+    fn tasks(&self, scale: Scale, seed: u64) -> Result<Vec<Task>, Error> {
         let work = Work::all(scale).into_iter().enumerate();
-        work.map(|(index, work)| Task::new(PLATEAU, seed, index, work.text())).collect()
+        Ok(work.map(|(index, work)| Task::new(PLATEAU, seed, index, work.text())).collect())
+    }
+
+    fn configuration(&self, scale: Scale) -> Result<Vec<(String, String)>, Error> {
+        let work: Vec<String> = Work::all(scale).into_iter().map(Work::text).collect();
+        Ok(vec![
+            ("work".to_owned(), work.join("; ")),
+            ("bootstrap resamples".to_owned(), bootstrap(BootstrapKind::Percentile).resamples.to_string()),
+        ])
     }
 
     fn run(&self, task: &Task, seed: u64) -> Result<Vec<Vec<Cell>>, Error> {
@@ -367,7 +375,8 @@ fn report(rows: &[Row]) -> Result<Section, Error> {
         });
         let points = of_cost
             .iter()
-            .filter_map(|e| DecayPoint::new(e.qubits as f64, e.value, e.reference_error?).ok())
+            // The relative error from theory: taken from the measured value it would be small where that is too small.
+            .filter_map(|e| DecayPoint::new(e.qubits as f64, e.value, e.value * e.reference_error? / e.reference?).ok())
             .collect::<Vec<_>>();
         let decay = compare_decay(&points)?;
         section.paragraphs.push(format!("{} cost: {decay}.", cost.name()));

@@ -49,10 +49,14 @@ impl Experiment for TrialExperiment {
         COLUMNS
     }
 
-    fn tasks(&self, scale: Scale, seed: u64) -> Vec<Task> {
-        let Ok(trials) = self.trials(scale) else { return Vec::new() };
+    fn tasks(&self, scale: Scale, seed: u64) -> Result<Vec<Task>, Error> {
+        let trials = self.trials(scale)?;
         let cells = trials.cells().into_iter().enumerate();
-        cells.map(|(index, cell)| Task::new(self.name, seed, index, trials.text(cell))).collect()
+        Ok(cells.map(|(index, cell)| Task::new(self.name, seed, index, trials.text(cell))).collect())
+    }
+
+    fn configuration(&self, scale: Scale) -> Result<Vec<(String, String)>, Error> {
+        Ok(self.trials(scale)?.configuration())
     }
 
     fn run(&self, task: &Task, seed: u64) -> Result<Vec<Vec<Cell>>, Error> {
@@ -87,7 +91,7 @@ impl Experiment for TrialExperiment {
 /// What the NLR variants came to in one condition, in a sentence.
 fn verdict(condition: &Condition) -> String {
     let variants: Vec<_> =
-        condition.methods.iter().filter(|m| m.is_nlr()).filter_map(|m| Some((m, m.against_adam?))).collect();
+        condition.methods.iter().filter(|m| m.nlr).filter_map(|m| Some((m, m.against_adam?))).collect();
     let better: Vec<String> =
         variants.iter().filter(|(_, c)| c.is_better()).map(|(m, c)| format!("{} {c}", m.name)).collect();
     let worse = variants.iter().filter(|(_, c)| c.is_worse()).count();

@@ -25,7 +25,9 @@ const LOGISTIC_PENALTY: f64 = 1.0;
 /// loss the mean of `(f - y)^2` over the samples, which lies in `[0, 4]`.
 ///
 /// From shots the squared deviation of a sample is corrected for the noise of its own `f`: `(f - y)^2 - se(f)^2` is unbiased up
-/// to the rule of succession in `se`. Its variance is taken as `4 (f - y)^2 se^2 + 2 se^4`.
+/// to the rule of succession in `se`. Its variance is taken as `4 (f - y)^2 se^2 + 2 se^4`. The standard error of a minibatch's
+/// loss is that of the shots for these samples: right for comparing two points on one minibatch (a probe), too small for
+/// comparing the losses of two steps, which differ by their samples too (a stall test, the best-tracked point).
 #[derive(Clone, Debug)]
 pub struct Classification {
     name: String,
@@ -326,7 +328,8 @@ impl Objective for ClassificationObjective {
     ) -> Result<(), ObjectiveError> {
         answer.clear();
         if request.metric {
-            return Err(objective_error(qgrad::Error::NotASimulator { what: "the metric tensor of a data set" }));
+            let error = qgrad::Error::NotASimulator { what: "the metric tensor of a data set" };
+            return Err(objective_error(error, &mut answer.bill));
         }
         self.choose(streams);
         self.rows.clear();
@@ -347,18 +350,14 @@ impl Objective for ClassificationObjective {
                 };
             };
             let cotangents = Cotangents::OfValues(&mut weigh);
-            let vjp = self
-                .estimator
-                .vjp(&self.expectation, &self.rows, cotangents, &mut self.backend, rng)
-                .map_err(objective_error)?;
+            let vjp = self.estimator.vjp(&self.expectation, &self.rows, cotangents, &mut self.backend, rng);
+            let vjp = vjp.map_err(|error| objective_error(error, &mut answer.bill))?;
             answer.gradient.extend_from_slice(&vjp.gradient);
             answer.gradient_std_errors.extend_from_slice(&vjp.std_errors);
             (vjp.values, vjp.bill)
         } else {
-            let values = self
-                .estimator
-                .values(&self.expectation, &self.rows, &mut self.backend, rng)
-                .map_err(objective_error)?;
+            let values = self.estimator.values(&self.expectation, &self.rows, &mut self.backend, rng);
+            let values = values.map_err(|error| objective_error(error, &mut answer.bill))?;
             (values.estimates, values.bill)
         };
         answer.bill = bill.into();
@@ -426,7 +425,8 @@ mod tests {
         let instance = task.instance(&streams()).expect("valid");
         let readout = Readout::device("edge-gateway", 50).expect("shipped");
         let mut objective = ClassificationObjective {
-            expectation: Expectation::new(&task.circuit().expect("valid"), vec![], &[]).expect("valid"),
+            expectation: Expectation::new(&task.circuit().expect("valid"), vec!["Z0".parse().expect("valid")], &[])
+                .expect("valid"),
             estimator: readout.reader().expect("valid").0,
             backend: readout.reader().expect("valid").1,
             angles: vec![vec![]; 100],

@@ -24,6 +24,12 @@ pub struct Ising {
 }
 
 impl Ising {
+    /// The exact ground energy.
+    #[must_use]
+    pub fn ground_energy(&self) -> f64 {
+        self.ground_energy
+    }
+
     /// A chain of `qubits` sites with coupling `J`, field `h`, and an ansatz of `layers` layers (`2 n layers` parameters).
     ///
     /// # Errors
@@ -53,8 +59,7 @@ impl Ising {
 
 /// The exact ground energy of the open chain, by free fermions: minus the sum of the singular values of the bidiagonal matrix
 /// with `h` on the diagonal and `J` above it (P. Pfeuty, Ann. Phys. 57, 79 (1970)).
-#[must_use]
-pub fn ground_energy(qubits: usize, coupling: f64, field: f64) -> f64 {
+fn ground_energy(qubits: usize, coupling: f64, field: f64) -> f64 {
     let matrix = DMatrix::from_fn(qubits, qubits, |row, column| match column.checked_sub(row) {
         Some(0) => field,
         Some(1) => coupling,

@@ -5,7 +5,7 @@ mod ising;
 mod readout;
 
 pub use classification::{Classification, ClassificationObjective};
-pub use ising::{Ising, ground_energy};
+pub use ising::Ising;
 pub use readout::{Reader, Readout};
 
 use qopt::{Objective, Streams};

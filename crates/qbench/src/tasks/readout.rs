@@ -3,7 +3,7 @@
 use std::fmt;
 
 use qgrad::{Adjoint, Backend, Estimator, ParameterShift, Shots, StateVectorBackend};
-use qiot_profile::{DeviceProfile, Metered};
+use qiot_profile::{DeviceProfile, Limits, Metered};
 
 use crate::Error;
 
@@ -49,12 +49,21 @@ impl Readout {
         })
     }
 
-    /// The shots that may be spent; `None` where exact values need none.
+    /// What may be spent; `None` where exact values cost nothing that is limited.
     #[must_use]
-    pub fn shot_budget(&self) -> Option<u64> {
+    pub fn limits(&self) -> Option<&Limits> {
         match self {
             Self::Exact => None,
-            Self::Device { profile, .. } => profile.limits.shots_total,
+            Self::Device { profile, .. } => Some(&profile.limits),
+        }
+    }
+
+    /// Everything about it in one text, the whole device profile included.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self {
+            Self::Exact => "exact".to_owned(),
+            Self::Device { profile, shots } => format!("{shots} {profile:?}"),
         }
     }
 

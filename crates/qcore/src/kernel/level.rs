@@ -21,6 +21,8 @@ enum Kind {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
 }
 
 impl Level {
@@ -31,26 +33,46 @@ impl Level {
     #[must_use]
     pub fn best() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2")
-            && std::arch::is_x86_feature_detected!("fma")
-            && std::arch::is_x86_feature_detected!("popcnt")
         {
-            return Self(Kind::Avx2);
+            if Self::has_avx2() {
+                return Self(if Self::has_avx512() { Kind::Avx512 } else { Kind::Avx2 });
+            }
         }
         Self::PORTABLE
     }
 
-    /// All levels of this processor, the portable one first.
+    #[cfg(target_arch = "x86_64")]
+    fn has_avx2() -> bool {
+        std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("fma")
+            && std::arch::is_x86_feature_detected!("popcnt")
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn has_avx512() -> bool {
+        std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512dq")
+            && std::arch::is_x86_feature_detected!("avx512vl")
+    }
+
+    /// All levels of this processor, the portable one first, the fastest one last.
     #[must_use]
     pub fn available() -> Vec<Self> {
+        #[allow(unused_mut, reason = "other targets have the portable level only")]
         let mut levels = vec![Self::PORTABLE];
-        if Self::best() != Self::PORTABLE {
-            levels.push(Self::best());
+        #[cfg(target_arch = "x86_64")]
+        {
+            if Self::has_avx2() {
+                levels.push(Self(Kind::Avx2));
+                if Self::has_avx512() {
+                    levels.push(Self(Kind::Avx512));
+                }
+            }
         }
         levels
     }
 
-    /// The level called `portable` or `avx2`, if this processor has it.
+    /// The level called `portable`, `avx2` or `avx512`, if this processor has it.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::available().into_iter().find(|level| level.name() == name)
@@ -63,13 +85,22 @@ impl Level {
             Kind::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => "avx512",
         }
+    }
+
+    /// Whether code with AVX2 may run: 512-bit vectors are made only where AVX2 is present too.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub(super) const fn is_avx2(self) -> bool {
+        matches!(self.0, Kind::Avx2 | Kind::Avx512)
     }
 
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    pub(super) const fn is_avx2(self) -> bool {
-        matches!(self.0, Kind::Avx2)
+    pub(super) const fn is_avx512(self) -> bool {
+        matches!(self.0, Kind::Avx512)
     }
 }
 

@@ -24,6 +24,13 @@ pub(crate) struct Matrix {
     real: bool,
     controls: usize,
     target_blocks: usize,
+    /// As it was given: targets, how many, controls, row-major entries.
+    targets: [usize; 2],
+    count: usize,
+    control_mask: u64,
+    entries: [Complex64; 16],
+    /// Whether it exchanges its two targets.
+    swap: bool,
 }
 
 impl Matrix {
@@ -90,7 +97,29 @@ impl Matrix {
             real: matrix.iter().all(|entry| entry.im == 0.0),
             controls: high(controls),
             target_blocks: block_of(dimension - 1),
+            targets: [targets[0], targets[targets.len() - 1]],
+            count: targets.len(),
+            swap: controls == 0
+                && targets.len() == 2
+                && matrix.iter().enumerate().all(|(k, entry)| {
+                    *entry == Complex64::new(if matches!(k, 0 | 6 | 9 | 15) { 1.0 } else { 0.0 }, 0.0)
+                }),
+            control_mask: controls,
+            entries: std::array::from_fn(|k| matrix.get(k).copied().unwrap_or_default()),
         }
+    }
+
+    /// Target, controls and row-major entries, if it is a matrix on one qubit.
+    pub(crate) fn one_qubit(&self) -> Option<(usize, u64, [Complex64; 4])> {
+        let [a, b, c, d, ..] = self.entries;
+        (self.count == 1).then_some((self.targets[0], self.control_mask, [a, b, c, d]))
+    }
+
+    /// The same matrix on a group of a batch, where the lane qubits count the members and those of the register follow.
+    pub(crate) fn of_group(&self) -> Self {
+        let targets = self.targets.map(|target| target + LANE_QUBITS);
+        let entries = &self.entries[..1 << (2 * self.count)];
+        Self::new(&targets[..self.count], self.control_mask << LANE_QUBITS, entries)
     }
 }
 
@@ -101,6 +130,9 @@ kernel! {
 
 #[inline(always)]
 fn matrix_generic<V: Lanes>(state: &mut [Block], matrix: &Matrix) {
+    if matrix.swap {
+        return swap::<V>(state, matrix.targets);
+    }
     match (matrix.rows, matrix.permutations, matrix.real) {
         (2, 1, true) => apply::<V, 2, 1, true>(state, matrix),
         (1, 2, true) => apply::<V, 1, 2, true>(state, matrix),
@@ -143,6 +175,39 @@ fn apply<V: Lanes, const ROWS: usize, const FLIPS: usize, const REAL: bool>(stat
             let block = unsafe { state.get_unchecked_mut(index | matrix.offsets[r]) };
             new.0.store(&mut block.re);
             new.1.store(&mut block.im);
+        }
+    }
+}
+
+/// Exchanges two qubits: only the amplitudes in which they differ move.
+#[inline(always)]
+fn swap<V: Lanes>(state: &mut [Block], targets: [usize; 2]) {
+    let (a, b) = (targets[0].min(targets[1]), targets[0].max(targets[1]));
+    if a >= LANE_QUBITS {
+        let (a, b) = (1 << (a - LANE_QUBITS), 1 << (b - LANE_QUBITS));
+        for index in Indices::new(state.len(), a, b) {
+            state.swap(index, index ^ (a | b));
+        }
+    } else if b >= LANE_QUBITS {
+        let b = 1 << (b - LANE_QUBITS);
+        let zero = V::load(&per_lane(|lane| if lane >> a & 1 == 0 { 1.0 } else { 0.0 }));
+        let one = V::load(&per_lane(|lane| if lane >> a & 1 == 1 { 1.0 } else { 0.0 }));
+        for index in Indices::new(state.len(), 0, b) {
+            let (lower, upper) = (state[index], state[index | b]);
+            for part in 0..2 {
+                let of = |block: &Block| V::load(if part == 0 { &block.re } else { &block.im });
+                let (v, w) = (of(&lower), of(&upper));
+                let new_v = w.flip(1 << a).mul_add(one, v.mul(zero));
+                let new_w = v.flip(1 << a).mul_add(zero, w.mul(one));
+                let store = |v: V, block: &mut Block| v.store(if part == 0 { &mut block.re } else { &mut block.im });
+                store(new_v, &mut state[index]);
+                store(new_w, &mut state[index | b]);
+            }
+        }
+    } else {
+        for block in state {
+            block.re.swap(1, 2);
+            block.im.swap(1, 2);
         }
     }
 }

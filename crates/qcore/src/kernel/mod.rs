@@ -8,20 +8,37 @@
 //! This is the only module with `unsafe`. Two reasons occur: block indices that are in range by construction (see
 //! [`Indices`]), and intrinsics behind run-time detection (see [`lanes`]).
 
+mod batch;
+mod channel;
+mod columns;
+mod diagonal;
+mod energy;
 mod lanes;
 mod level;
 mod matrix;
+mod pages;
+mod passes;
 mod pauli;
 mod permutation;
 mod reduce;
 mod rotation;
+mod rows;
+mod trig;
 
+pub(crate) use batch::{add_parity, batch_pauli, batch_weighted};
+pub(crate) use channel::{PairMap, PairPass, Sparse, apply_pair, phase_of_product, turn_string};
+pub(crate) use columns::Columns;
+pub(crate) use diagonal::{Diagonal, Doubling, Parity, Quad, Term, Values, build_batch_table, build_table};
+pub(crate) use energy::{Flips, flip_energy, weighted_probability, z_table};
 pub use level::Level;
 pub(crate) use matrix::{Matrix, apply_matrix};
+pub(crate) use pages::prefer_large_pages;
+pub(crate) use passes::{Pass, apply_batch_passes, apply_passes};
 pub(crate) use pauli::{pauli_accumulate, pauli_inner};
 pub(crate) use permutation::{apply_phase, exchange};
 pub(crate) use reduce::{combine, norm_squared, probabilities, scale};
 pub(crate) use rotation::rotate;
+pub(crate) use trig::{double_angles, sin_cos};
 
 /// Four amplitudes: their real parts, then their imaginary parts; one cache line.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -120,6 +137,40 @@ macro_rules! kernel {
     };
 }
 use kernel;
+
+/// As `kernel!`, for kernels that are generic over [`rows::Rows`], which have an instance for 512-bit vectors as well.
+macro_rules! kernel_rows {
+    ($(#[$meta:meta])* $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $generic:ident) => {
+        $(#[$meta])*
+        pub(crate) fn $name(level: $crate::Level, $($arg: $ty),*) $(-> $ret)? {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,popcnt")]
+            fn avx2($($arg: $ty),*) $(-> $ret)? {
+                $generic::<$crate::kernel::lanes::Avx2>($($arg),*)
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma,popcnt")]
+            fn avx512($($arg: $ty),*) $(-> $ret)? {
+                $generic::<$crate::kernel::rows::Avx512>($($arg),*)
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            if level.is_avx512() {
+                // SAFETY: a level with AVX-512 is made only by run-time detection of all the features above.
+                return unsafe { avx512($($arg),*) };
+            }
+            #[cfg(target_arch = "x86_64")]
+            if level.is_avx2() {
+                // SAFETY: a level with AVX2 is made only by run-time detection of AVX2, FMA and POPCNT.
+                return unsafe { avx2($($arg),*) };
+            }
+            let _ = level;
+            $generic::<$crate::kernel::lanes::Portable>($($arg),*)
+        }
+    };
+}
+use kernel_rows;
 
 #[cfg(test)]
 mod tests {

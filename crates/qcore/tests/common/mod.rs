@@ -3,7 +3,7 @@
 
 use nalgebra::{DMatrix, DVector};
 use num_complex::Complex64;
-use qcore::{Gate, Instruction, PauliString, PauliSum};
+use qcore::{Gate, Instruction, Operation, PauliString, PauliSum};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use std::f64::consts::FRAC_1_SQRT_2;
@@ -42,6 +42,16 @@ fn two_pauli_rotation(pauli: &Matrix, theta: f64) -> Matrix {
     Matrix::identity(4, 4) * c((theta / 2.0).cos(), 0.0) - pp * c(0.0, (theta / 2.0).sin())
 }
 
+/// The identity with some rows replaced: `(row, column, entry)`.
+fn with_entries(dimension: usize, entries: &[(usize, usize, Complex64)]) -> Matrix {
+    let mut matrix = Matrix::identity(dimension, dimension);
+    for &(row, column, entry) in entries {
+        matrix[(row, row)] = c(0.0, 0.0);
+        matrix[(row, column)] = entry;
+    }
+    matrix
+}
+
 /// The matrix of a gate as the OpenQASM 3 standard library defines it; the first operand is the lowest bit of the index.
 pub(crate) fn gate_matrix(gate: Gate, a: &[f64]) -> Matrix {
     let (o, one, i, r) = (c(0.0, 0.0), c(1.0, 0.0), c(0.0, 1.0), c(FRAC_1_SQRT_2, 0.0));
@@ -61,6 +71,7 @@ pub(crate) fn gate_matrix(gate: Gate, a: &[f64]) -> Matrix {
         let (cos, sin) = (c((t / 2.0).cos(), 0.0), c((t / 2.0).sin(), 0.0));
         m2(cos, -cis(l) * sin, cis(f) * sin, cis(f + l) * cos)
     };
+    let sx = m2(c(0.5, 0.5), c(0.5, -0.5), c(0.5, -0.5), c(0.5, 0.5));
     let swap = Matrix::from_row_slice(4, 4, &[one, o, o, o, o, o, one, o, o, one, o, o, o, o, o, one]);
     match gate {
         Gate::Id => Matrix::identity(2, 2),
@@ -72,7 +83,7 @@ pub(crate) fn gate_matrix(gate: Gate, a: &[f64]) -> Matrix {
         Gate::Sdg => p(-std::f64::consts::FRAC_PI_2),
         Gate::T => p(std::f64::consts::FRAC_PI_4),
         Gate::Tdg => p(-std::f64::consts::FRAC_PI_4),
-        Gate::Sx => m2(c(0.5, 0.5), c(0.5, -0.5), c(0.5, -0.5), c(0.5, 0.5)),
+        Gate::Sx => sx,
         Gate::Sxdg => m2(c(0.5, -0.5), c(0.5, 0.5), c(0.5, 0.5), c(0.5, -0.5)),
         Gate::P => p(a[0]),
         Gate::Rx => rx(a[0]),
@@ -92,6 +103,31 @@ pub(crate) fn gate_matrix(gate: Gate, a: &[f64]) -> Matrix {
         Gate::Swap => swap,
         Gate::Ccx => controlled(2, &x),
         Gate::Cswap => controlled(1, &swap),
+        Gate::GlobalPhase => Matrix::from_element(1, 1, cis(a[0])),
+        Gate::U0 => Matrix::identity(2, 2),
+        Gate::R => {
+            // cos(t/2) - i sin(t/2) (cos f X + sin f Y)
+            let (cos, sin) = ((a[0] / 2.0).cos(), (a[0] / 2.0).sin());
+            m2(c(cos, 0.0), c(0.0, -sin) * cis(-a[1]), c(0.0, -sin) * cis(a[1]), c(cos, 0.0))
+        }
+        Gate::Cs => controlled(1, &p(std::f64::consts::FRAC_PI_2)),
+        Gate::Csdg => controlled(1, &p(-std::f64::consts::FRAC_PI_2)),
+        Gate::Csx => controlled(1, &sx),
+        Gate::Csxdg => controlled(1, &sx.adjoint()),
+        Gate::Cu3 => controlled(1, &u(a[0], a[1], a[2])),
+        Gate::Ccz => controlled(2, &z),
+        Gate::C3x => controlled(3, &x),
+        Gate::C3sx => controlled(3, &sx),
+        Gate::C3sxdg => controlled(3, &sx.adjoint()),
+        Gate::C4x => controlled(4, &x),
+        // Entries as Qiskit 2.6 prints them: a permutation with phases.
+        Gate::Rccx => with_entries(8, &[(3, 7, -i), (7, 3, i), (5, 5, -one)]),
+        Gate::Rc3x => with_entries(16, &[(3, 3, i), (11, 11, -i), (7, 15, one), (15, 7, -one)]),
+        Gate::Rc3xdg => with_entries(16, &[(3, 3, -i), (11, 11, i), (7, 15, -one), (15, 7, one)]),
+        Gate::Rzx => {
+            // X on the second operand, Z on the first: exp(-i t/2 X (x) Z).
+            Matrix::identity(4, 4) * c((a[0] / 2.0).cos(), 0.0) - x.kronecker(&z) * c(0.0, (a[0] / 2.0).sin())
+        }
         Gate::Rxx => two_pauli_rotation(&x, a[0]),
         Gate::Ryy => two_pauli_rotation(&y, a[0]),
         Gate::Rzz => two_pauli_rotation(&z, a[0]),
@@ -132,8 +168,25 @@ pub(crate) fn observable_matrix(observable: &PauliSum, qubits: usize) -> Matrix 
         .fold(Matrix::zeros(dimension, dimension), |sum, &(k, string)| sum + pauli_matrix(string, qubits) * c(k, 0.0))
 }
 
-/// The matrix of an operation of a circuit with bound angles.
-pub(crate) fn instruction_matrix(instruction: &Instruction, operands: &[usize], angles: &[f64], qubits: usize) -> Matrix {
+/// The matrix of an operation with its added controls: the instruction's matrix where all of them have their value, the
+/// identity elsewhere.
+pub(crate) fn operation_matrix(operation: &Operation, angles: &[f64], qubits: usize) -> Matrix {
+    let matrix = instruction_matrix(operation.instruction(), operation.operands(), angles, qubits);
+    let acts = |index: usize| operation.controls().all(|control| (index >> control.qubit & 1 == 1) == control.value);
+    Matrix::from_fn(1 << qubits, 1 << qubits, |row, column| match (acts(row), acts(column)) {
+        (true, true) => matrix[(row, column)],
+        (false, false) if row == column => c(1.0, 0.0),
+        _ => c(0.0, 0.0),
+    })
+}
+
+/// The matrix of an instruction with bound angles.
+pub(crate) fn instruction_matrix(
+    instruction: &Instruction,
+    operands: &[usize],
+    angles: &[f64],
+    qubits: usize,
+) -> Matrix {
     match instruction {
         Instruction::Gate(gate) => embed(&gate_matrix(*gate, angles), operands, qubits),
         Instruction::Unitary(entries) => {

@@ -1,0 +1,422 @@
+//! From the steps of a program to layers: one-qubit gates on distinct qubits, then one diagonal operator.
+//!
+//! Every one-qubit gate is `e^{i a} D(b) RY(c) D(d)` with `D(x) = diag(1, e^{i x})`, and every rotation about a Pauli string, every
+//! controlled Pauli gate and every controlled matrix is a diagonal operator between one-qubit gates. So a circuit is a sequence
+//! of layers of real rotations and diagonals, but for a few two-qubit matrices, which stay steps.
+
+use num_complex::Complex64;
+
+use crate::kernel::Matrix;
+use crate::program::{Rotation, RotationGenerator, Step};
+
+/// A complex number of absolute value 1, given now or by a binding.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Factor {
+    /// `e^{i theta}` of a rotation.
+    Phase(usize),
+    PhaseConjSquare(usize),
+    /// `e^{-i theta / 2}`.
+    HalfConj(usize),
+    Constant(Complex64),
+    /// The diagonals of a product of one-qubit gates, before and after its real rotation.
+    Before(usize),
+    After(usize),
+}
+
+/// A one-qubit gate in a product.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Element {
+    RotateX(usize),
+    RotateY(usize),
+    /// `diag(1, factor)`.
+    Diagonal(Factor),
+    Fixed([Complex64; 4]),
+}
+
+/// Where a real rotation gets its tangent and cosine from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Turn {
+    Rotation(usize),
+    Fixed { tan: f64, cos: f64 },
+    Product(usize),
+}
+
+/// `exp(-i theta / 2 Z...Z)` on the qubits of `z` where `controls` are set.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ParityRotation {
+    pub(super) z: u64,
+    pub(super) controls: u64,
+    pub(super) rotation: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Layer {
+    pub(super) turns: Vec<(usize, Turn)>,
+    /// Per qubit.
+    pub(super) phases: Vec<Vec<Factor>>,
+    pub(super) terms: Vec<(u64, Factor)>,
+    pub(super) parities: Vec<ParityRotation>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Segment {
+    Layers(Vec<Layer>),
+    Step(usize),
+}
+
+/// Layers, and what they leave over.
+#[derive(Clone, Debug)]
+pub(super) struct Schedule {
+    pub(super) segments: Vec<Segment>,
+    /// Products of one-qubit gates that are multiplied out for every binding.
+    pub(super) products: Vec<Vec<Element>>,
+    /// The global phase: a constant, and the rotations whose `e^{i w theta}` belong to it,
+    /// each with its `w`.
+    pub(super) phase: Complex64,
+    pub(super) global_turns: Vec<(usize, f64)>,
+}
+
+const ZERO: Complex64 = Complex64::new(0.0, 0.0);
+const ONE: Complex64 = Complex64::new(1.0, 0.0);
+const MINUS_ONE: Complex64 = Complex64::new(-1.0, 0.0);
+const I: Complex64 = Complex64::new(0.0, 1.0);
+const R: Complex64 = Complex64::new(std::f64::consts::FRAC_1_SQRT_2, 0.0);
+const HADAMARD: [Complex64; 4] = [R, R, R, Complex64::new(-std::f64::consts::FRAC_1_SQRT_2, 0.0)];
+const X: [Complex64; 4] = [ZERO, ONE, ONE, ZERO];
+
+fn product(left: &[Complex64; 4], right: &[Complex64; 4]) -> [Complex64; 4] {
+    let [a, b, c, d] = *left;
+    let [e, f, g, h] = *right;
+    [a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h]
+}
+
+fn is_diagonal(m: &[Complex64; 4]) -> bool {
+    m[1].norm() < 1e-16 && m[2].norm() < 1e-16
+}
+
+/// `m = alpha diag(1, after) [[cos, -sin], [sin, cos]] diag(1, before)` for unitary `m`.
+pub(super) struct Euler {
+    pub(super) alpha: Complex64,
+    pub(super) after: Complex64,
+    pub(super) before: Complex64,
+    pub(super) cos: f64,
+    pub(super) tan: f64,
+}
+
+impl Euler {
+    pub(super) fn new(m: &[Complex64; 4]) -> Self {
+        let (cos, sin) = (m[0].norm(), m[2].norm());
+        let unit = |z: Complex64, norm: f64| if norm > 0.0 { z / norm } else { ONE };
+        let alpha = if cos > 0.0 { m[0] / cos } else { ONE };
+        let beta = if sin > 0.0 { unit(m[2], sin) } else { m[3] / cos };
+        let before = if cos >= sin { m[3] / (beta * cos) } else { -m[1] / (alpha * sin) };
+        // A half turn has no tangent; this cosine gives its sine to the last digit and vanishes beside it.
+        let cos = cos.max(1e-17);
+        Self { alpha, after: beta / alpha, before: unit(before, before.norm()), cos, tan: sin / cos }
+    }
+}
+
+struct Slot {
+    layer: usize,
+    elements: Vec<Element>,
+}
+
+struct Builder<'a> {
+    qubits: usize,
+    rotations: &'a [Rotation],
+    schedule: Schedule,
+    layers: Vec<Layer>,
+    slots: Vec<Vec<Slot>>,
+    /// Per qubit: the layer of the last diagonal operator that it shares with another qubit.
+    shared: Vec<Option<usize>>,
+}
+
+/// Schedules the steps of a program.
+pub(super) fn schedule(qubits: usize, steps: &[Step], rotations: &[Rotation]) -> Schedule {
+    let schedule = Schedule { segments: Vec::new(), products: Vec::new(), phase: ONE, global_turns: Vec::new() };
+    let mut builder =
+        Builder { qubits, rotations, schedule, layers: Vec::new(), slots: Vec::new(), shared: Vec::new() };
+    builder.open();
+    for (index, step) in steps.iter().enumerate() {
+        if !builder.step(step) {
+            builder.close();
+            builder.schedule.segments.push(Segment::Step(index));
+        }
+    }
+    builder.close();
+    builder.schedule
+}
+
+impl Builder<'_> {
+    fn open(&mut self) {
+        self.layers = Vec::new();
+        self.slots = (0..self.qubits).map(|_| Vec::new()).collect();
+        self.shared = vec![None; self.qubits];
+    }
+
+    fn layer(&mut self, index: usize) -> &mut Layer {
+        while self.layers.len() <= index {
+            self.layers.push(Layer { phases: vec![Vec::new(); self.qubits], ..Layer::default() });
+        }
+        &mut self.layers[index]
+    }
+
+    /// Puts a step into layers; false if it must stay a step.
+    fn step(&mut self, step: &Step) -> bool {
+        match step {
+            Step::Rotate(index) => match self.rotations[*index].generator() {
+                RotationGenerator::HalfPauli { string, controls } => {
+                    self.half_pauli(*index, string.x_mask(), string.z_mask(), controls);
+                    true
+                }
+                RotationGenerator::Phase { mask: 0 } => {
+                    self.schedule.global_turns.push((*index, 1.0));
+                    true
+                }
+                RotationGenerator::Phase { mask } => {
+                    self.term(mask, Factor::Phase(*index));
+                    true
+                }
+            },
+            Step::Exchange { x, controls } => {
+                if *controls == 0 {
+                    for qubit in bits(*x) {
+                        self.single(qubit, Element::Fixed(X));
+                    }
+                } else if x.count_ones() == 1 {
+                    let target = x.trailing_zeros() as usize;
+                    self.single(target, Element::Fixed(HADAMARD));
+                    self.term(controls | x, Factor::Constant(MINUS_ONE));
+                    self.single(target, Element::Fixed(HADAMARD));
+                } else {
+                    return false;
+                }
+                true
+            }
+            Step::Phase { mask, factor } => {
+                if *mask == 0 {
+                    self.schedule.phase *= factor;
+                } else {
+                    self.term(*mask, Factor::Constant(*factor));
+                }
+                true
+            }
+            Step::Matrix(matrices) => self.matrix(&matrices[0]),
+        }
+    }
+
+    fn half_pauli(&mut self, rotation: usize, x: u64, z: u64, controls: u64) {
+        let support = x | z;
+        if support == 0 {
+            if controls == 0 {
+                self.schedule.global_turns.push((rotation, -0.5));
+            } else {
+                self.term(controls, Factor::HalfConj(rotation));
+            }
+            return;
+        }
+        if support.count_ones() == 1 && controls == 0 {
+            let qubit = support.trailing_zeros() as usize;
+            match (x != 0, z != 0) {
+                (true, false) => self.single(qubit, Element::RotateX(rotation)),
+                (true, true) => self.single(qubit, Element::RotateY(rotation)),
+                _ => {
+                    self.schedule.global_turns.push((rotation, -0.5));
+                    self.single(qubit, Element::Diagonal(Factor::Phase(rotation)));
+                }
+            }
+            return;
+        }
+        // V P V^-1 = Z for V = H on X and V = H S^-1 on Y.
+        for qubit in bits(x) {
+            if z >> qubit & 1 == 1 {
+                self.single(qubit, Element::Diagonal(Factor::Constant(-I)));
+            }
+            self.single(qubit, Element::Fixed(HADAMARD));
+        }
+        if support.count_ones() == 1 {
+            self.term(controls, Factor::HalfConj(rotation));
+            self.term(controls | support, Factor::Phase(rotation));
+        } else if support.count_ones() == 2 && controls == 0 {
+            // a xor b = a + b - 2 a b
+            self.schedule.global_turns.push((rotation, -0.5));
+            for qubit in bits(support) {
+                self.single(qubit, Element::Diagonal(Factor::Phase(rotation)));
+            }
+            self.term(support, Factor::PhaseConjSquare(rotation));
+        } else {
+            let layer = self.shared_layer(support | controls);
+            self.layer(layer).parities.push(ParityRotation { z: support, controls, rotation });
+        }
+        for qubit in bits(x) {
+            self.single(qubit, Element::Fixed(HADAMARD));
+            if z >> qubit & 1 == 1 {
+                self.single(qubit, Element::Diagonal(Factor::Constant(I)));
+            }
+        }
+    }
+
+    fn matrix(&mut self, matrix: &Matrix) -> bool {
+        let Some((target, controls, m)) = matrix.one_qubit() else { return false };
+        if controls == 0 {
+            self.single(target, Element::Fixed(m));
+            return true;
+        }
+        // Eigenvectors turn a controlled matrix into a controlled phase.
+        let (vectors, values) = eigen(&m);
+        let [a, b, c, d] = vectors;
+        self.single(target, Element::Fixed([a.conj(), c.conj(), b.conj(), d.conj()]));
+        self.term(controls, Factor::Constant(values[0]));
+        self.term(controls | 1 << target, Factor::Constant(values[1] / values[0]));
+        self.single(target, Element::Fixed(vectors));
+        true
+    }
+
+    fn single(&mut self, qubit: usize, element: Element) {
+        let open = match (self.slots[qubit].last(), self.shared[qubit]) {
+            (Some(slot), Some(shared)) => slot.layer > shared,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if !open {
+            if let (Element::Diagonal(factor), Some(shared)) = (element, self.shared[qubit]) {
+                self.layer(shared).phases[qubit].push(factor);
+                return;
+            }
+            let layer = self.shared[qubit].map_or(0, |shared| shared + 1);
+            self.slots[qubit].push(Slot { layer, elements: Vec::new() });
+            self.layer(layer);
+        }
+        let slot = self.slots[qubit].last_mut().expect("one is open");
+        slot.elements.push(element);
+    }
+
+    /// A factor where all qubits of `mask` are 1.
+    fn term(&mut self, mask: u64, factor: Factor) {
+        if mask.count_ones() == 1 {
+            self.single(mask.trailing_zeros() as usize, Element::Diagonal(factor));
+        } else {
+            let layer = self.shared_layer(mask);
+            self.layer(layer).terms.push((mask, factor));
+        }
+    }
+
+    /// The first layer in which a diagonal operator on these qubits may stand.
+    fn shared_layer(&mut self, mask: u64) -> usize {
+        let layer = bits(mask).filter_map(|q| self.slots[q].last().map(|slot| slot.layer)).max().unwrap_or(0);
+        for qubit in bits(mask) {
+            self.shared[qubit] = Some(self.shared[qubit].map_or(layer, |shared| shared.max(layer)));
+        }
+        layer
+    }
+
+    /// Ends a run of layers.
+    fn close(&mut self) {
+        // A diagonal before the first layer does nothing to |0...0>, but it does to other states.
+        let first = self.schedule.segments.is_empty();
+        let mut leading = Layer { phases: vec![Vec::new(); self.qubits], ..Layer::default() };
+        for (qubit, slots) in std::mem::take(&mut self.slots).into_iter().enumerate() {
+            for slot in slots {
+                let (before, turn, after) = self.decompose(slot.elements);
+                if let Some(turn) = turn {
+                    self.layers[slot.layer].turns.push((qubit, turn));
+                }
+                match slot.layer.checked_sub(1) {
+                    Some(previous) => self.layers[previous].phases[qubit].extend(before),
+                    None => leading.phases[qubit].extend(before),
+                }
+                self.layers[slot.layer].phases[qubit].extend(after);
+            }
+        }
+        let mut layers = std::mem::take(&mut self.layers);
+        if !first && leading.phases.iter().any(|factors| !factors.is_empty()) {
+            layers.insert(0, leading);
+        }
+        if !layers.is_empty() || first {
+            self.schedule.segments.push(Segment::Layers(layers));
+        }
+        self.open();
+    }
+
+    /// A product of one-qubit gates as diagonal, real rotation, diagonal.
+    fn decompose(&mut self, elements: Vec<Element>) -> (Vec<Factor>, Option<Turn>, Vec<Factor>) {
+        let mut fused: Vec<Element> = Vec::with_capacity(elements.len());
+        for element in elements {
+            let element = match element {
+                Element::Diagonal(Factor::Constant(c)) => Element::Fixed([ONE, ZERO, ZERO, c]),
+                other => other,
+            };
+            match (fused.last_mut(), element) {
+                (Some(Element::Fixed(last)), Element::Fixed(m)) => *last = product(&m, last),
+                _ => fused.push(element),
+            }
+        }
+        let mut diagonal = |element: &Element| match element {
+            Element::Diagonal(factor) => Some(*factor),
+            Element::Fixed(m) if is_diagonal(m) => {
+                self.schedule.phase *= m[0];
+                Some(Factor::Constant(m[3] / m[0]))
+            }
+            _ => None,
+        };
+        let mut before = Vec::new();
+        let mut start = 0;
+        while let Some(factor) = fused.get(start).and_then(&mut diagonal) {
+            before.push(factor);
+            start += 1;
+        }
+        if start == fused.len() {
+            return (Vec::new(), None, before);
+        }
+        let mut after = Vec::new();
+        while let Some(factor) = fused.last().and_then(&mut diagonal) {
+            after.push(factor);
+            fused.pop();
+        }
+        fused.drain(..start);
+        let turn = match fused.as_slice() {
+            [Element::RotateY(rotation)] => Turn::Rotation(*rotation),
+            [Element::RotateX(rotation)] => {
+                // RX = D(-i) RY D(i)
+                before.push(Factor::Constant(I));
+                after.push(Factor::Constant(-I));
+                Turn::Rotation(*rotation)
+            }
+            [Element::Fixed(m)] => {
+                let euler = Euler::new(m);
+                self.schedule.phase *= euler.alpha;
+                before.push(Factor::Constant(euler.before));
+                after.push(Factor::Constant(euler.after));
+                Turn::Fixed { tan: euler.tan, cos: euler.cos }
+            }
+            _ => {
+                let index = self.schedule.products.len();
+                self.schedule.products.push(fused);
+                before.push(Factor::Before(index));
+                after.push(Factor::After(index));
+                Turn::Product(index)
+            }
+        };
+        (before, Some(turn), after)
+    }
+}
+
+/// Orthonormal eigenvectors (as columns) and eigenvalues of a unitary 2x2 matrix.
+fn eigen(m: &[Complex64; 4]) -> ([Complex64; 4], [Complex64; 2]) {
+    let [a, b, c, d] = *m;
+    let (mean, half) = ((a + d) / 2.0, (a - d) / 2.0);
+    let root = (half * half + b * c).sqrt();
+    let values = [mean + root, mean - root];
+    // The eigenvector of the first value, from the row in which it is better determined.
+    let rows = [(b, values[0] - a), (values[0] - d, c)];
+    let (x, y) =
+        if rows[0].0.norm() + rows[0].1.norm() > rows[1].0.norm() + rows[1].1.norm() { rows[0] } else { rows[1] };
+    let norm = (x.norm_sqr() + y.norm_sqr()).sqrt();
+    let (x, y) = if norm > 1e-14 { (x / norm, y / norm) } else { (ONE, ZERO) };
+    ([x, -y.conj(), y, x.conj()], values)
+}
+
+/// The positions of the bits of a mask, ascending.
+pub(super) fn bits(mask: u64) -> impl Iterator<Item = usize> {
+    (0..u64::BITS as usize).filter(move |&bit| mask >> bit & 1 == 1)
+}

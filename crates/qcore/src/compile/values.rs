@@ -1,0 +1,340 @@
+//! What a binding of a plan holds: tangents, phases and scales, and how they follow from the angles.
+
+use num_complex::Complex64;
+use std::collections::HashMap;
+
+use super::schedule::{Element, Euler, Factor, Schedule, Turn};
+use crate::Level;
+use crate::kernel::{self, Quad, Values};
+
+/// A value that a rotation does not give directly.
+#[derive(Clone, Debug)]
+enum Extra {
+    Constant(Complex64),
+    Chain(Vec<Factor>),
+    /// Written by a product of one-qubit gates.
+    Product,
+    /// A tangent times a phase.
+    Start {
+        tan: u32,
+        phase: u32,
+    },
+}
+
+/// How the values of a plan follow from the angles of its rotations.
+///
+/// Values and tangents are numbered: those of the rotations first, in their order, then the others.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipes {
+    rotations: usize,
+    /// The rotations `diag(1, e^{i theta})`, whose sine and cosine are those of the whole angle.
+    whole_angles: Vec<usize>,
+    extras: Vec<Extra>,
+    /// Tangent and cosine of fixed rotations and, until they are known, of products.
+    turns: Vec<(f64, f64)>,
+    products: Vec<(Vec<Element>, usize)>,
+    product_values: Vec<[u32; 2]>,
+    product_turns: Vec<u32>,
+    scales: Vec<Vec<u32>>,
+    phase: Complex64,
+    global_turns: Vec<(usize, f64)>,
+    constants: HashMap<[u64; 2], u32>,
+}
+
+impl Recipes {
+    pub(super) fn new(rotations: usize, whole_angles: Vec<usize>, schedule: &Schedule) -> Self {
+        let mut recipes = Self {
+            rotations,
+            whole_angles,
+            extras: Vec::new(),
+            turns: vec![(0.0, 1.0)],
+            products: Vec::new(),
+            product_values: Vec::new(),
+            product_turns: Vec::new(),
+            scales: Vec::new(),
+            phase: schedule.phase,
+            global_turns: schedule.global_turns.clone(),
+            constants: HashMap::new(),
+        };
+        for elements in &schedule.products {
+            let turn = recipes.push_turn(0.0, 1.0);
+            let values = [recipes.push(Extra::Product), recipes.push(Extra::Product)];
+            recipes.products.push((elements.clone(), turn as usize));
+            recipes.product_turns.push(turn);
+            recipes.product_values.push(values);
+        }
+        recipes
+    }
+
+    /// Index of the tangent 0.
+    pub(super) fn no_turn(&self) -> u32 {
+        self.rotations as u32
+    }
+
+    pub(super) fn turn(&mut self, turn: Turn) -> u32 {
+        match turn {
+            Turn::Rotation(rotation) => rotation as u32,
+            Turn::Fixed { tan, cos } => self.push_turn(tan, cos),
+            Turn::Product(product) => self.product_turns[product],
+        }
+    }
+
+    fn push_turn(&mut self, tan: f64, cos: f64) -> u32 {
+        // Layers of the same fixed gate are common.
+        let known = self.turns.iter().skip(1).position(|&turn| turn == (tan, cos) && (tan, cos) != (0.0, 1.0));
+        let index = known.map_or(self.turns.len(), |k| k + 1);
+        if index == self.turns.len() {
+            self.turns.push((tan, cos));
+        }
+        (self.rotations + index) as u32
+    }
+
+    fn push(&mut self, extra: Extra) -> u32 {
+        self.extras.push(extra);
+        (self.rotations + self.extras.len() - 1) as u32
+    }
+
+    pub(super) fn constant(&mut self, value: Complex64) -> u32 {
+        let key = [value.re.to_bits(), value.im.to_bits()];
+        if let Some(&index) = self.constants.get(&key) {
+            return index;
+        }
+        let index = self.push(Extra::Constant(value));
+        self.constants.insert(key, index);
+        index
+    }
+
+    /// Index of a product of factors.
+    pub(super) fn value(&mut self, factors: &[Factor]) -> u32 {
+        let mut constant = Complex64::new(1.0, 0.0);
+        let mut chain = Vec::new();
+        for factor in factors {
+            match factor {
+                Factor::Constant(c) => constant *= c,
+                other => chain.push(*other),
+            }
+        }
+        let trivial = constant == Complex64::new(1.0, 0.0);
+        match (chain.as_slice(), trivial) {
+            ([], _) => self.constant(constant),
+            ([Factor::Phase(rotation)], true) => *rotation as u32,
+            ([Factor::Before(product)], true) => self.product_values[*product][0],
+            ([Factor::After(product)], true) => self.product_values[*product][1],
+            _ => {
+                if !trivial {
+                    chain.push(Factor::Constant(constant));
+                }
+                self.push(Extra::Chain(chain))
+            }
+        }
+    }
+
+    /// Index of a tangent times a phase, for states that begin as a product.
+    pub(super) fn start(&mut self, tan: u32, phase: u32) -> u32 {
+        self.push(Extra::Start { tan, phase })
+    }
+
+    /// Index of the product of the cosines of these turns.
+    pub(super) fn scale(&mut self, turns: Vec<u32>) -> usize {
+        self.scales.push(turns);
+        self.scales.len() - 1
+    }
+}
+
+/// The numbers of a binding; each is an array with `stride` members per entry, one after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    pub(crate) stride: usize,
+    pub(crate) angles: Vec<f64>,
+    /// What sine and cosine are taken of: half the angle, or the angle of a phase.
+    pub(crate) arguments: Vec<f64>,
+    pub(crate) sin: Vec<f64>,
+    pub(crate) cos: Vec<f64>,
+    pub(crate) tan: Vec<f64>,
+    re: Vec<f64>,
+    im: Vec<f64>,
+    scales: Vec<f64>,
+    phase: Quad,
+}
+
+impl Bound {
+    /// Numbers for `members` members (1 or 4) of programs with these recipes, with all angles 0.
+    pub(crate) fn new(rotations: usize, recipes: Option<&Recipes>, members: usize) -> Self {
+        let (turns, values, scales) =
+            recipes.map_or((0, 0, 0), |recipes| (recipes.turns.len(), recipes.extras.len(), recipes.scales.len()));
+        let array = |len: usize, value: f64| vec![value; len * members];
+        let mut bound = Self {
+            stride: members,
+            angles: array(rotations, 0.0),
+            arguments: array(rotations, 0.0),
+            sin: array(rotations, 0.0),
+            cos: array(rotations + turns, 1.0),
+            tan: array(rotations + turns, 0.0),
+            re: array(rotations + values, 1.0),
+            im: array(rotations + values, 0.0),
+            scales: array(scales, 1.0),
+            phase: Quad::ONE,
+        };
+        if let Some(recipes) = recipes {
+            for (k, &(tan, cos)) in recipes.turns.iter().enumerate() {
+                let at = (rotations + k) * members;
+                bound.tan[at..at + members].fill(tan);
+                bound.cos[at..at + members].fill(cos);
+            }
+            for (k, extra) in recipes.extras.iter().enumerate() {
+                if let Extra::Constant(value) = extra {
+                    let at = (rotations + k) * members;
+                    bound.re[at..at + members].fill(value.re);
+                    bound.im[at..at + members].fill(value.im);
+                }
+            }
+            bound.follow(recipes, Level::PORTABLE);
+        }
+        bound
+    }
+
+    pub(crate) fn values(&self) -> Values<'_> {
+        Values { re: &self.re, im: &self.im }
+    }
+
+    /// The product of the cosines of a layer, per lane.
+    pub(crate) fn scale(&self, index: Option<usize>) -> Quad {
+        let Some(index) = index else { return Quad::ONE };
+        let re = if self.stride == 1 { [self.scales[index]; 4] } else { self.scales.as_chunks::<4>().0[index] };
+        Quad { re, im: [0.0; 4] }
+    }
+
+    /// The global phase times the scale of the first layer, per lane.
+    pub(crate) fn start(&self, index: Option<usize>) -> Quad {
+        let mut start = self.phase;
+        let scale = self.scale(index);
+        for l in 0..4 {
+            start.re[l] *= scale.re[l];
+            start.im[l] *= scale.re[l];
+        }
+        start
+    }
+
+    /// Whether no layer's cosines are so small that the amplitudes without them could overflow.
+    pub(crate) fn in_range(&self) -> bool {
+        self.scales.iter().all(|scale| scale.abs() > 1e-280)
+    }
+
+    fn value(&self, index: u32, member: usize) -> Complex64 {
+        let at = index as usize * self.stride + member;
+        Complex64::new(self.re[at], self.im[at])
+    }
+
+    fn set_value(&mut self, index: u32, member: usize, value: Complex64) {
+        let at = index as usize * self.stride + member;
+        (self.re[at], self.im[at]) = (value.re, value.im);
+    }
+
+    /// The half angle's unit number of a rotation.
+    fn half(&self, rotation: usize, member: usize) -> Complex64 {
+        let at = rotation * self.stride + member;
+        Complex64::new(self.cos[at], self.sin[at])
+    }
+
+    /// Computes everything that follows from sines and cosines of the rotations.
+    pub(crate) fn follow(&mut self, recipes: &Recipes, level: Level) {
+        let n = self.sin.len();
+        kernel::double_angles(
+            level,
+            &self.sin,
+            &self.cos[..n],
+            &mut self.tan[..n],
+            &mut self.re[..n],
+            &mut self.im[..n],
+        );
+        let stride = self.stride;
+        for &rotation in &recipes.whole_angles {
+            for at in rotation * stride..(rotation + 1) * stride {
+                (self.re[at], self.im[at]) = (self.cos[at], self.sin[at]);
+            }
+        }
+        for member in 0..stride {
+            // Four chains of additions, so that their latencies overlap.
+            let mut sums = [0.0; 4];
+            for turns in recipes.global_turns.chunks(4) {
+                for (sum, &(rotation, weight)) in sums.iter_mut().zip(turns) {
+                    *sum += weight * self.angles[rotation * stride + member];
+                }
+            }
+            let turned = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+            let mut phase = recipes.phase * if turned == 0.0 { 1.0.into() } else { Complex64::cis(turned) };
+            for ((elements, turn), &[before, after]) in recipes.products.iter().zip(&recipes.product_values) {
+                let euler = Euler::new(&self.multiply(elements, member));
+                self.set_value(before, member, euler.before);
+                self.set_value(after, member, euler.after);
+                self.tan[turn * stride + member] = euler.tan;
+                self.cos[turn * stride + member] = euler.cos;
+                phase *= euler.alpha;
+            }
+            if stride == 1 {
+                self.phase = Quad { re: [phase.re; 4], im: [phase.im; 4] };
+            } else {
+                (self.phase.re[member], self.phase.im[member]) = (phase.re, phase.im);
+            }
+        }
+        for (k, extra) in recipes.extras.iter().enumerate() {
+            let index = (recipes.rotations + k) as u32;
+            for member in 0..stride {
+                let value = match extra {
+                    Extra::Constant(_) | Extra::Product => break,
+                    Extra::Chain(factors) => {
+                        let product = factors.iter().map(|&factor| self.factor(recipes, factor, member));
+                        product.fold(Complex64::new(1.0, 0.0), |a, b| a * b)
+                    }
+                    Extra::Start { tan, phase } => {
+                        self.value(*phase, member) * self.tan[*tan as usize * stride + member]
+                    }
+                };
+                self.set_value(index, member, value);
+            }
+        }
+        for (k, turns) in recipes.scales.iter().enumerate() {
+            for member in 0..stride {
+                self.scales[k * stride + member] =
+                    turns.iter().map(|&turn| self.cos[turn as usize * stride + member]).product();
+            }
+        }
+    }
+
+    fn factor(&self, recipes: &Recipes, factor: Factor, member: usize) -> Complex64 {
+        match factor {
+            Factor::Phase(rotation) => self.value(rotation as u32, member),
+            Factor::PhaseConjSquare(rotation) => {
+                let value = self.value(rotation as u32, member).conj();
+                value * value
+            }
+            Factor::HalfConj(rotation) => self.half(rotation, member).conj(),
+            Factor::Constant(value) => value,
+            Factor::Before(product) => self.value(recipes.product_values[product][0], member),
+            Factor::After(product) => self.value(recipes.product_values[product][1], member),
+        }
+    }
+
+    fn multiply(&self, elements: &[Element], member: usize) -> [Complex64; 4] {
+        let (zero, one) = (Complex64::new(0.0, 0.0), Complex64::new(1.0, 0.0));
+        elements.iter().fold([one, zero, zero, one], |[a, b, c, d], element| {
+            let [e, f, g, h] = match *element {
+                Element::RotateX(rotation) => {
+                    let half = self.half(rotation, member);
+                    let (cos, sin) = (Complex64::new(half.re, 0.0), Complex64::new(0.0, -half.im));
+                    [cos, sin, sin, cos]
+                }
+                Element::RotateY(rotation) => {
+                    let half = self.half(rotation, member);
+                    [half.re, -half.im, half.im, half.re].map(|x| Complex64::new(x, 0.0))
+                }
+                Element::Diagonal(Factor::Phase(rotation)) => [one, zero, zero, self.value(rotation as u32, member)],
+                Element::Diagonal(Factor::HalfConj(rotation)) => [one, zero, zero, self.half(rotation, member).conj()],
+                Element::Diagonal(Factor::Constant(value)) => [one, zero, zero, value],
+                Element::Diagonal(_) => unreachable!("a product of gates begins with gates"),
+                Element::Fixed(matrix) => matrix,
+            };
+            [e * a + f * c, e * b + f * d, g * a + h * c, g * b + h * d]
+        })
+    }
+}

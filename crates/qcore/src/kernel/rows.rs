@@ -1,0 +1,259 @@
+//! Whole blocks as vectors, for the kernels that treat real and imaginary parts alike.
+//!
+//! With four lanes a block is two vectors, its real and its imaginary part; with eight it is one. A real rotation acts on both
+//! parts in the same way, so its kernel loops over [`Rows::PARTS`] and is otherwise the same code.
+
+use super::Block;
+use super::lanes::{Lanes, Portable};
+
+/// A block, or one part of it, in a register.
+pub(super) trait Rows: Copy {
+    /// Vectors per block.
+    const PARTS: usize;
+    fn zero() -> Self;
+    fn load(block: &Block, part: usize) -> Self;
+    fn store(self, block: &mut Block, part: usize);
+    fn splat(value: f64) -> Self;
+    /// One value per lane, the same ones for both parts.
+    fn quad(values: &[f64; 4]) -> Self;
+    fn mul(self, other: Self) -> Self;
+    /// `self * factor + addend`.
+    fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// `addend - self * factor`.
+    fn neg_mul_add(self, factor: Self, addend: Self) -> Self;
+    fn flip1(self) -> Self;
+    fn flip2(self) -> Self;
+    /// The sum of the lanes, in a fixed order.
+    fn sum(self) -> f64;
+    /// The complex product of a block in registers (the first `PARTS` entries) with a block in memory.
+    fn times(block: [Self; 2], factor: &Block) -> [Self; 2];
+    /// The complex product of a block in memory with per-lane factors.
+    fn product(block: &Block, re: &[f64; 4], im: &[f64; 4], out: &mut Block);
+}
+
+macro_rules! rows_from_lanes {
+    ($lanes:ty) => {
+        impl Rows for $lanes {
+            const PARTS: usize = 2;
+
+            #[inline(always)]
+            fn zero() -> Self {
+                <Self as Lanes>::splat(0.0)
+            }
+
+            #[inline(always)]
+            fn load(block: &Block, part: usize) -> Self {
+                <Self as Lanes>::load(if part == 0 { &block.re } else { &block.im })
+            }
+
+            #[inline(always)]
+            fn store(self, block: &mut Block, part: usize) {
+                <Self as Lanes>::store(self, if part == 0 { &mut block.re } else { &mut block.im });
+            }
+
+            #[inline(always)]
+            fn splat(value: f64) -> Self {
+                <Self as Lanes>::splat(value)
+            }
+
+            #[inline(always)]
+            fn quad(values: &[f64; 4]) -> Self {
+                <Self as Lanes>::load(values)
+            }
+
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                Lanes::mul(self, other)
+            }
+
+            #[inline(always)]
+            fn sum(self) -> f64 {
+                Lanes::sum(self)
+            }
+
+            #[inline(always)]
+            fn mul_add(self, factor: Self, addend: Self) -> Self {
+                Lanes::mul_add(self, factor, addend)
+            }
+
+            #[inline(always)]
+            fn neg_mul_add(self, factor: Self, addend: Self) -> Self {
+                Lanes::neg_mul_add(self, factor, addend)
+            }
+
+            #[inline(always)]
+            fn flip1(self) -> Self {
+                Lanes::flip1(self)
+            }
+
+            #[inline(always)]
+            fn flip2(self) -> Self {
+                Lanes::flip2(self)
+            }
+
+            #[inline(always)]
+            fn times([re, im]: [Self; 2], factor: &Block) -> [Self; 2] {
+                let (f_re, f_im) = (<Self as Lanes>::load(&factor.re), <Self as Lanes>::load(&factor.im));
+                let (low, high) = (Lanes::mul(re, f_re), Lanes::mul(im, f_re));
+                [Lanes::neg_mul_add(im, f_im, low), Lanes::mul_add(re, f_im, high)]
+            }
+
+            #[inline(always)]
+            fn product(block: &Block, re: &[f64; 4], im: &[f64; 4], out: &mut Block) {
+                let (a, b) = (<Self as Lanes>::load(&block.re), <Self as Lanes>::load(&block.im));
+                let (c, d) = (<Self as Lanes>::load(re), <Self as Lanes>::load(im));
+                Lanes::store(Lanes::neg_mul_add(b, d, Lanes::mul(a, c)), &mut out.re);
+                Lanes::store(Lanes::mul_add(a, d, Lanes::mul(b, c)), &mut out.im);
+            }
+        }
+    };
+}
+
+rows_from_lanes!(Portable);
+#[cfg(target_arch = "x86_64")]
+rows_from_lanes!(super::lanes::Avx2);
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use avx512::Avx512;
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use super::{Block, Rows};
+    use std::arch::x86_64::{
+        __m256d, __m512d, _mm256_loadu_pd, _mm512_broadcast_f64x4, _mm512_castpd256_pd512, _mm512_castpd512_pd256,
+        _mm512_fmadd_pd, _mm512_fnmadd_pd, _mm512_insertf64x4, _mm512_loadu_pd, _mm512_mul_pd, _mm512_permute_pd,
+        _mm512_permutex_pd, _mm512_set1_pd, _mm512_setzero_pd, _mm512_shuffle_f64x2, _mm512_storeu_pd, _mm512_sub_pd,
+    };
+
+    /// The level for processors with 512-bit vectors: a whole block in one register.
+    ///
+    /// Kernels instantiate it only inside functions that enable `avx512f,avx512dq,avx512vl,avx2,fma`, and those are called
+    /// only for a [`Level`](crate::Level) that run-time detection has made: that is what makes every intrinsic below sound.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Avx512(__m512d);
+
+    /// The complex product of blocks in registers.
+    ///
+    /// # Safety
+    ///
+    /// AVX-512F must be present.
+    #[inline(always)]
+    unsafe fn complex_product(v: __m512d, re: __m256d, im: __m256d) -> __m512d {
+        // SAFETY: AVX-512F is present by this function's own contract.
+        unsafe {
+            let re = broadcast(re);
+            let im = _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(negated(im)), im);
+            let swapped = _mm512_shuffle_f64x2::<0b0100_1110>(v, v);
+            _mm512_fmadd_pd(swapped, im, _mm512_mul_pd(v, re))
+        }
+    }
+
+    /// # Safety
+    ///
+    /// AVX-512F must be present.
+    #[inline(always)]
+    unsafe fn broadcast(v: __m256d) -> __m512d {
+        // SAFETY: AVX-512F is present by this function's own contract.
+        unsafe { _mm512_broadcast_f64x4(v) }
+    }
+
+    /// # Safety
+    ///
+    /// AVX-512F must be present.
+    #[inline(always)]
+    unsafe fn negated(v: __m256d) -> __m256d {
+        // SAFETY: AVX-512F is present by this function's own contract.
+        unsafe { _mm512_castpd512_pd256(_mm512_sub_pd(_mm512_setzero_pd(), _mm512_castpd256_pd512(v))) }
+    }
+
+    impl Rows for Avx512 {
+        const PARTS: usize = 1;
+
+        #[inline(always)]
+        fn zero() -> Self {
+            Self::splat(0.0)
+        }
+
+        #[inline(always)]
+        fn load(block: &Block, _: usize) -> Self {
+            // SAFETY: a block is 64 readable bytes without padding (`repr(C)`, eight doubles); AVX-512F is present.
+            Self(unsafe { _mm512_loadu_pd(std::ptr::from_ref(block).cast()) })
+        }
+
+        #[inline(always)]
+        fn store(self, block: &mut Block, _: usize) {
+            // SAFETY: a block is 64 writable bytes, eight doubles; AVX-512F is present.
+            unsafe { _mm512_storeu_pd(std::ptr::from_mut(block).cast(), self.0) }
+        }
+
+        #[inline(always)]
+        fn splat(value: f64) -> Self {
+            // SAFETY: AVX-512F is present (see the type).
+            Self(unsafe { _mm512_set1_pd(value) })
+        }
+
+        #[inline(always)]
+        fn quad(values: &[f64; 4]) -> Self {
+            // SAFETY: 32 readable bytes; AVX-512F is present (see the type).
+            Self(unsafe { broadcast(_mm256_loadu_pd(values.as_ptr())) })
+        }
+
+        #[inline(always)]
+        fn mul(self, other: Self) -> Self {
+            // SAFETY: AVX-512F is present (see the type).
+            Self(unsafe { _mm512_mul_pd(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn sum(self) -> f64 {
+            let mut block = Block::default();
+            self.store(&mut block, 0);
+            let [a, b, c, d] = block.re;
+            let [e, f, g, h] = block.im;
+            ((a + b) + (c + d)) + ((e + f) + (g + h))
+        }
+
+        #[inline(always)]
+        fn mul_add(self, factor: Self, addend: Self) -> Self {
+            // SAFETY: AVX-512F is present (see the type).
+            Self(unsafe { _mm512_fmadd_pd(self.0, factor.0, addend.0) })
+        }
+
+        #[inline(always)]
+        fn neg_mul_add(self, factor: Self, addend: Self) -> Self {
+            // SAFETY: AVX-512F is present (see the type).
+            Self(unsafe { _mm512_fnmadd_pd(self.0, factor.0, addend.0) })
+        }
+
+        #[inline(always)]
+        fn flip1(self) -> Self {
+            // SAFETY: AVX-512F is present (see the type).
+            Self(unsafe { _mm512_permute_pd::<0b0101_0101>(self.0) })
+        }
+
+        #[inline(always)]
+        fn flip2(self) -> Self {
+            // SAFETY: AVX-512F is present (see the type).
+            Self(unsafe { _mm512_permutex_pd::<0b0100_1110>(self.0) })
+        }
+
+        #[inline(always)]
+        fn times([block, _]: [Self; 2], factor: &Block) -> [Self; 2] {
+            // SAFETY: two times 32 readable bytes; AVX-512F is present (see the type).
+            let product = unsafe {
+                complex_product(block.0, _mm256_loadu_pd(factor.re.as_ptr()), _mm256_loadu_pd(factor.im.as_ptr()))
+            };
+            [Self(product), Self(product)]
+        }
+
+        #[inline(always)]
+        fn product(block: &Block, re: &[f64; 4], im: &[f64; 4], out: &mut Block) {
+            // SAFETY: two times 32 readable bytes; AVX-512F is present (see the type).
+            let product = unsafe {
+                let v = Self::load(block, 0).0;
+                complex_product(v, _mm256_loadu_pd(re.as_ptr()), _mm256_loadu_pd(im.as_ptr()))
+            };
+            Self(product).store(out, 0);
+        }
+    }
+}

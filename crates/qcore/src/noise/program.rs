@@ -1,0 +1,430 @@
+//! Circuits with noise compiled for density matrices: passes over pairs of qubits in the Pauli basis.
+
+use super::lower::{Lowering, Primitive, Slot, one, two};
+use super::{NoiseModel, Readout};
+use crate::kernel::{Block, PairMap, PairPass, Sparse, apply_pair, phase_of_product, turn_string};
+use crate::{Circuit, Error, Level};
+
+/// Entries of a map that are this small are rounding: the others are at least of the size of a noise probability.
+const ROUNDING: f64 = 1e-15;
+
+/// A map on one qubit that waits for the next pass over it.
+#[derive(Clone, Debug)]
+enum Factor {
+    Fixed([f64; 16]),
+    /// A rotation about the axis with this digit, by the angle of a slot.
+    Turn {
+        axis: usize,
+        slot: usize,
+    },
+}
+
+/// What a pass does after the maps on its single qubits.
+#[derive(Clone, Debug)]
+enum Map {
+    Identity,
+    Sparse(Box<Sparse>),
+    /// A rotation by a string on the two qubits, and factors of its rows: the map is made when angles are bound.
+    Turn {
+        string: usize,
+        slot: usize,
+        factors: Box<[f64; 16]>,
+    },
+    Dense(Box<[f64; 256]>),
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Pair {
+        qubits: [usize; 2],
+        before: [Vec<Factor>; 2],
+        map: Map,
+    },
+    /// A rotation by a string on three qubits or more.
+    String {
+        string: u64,
+        slot: usize,
+    },
+}
+
+/// A circuit and a [`NoiseModel`] compiled for a [`DensityMatrix`](crate::DensityMatrix); bound many times, without allocation
+/// for affine angles.
+///
+/// Maps on single qubits, gates and channels alike, are multiplied up and done together with the next map on two qubits, so
+/// that a layer of rotations, entangling gates and noise costs one pass per entangling gate. A gate on `k >= 3` qubits is
+/// `2^k` rotations by Pauli strings at most, a pass each, for each eigenvalue of what it does to its targets.
+///
+/// ```
+/// use qcore::{Channel, Circuit, DensityMatrix, NoiseModel, NoisyBinding, NoisyProgram, Selector};
+/// let mut circuit = Circuit::new(2)?;
+/// let theta = circuit.parameter("theta")?;
+/// circuit.ry(0, theta)?.cx(0, 1)?;
+/// let model = NoiseModel::new().after(Selector::every(), Channel::depolarizing(0.03)?);
+///
+/// let program = NoisyProgram::compile(&circuit, &model)?;
+/// let mut binding = NoisyBinding::new(&program);
+/// let mut rho = DensityMatrix::zero(2)?;
+/// program.bind(&[0.7], &mut binding)?;
+/// rho.run(&program, &binding)?;
+/// // Z0 Z1 after CX is Z1 before it; the channel acts on both qubits then, each time with the factor 1 - 4p/3.
+/// let z = rho.expectation(&"Z0 Z1".parse()?)?;
+/// assert!((z - 0.96 * 0.96).abs() < 1e-15);
+/// # Ok::<(), qcore::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct NoisyProgram {
+    qubits: usize,
+    parameters: usize,
+    slots: Vec<Slot>,
+    steps: Vec<Step>,
+    readout: Readout,
+}
+
+impl NoisyProgram {
+    /// Compiles a circuit with the noise of a model. Cost: linear in operations and channels.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Width`] for more than [`DensityMatrix::MAX_QUBITS`](crate::DensityMatrix::MAX_QUBITS),
+    /// [`Error::WidthMismatch`] if the model has readout errors for more qubits than the circuit.
+    pub fn compile(circuit: &Circuit, model: &NoiseModel) -> Result<Self, Error> {
+        let qubits = circuit.num_qubits();
+        if qubits > super::DensityMatrix::MAX_QUBITS {
+            return Err(Error::Width { qubits, max: super::DensityMatrix::MAX_QUBITS });
+        }
+        model.check_width(qubits)?;
+        let transfers: Vec<Vec<f64>> = model.rules().iter().map(|(_, channel)| channel.transfer()).collect();
+        let mut lowering = Lowering::default();
+        let mut planner = Planner::new(qubits);
+        for (index, operation) in circuit.operations().iter().enumerate() {
+            lowering.operation(operation, index);
+            for primitive in lowering.primitives.drain(..) {
+                planner.add(primitive);
+            }
+            for (rule, on) in model.following(operation) {
+                planner.add(channel_primitive(&transfers[rule], on));
+            }
+        }
+        Ok(Self {
+            qubits,
+            parameters: circuit.parameters().len(),
+            slots: lowering.slots,
+            steps: planner.finish(),
+            readout: model.readout().clone(),
+        })
+    }
+
+    /// A map on one or two qubits alone, given in the Pauli basis.
+    pub(super) fn of_transfer(qubits: usize, matrix: &[f64], on: &[usize]) -> Self {
+        let mut planner = Planner::new(qubits);
+        planner.add(channel_primitive(matrix, on));
+        Self { qubits, parameters: 0, slots: Vec::new(), steps: planner.finish(), readout: Readout::default() }
+    }
+
+    /// Width of the register.
+    #[must_use]
+    pub fn num_qubits(&self) -> usize {
+        self.qubits
+    }
+
+    /// Parameters that a binding needs values for.
+    #[must_use]
+    pub fn num_parameters(&self) -> usize {
+        self.parameters
+    }
+
+    /// Passes over the density matrix in one execution.
+    #[must_use]
+    pub fn num_passes(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// The readout errors of the model that it was compiled with.
+    #[must_use]
+    pub fn readout(&self) -> &Readout {
+        &self.readout
+    }
+
+    /// Computes all angles, and from them the maps of all passes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ParameterCount`], [`Error::WidthMismatch`] for the binding of another program, [`Error::Angle`] if an angle is
+    /// not finite.
+    pub fn bind(&self, parameters: &[f64], binding: &mut NoisyBinding) -> Result<(), Error> {
+        if parameters.len() != self.parameters {
+            return Err(Error::ParameterCount { expected: self.parameters, got: parameters.len() });
+        }
+        self.check(binding)?;
+        for (slot, turn) in self.slots.iter().zip(&mut binding.turns) {
+            let value = slot.factor * slot.angle.value(parameters);
+            if !value.is_finite() {
+                return Err(Error::Angle { operation: slot.operation, value });
+            }
+            let (sin, cos) = value.sin_cos();
+            *turn = Turn { cos, sin };
+        }
+        for (step, bound) in self.steps.iter().zip(&mut binding.bound) {
+            let Step::Pair { before, map, .. } = step else { continue };
+            for (factors, matrix) in before.iter().zip(&mut bound.before) {
+                product(factors, &binding.turns, matrix);
+            }
+            if let Map::Turn { string, slot, factors } = map {
+                bound.sparse = turned(*string, binding.turns[*slot], factors);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn check(&self, binding: &NoisyBinding) -> Result<(), Error> {
+        let (got, expected) = (binding.bound.len(), self.steps.len());
+        if got != expected || binding.turns.len() != self.slots.len() {
+            return Err(Error::WidthMismatch { what: "binding", got, expected });
+        }
+        Ok(())
+    }
+
+    /// Applies all passes.
+    pub(super) fn apply(&self, level: Level, state: &mut [Block], binding: &NoisyBinding) {
+        for (step, bound) in self.steps.iter().zip(&binding.bound) {
+            match step {
+                Step::Pair { qubits, before, map } => {
+                    let map = match map {
+                        Map::Identity => PairMap::Identity,
+                        Map::Sparse(sparse) => PairMap::Sparse(sparse),
+                        Map::Turn { .. } => PairMap::Sparse(&bound.sparse),
+                        Map::Dense(matrix) => PairMap::Dense(matrix),
+                    };
+                    let one = |side: usize| (!before[side].is_empty()).then_some(&bound.before[side]);
+                    apply_pair(level, state, &PairPass { qubits: *qubits, before: [one(0), one(1)], map });
+                }
+                Step::String { string, slot } => {
+                    let Turn { cos, sin } = binding.turns[*slot];
+                    turn_string(level, state, *string, cos, sin);
+                }
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    cos: f64,
+    sin: f64,
+}
+
+/// The maps of one pass at the bound angles.
+#[derive(Clone, Debug)]
+struct BoundPass {
+    before: [[f64; 16]; 2],
+    sparse: Sparse,
+}
+
+/// The angles of a [`NoisyProgram`] at some parameter values; made once, bound many times.
+#[derive(Clone, Debug)]
+pub struct NoisyBinding {
+    turns: Vec<Turn>,
+    bound: Vec<BoundPass>,
+}
+
+impl NoisyBinding {
+    /// A binding for this program with all parameters at 0, or, where an angle is not finite there, with the angle 0.
+    #[must_use]
+    pub fn new(program: &NoisyProgram) -> Self {
+        let identity = Sparse::new([1.0; 16], [0; 16], [0.0; 16]);
+        let pass = BoundPass { before: [IDENTITY; 2], sparse: identity };
+        let mut binding = Self {
+            turns: vec![Turn { cos: 1.0, sin: 0.0 }; program.slots.len()],
+            bound: vec![pass; program.steps.len()],
+        };
+        for (step, bound) in program.steps.iter().zip(&mut binding.bound) {
+            let Step::Pair { before, map, .. } = step else { continue };
+            for (factors, matrix) in before.iter().zip(&mut bound.before) {
+                product(factors, &binding.turns, matrix);
+            }
+            if let Map::Turn { string, slot, factors } = map {
+                bound.sparse = turned(*string, binding.turns[*slot], factors);
+            }
+        }
+        binding
+    }
+}
+
+const IDENTITY: [f64; 16] = {
+    let mut matrix = [0.0; 16];
+    let mut k = 0;
+    while k < 4 {
+        matrix[5 * k] = 1.0;
+        k += 1;
+    }
+    matrix
+};
+
+fn channel_primitive(matrix: &[f64], on: &[usize]) -> Primitive {
+    match *on {
+        [qubit] => Primitive::One { qubit, matrix: one(matrix) },
+        [a, b] => Primitive::Two { qubits: [a, b], matrix: two(matrix) },
+        _ => unreachable!("a channel acts on one or two qubits"),
+    }
+}
+
+/// The product of maps on one qubit, the first one on the right.
+fn product(factors: &[Factor], turns: &[Turn], matrix: &mut [f64; 16]) {
+    *matrix = IDENTITY;
+    for factor in factors {
+        match factor {
+            Factor::Fixed(left) => *matrix = times(left, matrix),
+            Factor::Turn { axis, slot } => {
+                let Turn { cos, sin } = turns[*slot];
+                // The rotation takes `from` to `cos from + sin to`, `to` to `cos to - sin from`.
+                let (from, to) = match axis {
+                    1 => (3, 2),
+                    2 => (1, 3),
+                    _ => (2, 1),
+                };
+                for column in 0..4 {
+                    let (a, b) = (matrix[4 * from + column], matrix[4 * to + column]);
+                    matrix[4 * from + column] = cos * a - sin * b;
+                    matrix[4 * to + column] = cos * b + sin * a;
+                }
+            }
+        }
+    }
+}
+
+fn times(left: &[f64; 16], right: &[f64; 16]) -> [f64; 16] {
+    std::array::from_fn(|at| (0..4).map(|k| left[at / 4 * 4 + k] * right[4 * k + at % 4]).sum())
+}
+
+/// A rotation by a string on two qubits, then factors of its rows.
+fn turned(string: usize, turn: Turn, factors: &[f64; 16]) -> Sparse {
+    let (mut own, mut other) = (*factors, [0.0; 16]);
+    for (row, &factor) in factors.iter().enumerate() {
+        let sign = match phase_of_product(string as u64, (row ^ string) as u64) {
+            1 => 1.0,
+            3 => -1.0,
+            _ => continue,
+        };
+        own[row] = factor * turn.cos;
+        other[row] = factor * sign * turn.sin;
+    }
+    Sparse::new(own, std::array::from_fn(|row| (row ^ string) as u8), other)
+}
+
+/// A matrix on two qubits with at most one entry per row besides the diagonal one.
+fn sparse(matrix: &[f64; 256]) -> Option<Sparse> {
+    let entry = |at: usize| if matrix[at].abs() > ROUNDING { matrix[at] } else { 0.0 };
+    let (mut source, mut other) = ([0; 16], [0.0; 16]);
+    for row in 0..16 {
+        let mut others = (0..16).filter(|&column| column != row && entry(16 * row + column) != 0.0);
+        if let Some(column) = others.next() {
+            (source[row], other[row]) = (column as u8, matrix[16 * row + column]);
+        }
+        if others.next().is_some() {
+            return None;
+        }
+    }
+    Some(Sparse::new(std::array::from_fn(|row| entry(17 * row)), source, other))
+}
+
+/// Gathers maps into passes.
+struct Planner {
+    /// For each qubit, the maps that wait for a pass.
+    waiting: Vec<Vec<Factor>>,
+    steps: Vec<Step>,
+}
+
+impl Planner {
+    /// A pass needs a partner for its qubit, and the lanes a third qubit: narrow registers are filled up.
+    fn new(qubits: usize) -> Self {
+        Self { waiting: vec![Vec::new(); qubits.max(super::density::MIN_WIDTH)], steps: Vec::new() }
+    }
+
+    fn add(&mut self, primitive: Primitive) {
+        match primitive {
+            Primitive::One { qubit, matrix } => self.wait(qubit, Factor::Fixed(matrix)),
+            Primitive::Two { qubits, matrix } => match sparse(&matrix) {
+                Some(map) => self.sparse(qubits, map),
+                None => self.pass(qubits, Map::Dense(matrix)),
+            },
+            Primitive::Turn { string, slot } => {
+                let on: Vec<usize> = (0..self.waiting.len()).filter(|&q| string >> (2 * q) & 3 != 0).collect();
+                let digit = |q: usize| (string >> (2 * q) & 3) as usize;
+                match *on {
+                    [qubit] => self.wait(qubit, Factor::Turn { axis: digit(qubit), slot }),
+                    [a, b] => {
+                        let string = digit(a) | digit(b) << 2;
+                        self.pass([a, b], Map::Turn { string, slot, factors: Box::new([1.0; 16]) });
+                    }
+                    _ => {
+                        self.flush(&on);
+                        self.steps.push(Step::String { string, slot });
+                    }
+                }
+            }
+        }
+    }
+
+    fn wait(&mut self, qubit: usize, factor: Factor) {
+        let waiting = &mut self.waiting[qubit];
+        match (waiting.last_mut(), factor) {
+            (Some(Factor::Fixed(right)), Factor::Fixed(left)) => *right = times(&left, right),
+            (_, factor) => waiting.push(factor),
+        }
+    }
+
+    fn pass(&mut self, qubits: [usize; 2], map: Map) {
+        let before = qubits.map(|qubit| std::mem::take(&mut self.waiting[qubit]));
+        self.steps.push(Step::Pair { qubits, before, map });
+    }
+
+    /// A sparse map; a diagonal one joins the map of the last pass if that was on the same qubits.
+    fn sparse(&mut self, qubits: [usize; 2], map: Sparse) {
+        let idle = qubits.iter().all(|&qubit| self.waiting[qubit].is_empty());
+        if let (true, Some(factors), Some(Step::Pair { qubits: last, map: last_map, .. })) =
+            (idle, map.diagonal(), self.steps.last_mut())
+        {
+            let swapped = [last[1], last[0]] == qubits;
+            if swapped || *last == qubits {
+                let factor = |row: usize| factors[if swapped { row >> 2 | (row & 3) << 2 } else { row }];
+                match last_map {
+                    Map::Identity => {
+                        let own = std::array::from_fn(factor);
+                        *last_map = Map::Sparse(Box::new(Sparse::new(own, [0; 16], [0.0; 16])));
+                    }
+                    Map::Sparse(sparse) => sparse.scale(factor),
+                    Map::Turn { factors, .. } => {
+                        for (row, own) in factors.iter_mut().enumerate() {
+                            *own *= factor(row);
+                        }
+                    }
+                    Map::Dense(matrix) => {
+                        for (at, entry) in matrix.iter_mut().enumerate() {
+                            *entry *= factor(at / 16);
+                        }
+                    }
+                }
+                return;
+            }
+        }
+        self.pass(qubits, Map::Sparse(Box::new(map)));
+    }
+
+    /// Applies what waits on some qubits, two of them in a pass.
+    fn flush(&mut self, qubits: &[usize]) {
+        let waiting: Vec<usize> = qubits.iter().copied().filter(|&q| !self.waiting[q].is_empty()).collect();
+        for pair in waiting.chunks(2) {
+            let partner = match *pair {
+                [_, second] => second,
+                _ => usize::from(pair[0] == 0),
+            };
+            self.pass([pair[0], partner], Map::Identity);
+        }
+    }
+
+    fn finish(mut self) -> Vec<Step> {
+        let all: Vec<usize> = (0..self.waiting.len()).collect();
+        self.flush(&all);
+        self.steps
+    }
+}

@@ -1,0 +1,18 @@
+OPENQASM 2.0;
+include "qelib1.inc";
+qreg left[2];
+qreg x[1];
+creg c[2];
+ry(0.3) left[0];
+p(-0.5) left[0];
+ry(0.7) left[1];
+p(-0.3) left[1];
+ry(1.1) x[0];
+p(-0.09999999999999998) x[0];
+h left[0];
+cx left[0],x[0];
+barrier left[0],left[1],x[0];
+u(0.1,0.2,0.3) left[1];
+swap left[1],x[0];
+measure left[0] -> c[0];
+measure left[1] -> c[1];
