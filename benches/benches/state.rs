@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use benches::{brickwork, fourier, grid, hardware_efficient, ising, theta};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use qcore::{Binding, Circuit, Level, Program, StateVector, multinomial_into};
+use qcore::{BatchBinding, Binding, Circuit, Level, Program, StateBatch, StateVector, multinomial_into};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
@@ -62,5 +62,39 @@ fn parts(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, run, parts);
+/// 128 states of their own angles, one by one and as a batch, binding and energies included.
+fn batches(c: &mut Criterion) {
+    let members = 128;
+    let mut group = c.benchmark_group("batch");
+    group.sample_size(20).throughput(Throughput::Elements(members as u64));
+    for n in [4, 6, 8, 10] {
+        let (program, mut binding) = bound(&hardware_efficient(n, 10).expect("a valid circuit"));
+        let parameters: Vec<Vec<f64>> = (0..members)
+            .map(|m| theta(program.num_parameters()).iter().map(|t| t + 0.01 * m as f64).collect())
+            .collect();
+        let observable = ising(n).expect("finite");
+        let mut state = StateVector::zero(n).expect("small");
+        group.bench_function(BenchmarkId::new("one by one", n), |b| {
+            b.iter(|| {
+                parameters.iter().try_fold(0.0, |sum, parameters| {
+                    program.bind(parameters, &mut binding)?;
+                    state.run(&program, &binding)?;
+                    Ok::<f64, qcore::Error>(sum + state.expectation(&observable)?)
+                })
+            });
+        });
+        let mut batch = StateBatch::zero(n, members).expect("small");
+        let mut angles = BatchBinding::new(&program, members);
+        let mut values = Vec::new();
+        group.bench_function(BenchmarkId::new("batch", n), |b| {
+            b.iter(|| {
+                program.bind_batch(parameters.iter().map(|p| (p.as_slice(), None)), &mut angles)?;
+                batch.run(&program, &angles)?;
+                batch.expectations_into(&observable, &mut values)
+            });
+        });
+    }
+}
+
+criterion_group!(benches, run, parts, batches);
 criterion_main!(benches);

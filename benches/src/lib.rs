@@ -1,4 +1,5 @@
 //! Circuits and observables that the benches and the `workloads` binary share. All of them are formulas: no random numbers.
+#![forbid(unsafe_code)]
 
 use qcore::{Circuit, Error, Gate, PauliSum};
 
@@ -17,7 +18,7 @@ pub fn hardware_efficient(qubits: usize, layers: usize) -> Result<Circuit, Error
     let mut circuit = Circuit::new(qubits)?;
     for layer in 0..layers {
         for q in 0..qubits {
-            let (y, z) = (circuit.parameter(&format!("y{layer}_{q}"))?, circuit.parameter(&format!("z{layer}_{q}"))?);
+            let (y, z) = (circuit.parameter(format!("y{layer}_{q}"))?, circuit.parameter(format!("z{layer}_{q}"))?);
             circuit.ry(q, y)?.rz(q, z)?;
         }
         for q in 1..qubits {
@@ -36,7 +37,7 @@ pub fn brickwork(qubits: usize, layers: usize) -> Result<Circuit, Error> {
     let mut circuit = Circuit::new(qubits)?;
     for layer in 0..layers {
         for q in 0..qubits {
-            let x = circuit.parameter(&format!("x{layer}_{q}"))?;
+            let x = circuit.parameter(format!("x{layer}_{q}"))?;
             circuit.rx(q, x)?;
         }
         for q in (layer % 2..qubits - 1).step_by(2) {
@@ -54,7 +55,7 @@ pub fn brickwork(qubits: usize, layers: usize) -> Result<Circuit, Error> {
 pub fn fourier(qubits: usize) -> Result<Circuit, Error> {
     let mut circuit = Circuit::new(qubits)?;
     for q in 0..qubits {
-        let y = circuit.parameter(&format!("y{q}"))?;
+        let y = circuit.parameter(format!("y{q}"))?;
         circuit.ry(q, y)?;
     }
     for q in (0..qubits).rev() {
@@ -87,7 +88,7 @@ pub fn grid(qubits: usize, layers: usize) -> Result<Circuit, Error> {
         for q in 0..qubits {
             let mut angles = Vec::new();
             for k in 0..3 {
-                angles.push(circuit.parameter(&format!("u{layer}_{q}_{k}"))?.into());
+                angles.push(circuit.parameter(format!("u{layer}_{q}_{k}"))?.into());
             }
             circuit.gate(Gate::U, &[q], &angles)?;
         }

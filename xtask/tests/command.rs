@@ -170,7 +170,10 @@ fn an_interrupted_run_ends_with_130_and_says_how_to_go_on() {
     // Without a `kill` program, or where the run was over before, there is nothing to see.
     if sent.is_ok_and(|status| status.success()) && !out.join("report.html").exists() {
         assert_eq!(output.status.code(), Some(130));
-        let go_on = format!("cargo xtask reproduce --only plateau-scaling --only nlr-vqe --quick --jobs 1 --out {}", out.display());
+        let go_on = format!(
+            "cargo xtask reproduce --only plateau-scaling --only nlr-vqe --quick --jobs 1 --out {}",
+            out.display()
+        );
         assert!(text(&output.stderr).contains(&go_on), "{}", text(&output.stderr));
     }
     finish(out);

@@ -2,6 +2,7 @@
 //!
 //! `w1` is an exact energy after ten layers of a hardware-efficient circuit, `w1s` the evolution alone, `w6` a million shots from
 //! a state of 20 qubits. `bricks`, `fourier` and `grid` are the exact energies of three circuits that nothing was tuned for.
+#![forbid(unsafe_code)]
 
 use std::error::Error;
 use std::io::Write;

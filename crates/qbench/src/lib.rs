@@ -1,4 +1,14 @@
 //! Barren-plateau suites and fair optimizer trials.
+//!
+//! - [`tasks`]: what is trained (a circuit, a loss, data) and how it is read out: exactly, or from shots on a metered device.
+//! - [`Methods`]: the optimizers of a trial, shipped ones and one's own, as values in a list.
+//! - [`Trials`]: methods x tasks x readouts x seeds at equal budgets, from equal starts, judged by exact values.
+//! - [`summary`]: from results to tables: rates by cross-fitting, paired changes with intervals.
+//! - [`plateau`]: the product ansatz, whose gradient variances are known in closed form.
+//! - [`experiment`] and [`experiments()`]: what `cargo xtask reproduce` runs, as a library.
+//! - [`data`], [`classical`], [`stats`]: data sets with their licences, classical baselines, statistics.
+//!
+//! Nothing here reads a clock, writes a file or holds a global seed.
 #![forbid(unsafe_code)]
 
 pub mod ansatz;

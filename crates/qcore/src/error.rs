@@ -165,7 +165,9 @@ pub enum Error {
         name: String,
     },
     /// A matrix that is not a density matrix.
-    #[error("a density matrix is Hermitian and has trace 1: this one has trace {trace} and differs by {asymmetry} from its adjoint")]
+    #[error(
+        "a density matrix is Hermitian and has trace 1: this one has trace {trace} and differs by {asymmetry} from its adjoint"
+    )]
     NotDensity {
         /// Real part of its trace.
         trace: f64,

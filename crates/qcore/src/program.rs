@@ -316,29 +316,32 @@ impl Program {
             if bound.angles.len() != 4 * self.rotations.len() {
                 return mismatch("binding", bound.angles.len() / 4, self.rotations.len());
             }
-            let angles = bound.angles.iter_mut().skip(lane).step_by(4);
-            for ((index, rotation), slot) in self.rotations.iter().enumerate().zip(angles) {
-                let mut angle = rotation.angle.value(parameters);
-                if let Some((shifted, by)) = shift
-                    && shifted == index
-                {
-                    angle += by;
-                }
-                if !angle.is_finite() {
-                    return Err(Error::Angle { operation: rotation.operation, value: angle });
-                }
-                *slot = angle;
-                bound.arguments[4 * index + lane] = rotation.argument() * angle;
+            for affine in &self.affine {
+                let (at, angle) =
+                    (4 * affine.rotation + lane, affine.constant + affine.factor * parameters[affine.parameter]);
+                (bound.angles[at], bound.arguments[at]) = (angle, affine.argument * angle);
             }
-            assert!(
-                shift.is_none_or(|(index, _)| index < self.rotations.len()),
-                "a shift is of a rotation of the program"
-            );
+            for &index in &self.others {
+                let (at, rotation) = (4 * index + lane, &self.rotations[index]);
+                let angle = rotation.angle.value(parameters);
+                (bound.angles[at], bound.arguments[at]) = (angle, rotation.argument() * angle);
+            }
+            if let Some((index, by)) = shift {
+                let (at, rotation) = (4 * index + lane, &self.rotations[index]);
+                bound.angles[at] += by;
+                bound.arguments[at] = rotation.argument() * bound.angles[at];
+            }
         }
         if count != binding.num_members() {
             return mismatch("batch", count, binding.num_members());
         }
         for bound in &mut binding.groups {
+            // The lanes beyond the last member keep angle 0.
+            if !bound.angles.iter().fold(true, |finite, angle| finite & angle.is_finite())
+                && let Some(at) = bound.angles.iter().position(|angle| !angle.is_finite())
+            {
+                return Err(Error::Angle { operation: self.rotations[at / 4].operation, value: bound.angles[at] });
+            }
             kernel::sin_cos(
                 Level::best(),
                 &bound.arguments,

@@ -1,38 +1,12 @@
 //! No evaluation allocates once the first one has made its working memory.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use qcore::{BatchBinding, Binding, Circuit, PauliSum, Program, StateBatch, StateVector};
-
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on unchanged to the system's allocator; counting touches a plain thread-local cell.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 fn circuit(qubits: usize) -> Circuit {
     let mut circuit = Circuit::new(qubits).expect("width");
     for layer in 0..3 {
         for q in 0..qubits {
-            let angle = circuit.parameter(&format!("t{layer}_{q}")).expect("a new name");
+            let angle = circuit.parameter(format!("t{layer}_{q}")).expect("a new name");
             circuit.ry(q, angle).expect("valid").rx(q, angle * 0.5).expect("valid").rz(q, 0.3).expect("valid");
         }
         for q in 1..qubits {
@@ -42,11 +16,10 @@ fn circuit(qubits: usize) -> Circuit {
     circuit
 }
 
-fn allocations(mut of: impl FnMut()) -> usize {
+/// Allocations of a second call; the first makes the working memory.
+fn allocations(mut of: impl FnMut()) -> u64 {
     of();
-    let before = COUNT.with(Cell::get);
-    of();
-    COUNT.with(Cell::get) - before
+    allocation_counter::measure(of).count_total
 }
 
 #[test]

@@ -72,7 +72,7 @@ proptest! {
             }
             let mut angles = Vec::new();
             for a in 0..spec.angles {
-                let parameter = circuit.parameter(&format!("p{k}_{a}")).expect("a new name");
+                let parameter = circuit.parameter(format!("p{k}_{a}")).expect("a new name");
                 angles.push(parameter * 1.5 + angle);
             }
             circuit.gate(spec.gate, &operands, &angles).expect("valid operands");

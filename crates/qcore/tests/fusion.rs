@@ -41,7 +41,7 @@ fn hardware_efficient(qubits: usize, layers: usize) -> (Circuit, Vec<f64>) {
     for layer in 0..layers {
         for q in 0..qubits {
             for axis in 0..2 {
-                let parameter = circuit.parameter(&format!("t{layer}_{q}_{axis}")).expect("a new name");
+                let parameter = circuit.parameter(format!("t{layer}_{q}_{axis}")).expect("a new name");
                 theta.push((0.1 + 0.37 * theta.len() as f64) % std::f64::consts::TAU);
                 if axis == 0 { circuit.ry(q, parameter) } else { circuit.rz(q, parameter) }.expect("valid");
             }

@@ -1,7 +1,7 @@
 //! Reductions over a group of four states of a batch: block `k` holds amplitude `k` of all four, one per lane.
 
 use super::lanes::Lanes;
-use super::{Block, kernel, parity_sign};
+use super::{Block, Indices, kernel, parity_sign};
 
 kernel! {
     /// Per lane: `sum_k |psi_k|^2 table_k`.
@@ -28,9 +28,11 @@ fn pauli_generic<V: Lanes>(group: &[Block], x: usize, z: usize) -> [f64; 4] {
     assert!(group.len().is_power_of_two() && x < group.len(), "the string lies within the register");
     let letters_y = (x & z).count_ones() % 4;
     let mut sums = [V::splat(0.0); 2];
-    for (k, block) in group.iter().enumerate() {
-        let other = &group[k ^ x];
-        let sign = V::splat(parity_sign(z & (k ^ x)));
+    // Both members of a pair of amplitudes contribute the same real part: one of them, twice.
+    let (top, weight) = if x == 0 { (0, 1.0) } else { (1 << x.ilog2(), 2.0) };
+    for k in Indices::new(group.len(), 0, top) {
+        let (block, other) = (&group[k], &group[k ^ x]);
+        let sign = V::splat(weight * parity_sign(z & (k ^ x)));
         let (a, b) = (V::load(&block.re), V::load(&block.im));
         let (c, d) = (V::load(&other.re), V::load(&other.im));
         // The real part of conj(a + i b) (c + i d), or its imaginary part where a factor i stands before it.

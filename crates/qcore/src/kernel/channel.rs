@@ -194,10 +194,11 @@ fn with_lanes<V: Lanes + Rows>(quads: &mut [[f64; 4]], pass: &PairPass<'_>, unit
     for index in Indices::new(quads.len(), 0, offsets[15]) {
         let mut group = [V::zero(); 16];
         for digit in 0..4 {
-            // SAFETY: as in `between_quads`.
-            let rows = std::array::from_fn(|k| {
-                <V as Lanes>::load(unsafe { quads.get_unchecked(index | offsets[digit << 2 | k]) })
-            });
+            let mut rows = [V::zero(); 4];
+            for (row, offset) in rows.iter_mut().zip(&offsets[4 * digit..]) {
+                // SAFETY: as in `between_quads`.
+                *row = <V as Lanes>::load(unsafe { quads.get_unchecked(index | offset) });
+            }
             for (lane, vector) in transpose::<V>(rows).into_iter().enumerate() {
                 group[at(digit, lane)] = vector;
             }
@@ -233,13 +234,13 @@ fn work<V: Rows>(group: &mut [V; 16], pass: &PairPass<'_>, unital: [bool; 2]) {
             // The mask shows that the index is in range.
             let source = |row: usize| old[usize::from(sparse.source[row] & 15)];
             if sparse.mixed {
-                for row in 1..16 {
+                for (row, new) in group.iter_mut().enumerate().skip(1) {
                     let (own, other) = (V::splat(sparse.own[row]), V::splat(sparse.other[row]));
-                    group[row] = source(row).mul_add(other, old[row].mul_add(own, V::zero()));
+                    *new = source(row).mul_add(other, old[row].mul_add(own, V::zero()));
                 }
             } else {
-                for row in 1..16 {
-                    group[row] = source(row).mul_add(V::splat(sparse.other[row]), V::zero());
+                for (row, new) in group.iter_mut().enumerate().skip(1) {
+                    *new = source(row).mul_add(V::splat(sparse.other[row]), V::zero());
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::fmt;
 /// An instruction-set level of the kernels.
 ///
 /// A level can be obtained only if this processor has it, so holding one is the proof that its code may run. Levels agree to
-/// 1e-13 in amplitudes, not to the last bit: the AVX2 level fuses multiply and add, which the portable one cannot on every
+/// 1e-13 in amplitudes, not to the last bit: the x86-64 levels fuse multiply and add, which the portable one cannot on every
 /// target (bit equality would cost it 11 to 22 %). Results are the same bytes whenever the level is the same.
 ///
 /// ```

@@ -3,6 +3,7 @@
 use num_complex::Complex64;
 
 use crate::Error;
+use crate::kernel::phase_of_product;
 
 /// Largest entry of `|sum_k K*K - 1|` that is taken for rounding.
 const TOLERANCE: f64 = 1e-10;
@@ -292,6 +293,16 @@ impl Channel {
     pub(super) fn transfer(&self) -> Vec<f64> {
         let size = 1 << (2 * self.qubits);
         let mut sum = vec![0.0; size * size];
+        if let Some(weights) = &self.mixture {
+            // A string keeps its sign under those that commute with it.
+            for row in 0..size {
+                let commutes = |string: usize| phase_of_product(row as u64, string as u64) & 1 == 0;
+                let signed = |(string, &weight): (usize, &f64)| if commutes(string) { weight } else { -weight };
+                sum[row * size + row] = weights.iter().enumerate().map(signed).sum();
+            }
+            sum[0] = 1.0;
+            return sum;
+        }
         for operator in &self.kraus {
             for (sum, term) in sum.iter_mut().zip(transfer(self.qubits, operator)) {
                 *sum += term;

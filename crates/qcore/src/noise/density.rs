@@ -50,7 +50,12 @@ impl DensityMatrix {
             return Err(Error::Width { qubits, max: Self::MAX_QUBITS });
         }
         // A block of a state vector holds four complex numbers, here eight real ones.
-        let blocks = memory::allocate(2 * qubits.max(MIN_WIDTH) - 1)?;
+        let blocks = memory::allocate(2 * qubits.max(MIN_WIDTH) - 1).map_err(|error| match error {
+            Error::Memory { needed_bytes, available_bytes, .. } => {
+                Error::Memory { qubits, needed_bytes, available_bytes }
+            }
+            other => other,
+        })?;
         let mut rho = Self { qubits, blocks, level: Level::best() };
         rho.reset();
         Ok(rho)
@@ -119,16 +124,40 @@ impl DensityMatrix {
         }
     }
 
-    /// Runs a bound program from `|0...0>`. Nothing is allocated. Cost: `4^n` per pass.
+    /// Runs a bound program from `|0...0>`. Nothing is allocated. Cost: `4^n` per pass, less for the first passes of a circuit
+    /// that reaches its qubits in ascending order: only those up to the highest one so far are worked on.
     ///
     /// # Errors
     ///
     /// [`Error::WidthMismatch`] if the program is for another register or the binding for another program.
     pub fn run(&mut self, program: &NoisyProgram, binding: &NoisyBinding) -> Result<(), Error> {
         self.check(program, binding)?;
-        self.reset();
-        program.apply(self.level, &mut self.blocks, binding);
+        // A qubit that no gate has touched is in |0>: its digits are I and Z with equal coefficients. The state grows with the
+        // qubits that are reached.
+        let mut width = self.qubits.min(MIN_WIDTH);
+        let start = &mut self.blocks[..blocks_of(MIN_WIDTH)];
+        start.fill(Block::default());
+        for z in 0..1 << width {
+            self.set(0, z, 1.0);
+        }
+        width = MIN_WIDTH;
+        for step in 0..program.num_passes() {
+            self.grow(&mut width, program.reach(step));
+            program.apply(self.level, &mut self.blocks[..blocks_of(width)], binding, step..step + 1);
+        }
+        self.grow(&mut width, self.qubits);
         Ok(())
+    }
+
+    /// Adds qubits in `|0>` until the first coefficients are those of `reach` qubits.
+    fn grow(&mut self, width: &mut usize, reach: usize) {
+        while *width < reach {
+            let length = blocks_of(*width);
+            let (known, new) = self.blocks[..4 * length].split_at_mut(length);
+            new.fill(Block::default());
+            new[length..2 * length].copy_from_slice(known);
+            *width += 1;
+        }
     }
 
     /// Applies a bound program to the present state.
@@ -138,7 +167,7 @@ impl DensityMatrix {
     /// As [`DensityMatrix::run`].
     pub fn apply(&mut self, program: &NoisyProgram, binding: &NoisyBinding) -> Result<(), Error> {
         self.check(program, binding)?;
-        program.apply(self.level, &mut self.blocks, binding);
+        program.apply(self.level, &mut self.blocks, binding, 0..program.num_passes());
         Ok(())
     }
 
@@ -161,7 +190,7 @@ impl DensityMatrix {
             return Err(Error::DuplicateQubit { qubit: a, operation: channel.name() });
         }
         let program = NoisyProgram::of_transfer(self.qubits, &channel.transfer(), qubits);
-        program.apply(self.level, &mut self.blocks, &NoisyBinding::new(&program));
+        program.apply(self.level, &mut self.blocks, &NoisyBinding::new(&program), 0..program.num_passes());
         Ok(())
     }
 
@@ -313,6 +342,11 @@ impl DensityMatrix {
             Err(Error::WidthMismatch { what, got: width, expected: self.qubits })
         }
     }
+}
+
+/// Blocks with the coefficients of some qubits, at least [`MIN_WIDTH`].
+fn blocks_of(qubits: usize) -> usize {
+    1 << (2 * qubits - 3)
 }
 
 /// `i` to a power from 0 to 4.

@@ -88,7 +88,7 @@ mod tests {
 
     fn check(unitary: &[Complex64], n: usize) {
         let eigen = diagonalize(unitary, n);
-        for at in 0..n * n {
+        for (at, entry) in unitary.iter().enumerate() {
             let (row, column) = (at / n, at % n);
             let back: Complex64 = (0..n)
                 .map(|k| {
@@ -96,7 +96,7 @@ mod tests {
                     eigen.vectors[row * n + k] * value * eigen.vectors[column * n + k].conj()
                 })
                 .sum();
-            assert!((back - unitary[at]).norm() < 1e-13, "entry {at}: {back} instead of {}", unitary[at]);
+            assert!((back - entry).norm() < 1e-13, "entry {at}: {back} instead of {entry}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Circuits with noise compiled for density matrices: passes over pairs of qubits in the Pauli basis.
 
+use std::ops::Range;
+
 use super::lower::{Lowering, Primitive, Slot, one, two};
 use super::{NoiseModel, Readout};
 use crate::kernel::{Block, PairMap, PairPass, Sparse, apply_pair, phase_of_product, turn_string};
@@ -184,9 +186,17 @@ impl NoisyProgram {
         Ok(())
     }
 
-    /// Applies all passes.
-    pub(super) fn apply(&self, level: Level, state: &mut [Block], binding: &NoisyBinding) {
-        for (step, bound) in self.steps.iter().zip(&binding.bound) {
+    /// How many qubits, from qubit 0 on, a pass needs.
+    pub(super) fn reach(&self, pass: usize) -> usize {
+        match &self.steps[pass] {
+            Step::Pair { qubits, .. } => qubits[0].max(qubits[1]) + 1,
+            Step::String { string, .. } => (u64::BITS - string.leading_zeros()).div_ceil(2) as usize,
+        }
+    }
+
+    /// Applies some passes.
+    pub(super) fn apply(&self, level: Level, state: &mut [Block], binding: &NoisyBinding, passes: Range<usize>) {
+        for (step, bound) in self.steps[passes.clone()].iter().zip(&binding.bound[passes]) {
             match step {
                 Step::Pair { qubits, before, map } => {
                     let map = match map {
