@@ -56,7 +56,7 @@ fn classification(scale: Scale) -> Result<Trials, Error> {
         Scale::Quick => Methods::shipped().only(|name| matches!(name, "adam" | "nlr-probe-adam" | "kick-probe-adam")),
         Scale::Full => Methods::shipped(),
     };
-    Ok(Trials { tasks, readouts, methods, rates: RATES.to_vec(), seeds: seeds(scale), exact_iterations: 60 })
+    Ok(Trials { tasks, readouts, methods, rates: RATES.to_vec(), seeds: seeds(scale), exact_iterations: 50 })
 }
 
 fn vqe(scale: Scale) -> Result<Trials, Error> {

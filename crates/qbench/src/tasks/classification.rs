@@ -82,14 +82,14 @@ impl Classification {
         Self::new("iris", data, 4, 3, 60, 8)
     }
 
-    /// Malignant against benign tumours: 4 principal components on 4 qubits, 3 layers, 100 of 569 samples for training, batches
+    /// Malignant against benign tumours: 4 principal components on 4 qubits, 3 layers, 64 of 569 samples for training, batches
     /// of 8.
     ///
     /// # Errors
     ///
     /// None for the shipped data; the signature is that of [`Classification::new`].
     pub fn breast_cancer() -> Result<Self, Error> {
-        Self::new("breast-cancer", Dataset::breast_cancer(), 4, 3, 100, 8)
+        Self::new("breast-cancer", Dataset::breast_cancer(), 4, 3, 64, 8)
     }
 
     /// Trainable parameters.
@@ -429,8 +429,8 @@ mod tests {
                 .expect("valid"),
             estimator: readout.reader().expect("valid").0,
             backend: readout.reader().expect("valid").1,
-            angles: vec![vec![]; 100],
-            labels: vec![1.0; 100],
+            angles: vec![vec![]; 64],
+            labels: vec![1.0; 64],
             batch: Some(8),
             all_data: false,
             chosen: Vec::new(),
