@@ -1,6 +1,6 @@
 //! The narrow waist to whatever runs circuits: jobs in, estimates and a bill out.
 
-use qcore::Program;
+use qcore::{Circuit, Program};
 use rand::Rng;
 
 use crate::{Bill, Error, Estimate, Measurement, Simulator};
@@ -41,7 +41,9 @@ pub struct Point {
 /// A device queues jobs, so latency is paid per job; a simulator sees the whole family at once and can share work inside it.
 #[derive(Clone, Copy, Debug)]
 pub struct Job<'a> {
-    /// The compiled circuit.
+    /// The circuit as it was written: what a device transpiles, and whose gates a noise model names.
+    pub circuit: &'a Circuit,
+    /// The same circuit compiled.
     pub program: &'a Program,
     /// The observables and the measurement groups in which they are read.
     pub measurement: &'a Measurement,

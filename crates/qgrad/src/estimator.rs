@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use crate::backend::{Job, JobShots, Point, Shift};
+use crate::backend::{JobShots, Point, Shift};
 use crate::{Backend, Bill, Error, Estimate, Expectation};
 
 /// How many shots a call spends.
@@ -228,8 +228,7 @@ impl ParameterShift {
                 JobShots::PerCircuit(&split)
             }
         };
-        let (program, measurement) = (expectation.program(), expectation.measurement());
-        let result = backend.run(&Job { program, measurement, parameters: rows, points, shots }, rng)?;
+        let result = backend.run(&expectation.job(rows, points, shots), rng)?;
         Ok(Values { estimates: result.values, bill: result.bill })
     }
 

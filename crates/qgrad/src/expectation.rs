@@ -2,7 +2,7 @@
 
 use qcore::{Circuit, Param, PauliSum, Program};
 
-use crate::{Error, Measurement, ShiftRule};
+use crate::{Error, Job, JobShots, Measurement, Point, ShiftRule};
 
 /// Expectation values `f_o(theta) = <psi(theta)| O_o |psi(theta)>` with the parameters that are differentiated.
 ///
@@ -26,6 +26,7 @@ use crate::{Error, Measurement, ShiftRule};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Expectation {
+    circuit: Circuit,
     program: Program,
     measurement: Measurement,
     wrt: Vec<Param>,
@@ -75,7 +76,7 @@ impl Expectation {
                 active.push(ActiveRotation { rotation, parameters, rule });
             }
         }
-        Ok(Self { program, measurement, wrt: wrt.to_vec(), active })
+        Ok(Self { circuit: circuit.clone(), program, measurement, wrt: wrt.to_vec(), active })
     }
 
     /// As [`Expectation::new`] with all parameters of the circuit.
@@ -86,6 +87,19 @@ impl Expectation {
     pub fn of_all_parameters(circuit: &Circuit, observables: Vec<PauliSum>) -> Result<Self, Error> {
         let all: Vec<Param> = (0..circuit.parameters().len()).map(Param::new).collect();
         Self::new(circuit, observables, &all)
+    }
+
+    /// The circuit as it was written.
+    #[must_use]
+    pub fn circuit(&self) -> &Circuit {
+        &self.circuit
+    }
+
+    /// The job that measures these observables at some points of some parameter rows.
+    #[must_use]
+    pub fn job<'a>(&'a self, parameters: &'a [f64], points: &'a [Point], shots: JobShots<'a>) -> Job<'a> {
+        let (circuit, program, measurement) = (&self.circuit, &self.program, &self.measurement);
+        Job { circuit, program, measurement, parameters, points, shots }
     }
 
     /// The compiled circuit.

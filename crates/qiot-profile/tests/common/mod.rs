@@ -57,6 +57,7 @@ impl Backend for Counter {
 
 /// The parts that a job borrows.
 pub struct Parts {
+    pub circuit: Circuit,
     pub program: Program,
     pub measurement: Measurement,
     pub points: Vec<Point>,
@@ -65,21 +66,19 @@ pub struct Parts {
 impl Parts {
     /// A circuit on `qubits` qubits, read in `groups` measurement groups (at most two) at `points` points.
     pub fn new(qubits: usize, points: usize, groups: usize) -> Self {
+        let circuit = Circuit::new(qubits).expect("a valid width");
         Self {
-            program: program(qubits),
+            program: Program::compile(&circuit),
+            circuit,
             measurement: measurement(qubits, groups),
             points: vec![Point { row: 0, shift: None }; points],
         }
     }
 
     pub fn job<'a>(&'a self, shots: JobShots<'a>) -> Job<'a> {
-        Job { program: &self.program, measurement: &self.measurement, parameters: &[], points: &self.points, shots }
+        let Self { circuit, program, measurement, points } = self;
+        Job { circuit, program, measurement, parameters: &[], points, shots }
     }
-}
-
-/// The circuit itself does not matter, the wrapped backend does not run it.
-fn program(qubits: usize) -> Program {
-    Program::compile(&Circuit::new(qubits).expect("a small register"))
 }
 
 /// `Z0` is read in one group, `Z0` and `X0` in two.
