@@ -27,13 +27,35 @@ pub struct Shift {
     pub angle: f64,
 }
 
-/// One circuit binding of a job: a row of parameters and at most one shifted rotation.
+/// One circuit binding of a job: a row of parameters and at most two shifted rotations.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
     /// Index of the row in [`Job::parameters`].
     pub row: usize,
     /// The rotation that is displaced, if any.
     pub shift: Option<Shift>,
+    /// A second displacement, as second derivatives need it; if it is of the same rotation, the angles add up.
+    pub second: Option<Shift>,
+}
+
+impl Point {
+    /// The circuit at a row of parameters as it is.
+    #[must_use]
+    pub const fn at(row: usize) -> Self {
+        Self { row, shift: None, second: None }
+    }
+
+    /// The circuit with one displaced rotation.
+    #[must_use]
+    pub const fn shifted(row: usize, shift: Shift) -> Self {
+        Self { row, shift: Some(shift), second: None }
+    }
+
+    /// The circuit with two displaced rotations, or one that is displaced twice.
+    #[must_use]
+    pub const fn shifted_twice(row: usize, first: Shift, second: Shift) -> Self {
+        Self { row, shift: Some(first), second: Some(second) }
+    }
 }
 
 /// Many bindings of one circuit, measured in the groups that some observables need.

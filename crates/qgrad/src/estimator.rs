@@ -302,7 +302,7 @@ impl Estimator for ParameterShift {
         rng: &mut dyn Rng,
     ) -> Result<Values, Error> {
         let count = expectation.rows(rows)?.len();
-        let points: Vec<Point> = (0..count).map(|row| Point { row, shift: None }).collect();
+        let points: Vec<Point> = (0..count).map(Point::at).collect();
         self.run(expectation, rows, &points, backend, rng)
     }
 
@@ -337,7 +337,7 @@ impl Estimator for ParameterShift {
                 for &(angle, _) in active.rule.terms() {
                     points.extend(
                         [angle, -angle]
-                            .map(|angle| Point { row, shift: Some(Shift { rotation: active.rotation, angle }) }),
+                            .map(|angle| Point::shifted(row, Shift { rotation: active.rotation, angle })),
                     );
                 }
             }

@@ -6,7 +6,7 @@ use qcore::{Binding, Level, Program, RotationGenerator, StateVector};
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
-use crate::backend::{Job, JobResult, JobShots};
+use crate::backend::{Job, JobResult, JobShots, Point};
 use crate::expectation::split_rows;
 use crate::{Backend, Cotangents, Error, Estimate, Expectation};
 
@@ -103,7 +103,7 @@ impl Backend for StateVectorBackend {
     /// All shifts of one rotation are obtained from one or two tangent states instead of a circuit each: with `G` the
     /// rotation's generator, a shift by `s` multiplies the state behind the rotation by
     /// `1 + (cos(s/2) - 1) Pi + 2 sin(s/2) (-iG)` for `G = Pi P / 2`, and by `1 + (e^{is} - 1) Pi` for `G = -Pi`; what comes after
-    /// is linear.
+    /// is linear. Points with two shifts are run one by one.
     fn run(&mut self, job: &Job<'_>, rng: &mut dyn Rng) -> Result<JobResult, Error> {
         let rows = split_rows(job.parameters, job.program.num_parameters())?;
         check_points(job, rows.len())?;
@@ -114,12 +114,27 @@ impl Backend for StateVectorBackend {
         let mut binding = Binding::new(job.program);
         // Row by row, and within a row in the order in which one pass over the circuit meets the rotations.
         let mut order: Vec<usize> = (0..job.points.len()).collect();
-        order.sort_by_key(|&index| (job.points[index].row, job.points[index].shift.map(|shift| shift.rotation)));
+        order.sort_by_key(|&index| {
+            let Point { row, shift, second } = job.points[index];
+            (row, second.is_some(), shift.map(|shift| shift.rotation))
+        });
         let (states, probabilities) = self.workspace(job.program.num_qubits())?;
         let mut readout = Readout { job, key, probabilities, values: &mut values };
         for points in order.chunk_by(|&a, &b| job.points[a].row == job.points[b].row) {
-            job.program.bind(rows[job.points[points[0]].row], &mut binding)?;
-            run_row(&binding, points, states, &mut readout)?;
+            let row = rows[job.points[points[0]].row];
+            job.program.bind(row, &mut binding)?;
+            let (families, twice) = points.split_at(points.partition_point(|&p| job.points[p].second.is_none()));
+            if !families.is_empty() {
+                run_row(&binding, families, states, &mut readout)?;
+            }
+            for &index in twice {
+                job.program.bind(row, &mut binding)?;
+                for shift in [job.points[index].shift, job.points[index].second].into_iter().flatten() {
+                    job.program.shift(shift.rotation, shift.angle, &mut binding);
+                }
+                states.end.run(job.program, &binding)?;
+                readout.read(index, &states.end, &mut states.scratch)?;
+            }
         }
         Ok(JobResult { values, bill: job.bill() })
     }
@@ -239,7 +254,8 @@ fn check_points(job: &Job<'_>, rows: usize) -> Result<(), Error> {
         if point.row >= rows {
             return Err(Error::Index { what: "parameter row", index: point.row, count: rows });
         }
-        if let Some(shift) = point.shift.filter(|shift| shift.rotation >= rotations) {
+        let shifts = [point.shift, point.second];
+        if let Some(shift) = shifts.into_iter().flatten().find(|shift| shift.rotation >= rotations) {
             return Err(Error::Index { what: "rotation", index: shift.rotation, count: rotations });
         }
     }

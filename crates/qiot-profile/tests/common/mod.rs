@@ -71,7 +71,7 @@ impl Parts {
             program: Program::compile(&circuit),
             circuit,
             measurement: measurement(qubits, groups),
-            points: vec![Point { row: 0, shift: None }; points],
+            points: vec![Point::at(0); points],
         }
     }
 
