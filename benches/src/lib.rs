@@ -1,7 +1,7 @@
 //! Circuits and observables that the benches and the `workloads` binary share. All of them are formulas: no random numbers.
 #![forbid(unsafe_code)]
 
-use qcore::{Circuit, Error, Gate, PauliSum};
+use qcore::{Circuit, Error, Gate, Param, PauliSum};
 
 /// Parameter values `(0.1 + 0.37 k) mod 2 pi`.
 #[must_use]
@@ -113,4 +113,32 @@ pub fn grid(qubits: usize, layers: usize) -> Result<Circuit, Error> {
 /// Those of [`PauliSum::transverse_field_ising`].
 pub fn ising(qubits: usize) -> Result<PauliSum, Error> {
     PauliSum::transverse_field_ising(qubits, 1.0, 0.8)
+}
+
+/// Member `index` of an ensemble of deep random circuits: RY(pi/4) on every qubit, then `5 n` layers of one rotation per qubit about
+/// an axis that a formula picks, and CZ between neighbours. The angle of the first of these rotations is the only parameter; it is
+/// returned with its value. (The ensemble of J. R. McClean et al., Nat. Commun. 9, 4812 (2018), without random numbers.)
+///
+/// # Errors
+///
+/// Those of [`Circuit::new`].
+pub fn plateau_circuit(qubits: usize, index: usize) -> Result<(Circuit, Param, f64), Error> {
+    let mut circuit = Circuit::new(qubits)?;
+    let parameter = circuit.parameter("theta")?;
+    let angle = |k: usize| (0.1 + 0.37 * k as f64 + 0.71 * index as f64) % std::f64::consts::TAU;
+    for q in 0..qubits {
+        circuit.ry(q, std::f64::consts::FRAC_PI_4)?;
+    }
+    let mut k = 0;
+    for _ in 0..5 * qubits {
+        for q in 0..qubits {
+            let axis = [Gate::Rx, Gate::Ry, Gate::Rz][(13 * k + 7 * index + k * index + k * k) % 31 % 3];
+            circuit.gate(axis, &[q], &[if k == 0 { parameter.into() } else { angle(k).into() }])?;
+            k += 1;
+        }
+        for q in 1..qubits {
+            circuit.cz(q - 1, q)?;
+        }
+    }
+    Ok((circuit, parameter, angle(0)))
 }

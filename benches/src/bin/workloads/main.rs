@@ -1,0 +1,114 @@
+//! Times the peer workloads: one line per measurement, and with `--json` one object per line in a file.
+//!
+//! `w1` is an exact energy after ten layers of a hardware-efficient circuit, `w1s` the evolution alone, `w2` all its derivatives,
+//! `w3` derivatives from shots, `w4` the gradient of a classifier over 128 samples, `w5` one derivative of each of 100 random
+//! circuits, `w6` a million shots from a state of 20 qubits, `w7` an energy under noise. `bricks`, `fourier` and `grid` are the
+//! exact energies of three circuits that nothing was tuned for.
+#![forbid(unsafe_code)]
+
+mod cases;
+mod measure;
+
+use std::error::Error;
+use std::io::Write;
+
+use benches::{brickwork, fourier, grid, hardware_efficient};
+use cases::Measured;
+use clap::Parser;
+use qcore::Level;
+use serde_json::json;
+
+/// Times the peer workloads.
+#[derive(Parser)]
+struct Args {
+    /// Workloads, separated by commas: w1, w1s, w2, w3, w4, w5, w6, w7, bricks, fourier, grid.
+    #[arg(long, value_delimiter = ',', default_value = "w1")]
+    workload: Vec<String>,
+    /// Register widths; each workload has a default.
+    #[arg(long, value_delimiter = ',')]
+    qubits: Vec<usize>,
+    /// Numbers of threads.
+    #[arg(long, value_delimiter = ',', default_value = "1")]
+    threads: Vec<usize>,
+    /// Kernel level; by default the best one.
+    #[arg(long)]
+    level: Option<String>,
+    /// Appended to the name "upslope" in the rows.
+    #[arg(long, default_value = "")]
+    tag: String,
+    /// Seconds per measurement, about.
+    #[arg(long, default_value_t = 30.0)]
+    limit: f64,
+    /// Appends one JSON object per measurement to this file.
+    #[arg(long)]
+    json: Option<std::path::PathBuf>,
+}
+
+fn run(workload: &str, n: usize, level: Level, limit: f64) -> Measured {
+    match workload {
+        "w1" | "w1s" => cases::energy(&hardware_efficient(n, 10)?, level, limit, workload == "w1s"),
+        "w2" => cases::gradient(n, level, limit),
+        "w3" => cases::shot_gradient(n, level, limit),
+        "w4" => cases::batch_gradient(n, level, limit),
+        "w5" => cases::plateau_scan(n, level, limit),
+        "w6" => cases::shots(n, level, limit),
+        "w7" => cases::noisy_energy(n, level, limit),
+        "bricks" => cases::energy(&brickwork(n, 10)?, level, limit, false),
+        "fourier" => cases::energy(&fourier(n)?, level, limit, false),
+        "grid" => cases::energy(&grid(n, 10)?, level, limit, false),
+        other => Err(format!("no workload {other}").into()),
+    }
+}
+
+/// The sizes of a workload that are measured if none are given.
+fn sizes(workload: &str) -> &'static [usize] {
+    match workload {
+        "w2" | "w5" => &[4, 8, 12, 16],
+        "w3" | "w4" => &[4, 6, 8, 10, 12],
+        "w6" => &[20],
+        "w7" => &[8],
+        _ => &[4, 8, 12, 16, 20],
+    }
+}
+
+fn peak_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? / 1024)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    let level = match &args.level {
+        None => Level::best(),
+        Some(name) => Level::by_name(name).ok_or("this processor does not have that level")?,
+    };
+    for workload in &args.workload {
+        let qubits = if args.qubits.is_empty() { sizes(workload) } else { &args.qubits };
+        for &n in qubits {
+            for &threads in &args.threads {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+                let measured = pool.install(|| run(workload, n, level, args.limit).map_err(|error| error.to_string()));
+                let (times, answer) = measured?;
+                let tag = if args.tag.is_empty() { String::new() } else { format!("-{}", args.tag) };
+                let mut row = json!({
+                    "workload": workload, "peer": format!("upslope{tag}"), "n": n, "threads": threads,
+                    "median_s": times.median, "min_s": times.min, "reps": times.reps, "first_s": times.first,
+                    "peak_mib": peak_mib(), "level": level.name(),
+                });
+                println!(
+                    "{workload:8} n={n:<3} threads={threads}  median {:.3e} s  min {:.3e} s  x{}  {answer}",
+                    times.median, times.min, times.reps
+                );
+                if !answer.is_null() {
+                    row["answer"] = answer;
+                }
+                if let Some(path) = &args.json {
+                    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+                    writeln!(file, "{row}")?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
