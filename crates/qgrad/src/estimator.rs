@@ -336,8 +336,7 @@ impl Estimator for ParameterShift {
             for active in expectation.active() {
                 for &(angle, _) in active.rule.terms() {
                     points.extend(
-                        [angle, -angle]
-                            .map(|angle| Point::shifted(row, Shift { rotation: active.rotation, angle })),
+                        [angle, -angle].map(|angle| Point::shifted(row, Shift { rotation: active.rotation, angle })),
                     );
                 }
             }
