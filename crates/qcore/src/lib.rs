@@ -45,6 +45,7 @@ mod pauli;
 mod program;
 #[cfg(feature = "qasm")]
 pub mod qasm;
+mod reverse;
 mod sample;
 mod state;
 
@@ -60,6 +61,7 @@ pub use noise::{
 };
 pub use pauli::{Pauli, PauliString, PauliSum};
 pub use program::{Binding, Program, Rotation, RotationGenerator};
+pub use reverse::{Derivatives, Reverse};
 pub use sample::{multinomial, multinomial_into};
 pub use state::StateVector;
 

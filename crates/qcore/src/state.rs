@@ -353,7 +353,7 @@ impl StateVector {
         apply_step(self.level, &mut self.blocks, program, step, binding, inverse);
     }
 
-    fn check(&self, program: &Program, binding: &Binding) -> Result<(), Error> {
+    pub(crate) fn check(&self, program: &Program, binding: &Binding) -> Result<(), Error> {
         self.same_width("program", program.num_qubits())?;
         if binding.bound.angles.len() != program.rotations().len() {
             return Err(Error::WidthMismatch {
@@ -379,7 +379,14 @@ impl StateVector {
 }
 
 /// Applies one step of a bound program, or its inverse.
-fn apply_step(level: Level, blocks: &mut [Block], program: &Program, step: &Step, binding: &Binding, inverse: bool) {
+pub(crate) fn apply_step(
+    level: Level,
+    blocks: &mut [Block],
+    program: &Program,
+    step: &Step,
+    binding: &Binding,
+    inverse: bool,
+) {
     let sign = if inverse { -1.0 } else { 1.0 };
     match step {
         Step::Rotate(rotation) => {

@@ -22,7 +22,7 @@ impl Clone for Scratch {
 }
 
 /// The first `len` blocks of a vector, which grows where it is too short.
-fn at_least(blocks: &mut Vec<Block>, len: usize) -> &mut [Block] {
+pub(super) fn at_least(blocks: &mut Vec<Block>, len: usize) -> &mut [Block] {
     if blocks.len() < len {
         blocks.resize(len, Block::default());
     }
@@ -61,7 +61,7 @@ impl Start {
 
 impl Part {
     /// Writes the table of the diagonal operator for the tiles at these outer bits.
-    fn write(&self, level: Level, table: &mut [Block], bound: &Bound, outer: u64) {
+    pub(super) fn write(&self, level: Level, table: &mut [Block], bound: &Bound, outer: u64) {
         let Some(diagonal) = &self.diagonal else { return };
         let scale: Quad = bound.scale(self.scale);
         if bound.stride == 1 {

@@ -5,18 +5,23 @@
 //! and into columns of its high qubits (gathered into a buffer), and each sweep over these tiles ends one layer and begins the
 //! next. In a tile, rotations are done three qubits at a time and every diagonal operator is a table.
 
+mod derivative;
 mod execute;
+mod reverse;
 mod schedule;
 mod tiles;
 mod values;
 
 use num_complex::Complex64;
 
+pub(crate) use derivative::Reads;
 pub(crate) use execute::{Scratch, join, threads};
+pub(crate) use reverse::Tape;
 pub(crate) use values::{Bound, Recipes};
 
 use crate::kernel::{Diagonal, LANE_QUBITS, Pass};
 use crate::program::{Rotation, RotationGenerator, Step};
+use derivative::{Occurrence, Source};
 use schedule::{Factor, Layer, Segment, bits};
 use tiles::Span;
 
@@ -70,16 +75,24 @@ struct Sweep {
 struct Start {
     diagonal: Diagonal,
     scale: Option<usize>,
+    /// The state before the diagonal operator of the layer, over the tangents and without the scale.
+    bare: Diagonal,
+    /// The rest of the layer, for backward passes: in one part, or those of the rows and of the columns.
+    back: Vec<Part>,
 }
 
 /// Rotations, then a diagonal operator.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Part {
     passes: Vec<Pass>,
     diagonal: Option<Diagonal>,
     scale: Option<usize>,
     /// The outer qubits that the diagonal operator depends on.
     outer: u64,
+    /// The scale that both states of a backward pass have once the diagonal operator is undone.
+    pair: Option<usize>,
+    /// Which derivatives are read here.
+    sources: Vec<Source>,
 }
 
 impl Plan {
@@ -103,7 +116,7 @@ impl Plan {
         for (index, segment) in schedule.segments.iter().enumerate() {
             match segment {
                 Segment::Step(step) => planner.stages.push(Stage::Step(*step)),
-                Segment::Layers(layers) => planner.segment(layers, index == 0),
+                Segment::Layers(layers) => planner.segment(layers, &schedule.products, index == 0),
             }
         }
         Self { stages: planner.stages, recipes: planner.recipes }
@@ -117,6 +130,7 @@ struct Numbered {
     terms: Vec<(u64, u32)>,
     parities: Vec<(schedule::ParityRotation, u32)>,
     scale: Option<usize>,
+    occurrences: Vec<Occurrence>,
 }
 
 struct Planner {
@@ -130,7 +144,7 @@ struct Planner {
 }
 
 impl Planner {
-    fn number(&mut self, layer: &Layer) -> Numbered {
+    fn number(&mut self, layer: &Layer, products: &[Vec<schedule::Element>]) -> Numbered {
         let turns: Vec<(usize, u32)> =
             layer.turns.iter().map(|&(qubit, turn)| (qubit, self.recipes.turn(turn))).collect();
         let scale = (!turns.is_empty()).then(|| self.recipes.scale(turns.iter().map(|&(_, turn)| turn).collect()));
@@ -144,11 +158,12 @@ impl Planner {
                 .map(|&parity| (parity, self.recipes.value(&[Factor::HalfConj(parity.rotation)])))
                 .collect(),
             scale,
+            occurrences: derivative::occurrences(layer, products),
         }
     }
 
-    fn segment(&mut self, layers: &[Layer], first: bool) {
-        let mut layers: Vec<Numbered> = layers.iter().map(|layer| self.number(layer)).collect();
+    fn segment(&mut self, layers: &[Layer], products: &[Vec<schedule::Element>], first: bool) {
+        let mut layers: Vec<Numbered> = layers.iter().map(|layer| self.number(layer, products)).collect();
         let start = first.then(|| {
             if layers.is_empty() {
                 layers.push(Numbered {
@@ -157,14 +172,18 @@ impl Planner {
                     terms: Vec::new(),
                     parities: Vec::new(),
                     scale: None,
+                    occurrences: Vec::new(),
                 });
             }
             layers.remove(0)
         });
         if self.qubits <= WHOLE_QUBITS || self.lanes == 0 {
             let span = Span { qubits: (0..self.qubits).collect(), lanes: self.lanes };
-            let start = start.map(|layer| self.start(&span, &layer));
             let all = |_: u64| true;
+            let start = start.map(|layer| {
+                let back = self.part(&span, &layer, all, true);
+                self.start(&span, &layer, back.into_iter().collect())
+            });
             let parts = layers.iter().filter_map(|layer| self.part(&span, layer, all, true)).collect();
             self.stages.push(Stage::Sweep(Sweep { shape: Shape::Whole, start, parts }));
             return;
@@ -175,7 +194,15 @@ impl Planner {
         let rows = Span { qubits: (0..low_qubits).collect(), lanes: LANE_QUBITS };
         let columns = Span { qubits: (0..COLUMN_QUBITS).chain(low_qubits..self.qubits).collect(), lanes: LANE_QUBITS };
         let mut sweep = Sweep { shape: Shape::Rows { qubits: low_qubits }, start: None, parts: Vec::new() };
-        sweep.start = start.map(|layer| self.start(&rows, &layer));
+        sweep.start = start.map(|layer| {
+            // Nothing is left to undo behind them, so both halves see the state without a scale.
+            let halves = [
+                self.part(&rows, &layer, |mask| mask & low_mask != 0, false),
+                self.part(&columns, &layer, |mask| mask & low_mask == 0, false),
+            ];
+            let back = halves.map(|half| Part { pair: None, ..half.unwrap_or_default() });
+            self.start(&rows, &layer, back.into())
+        });
         for (index, layer) in layers.iter().enumerate() {
             let low_first = index % 2 == 0;
             let (own, other) = if low_first { (low_mask, high_mask) } else { (high_mask, low_mask) };
@@ -199,20 +226,24 @@ impl Planner {
     }
 
     /// The product state after a first layer: every amplitude is a product of tangents and phases.
-    fn start(&mut self, span: &Span, layer: &Numbered) -> Start {
+    fn start(&mut self, span: &Span, layer: &Numbered, back: Vec<Part>) -> Start {
         let mut factors = vec![self.zero; self.qubits];
+        let no_turn = self.recipes.no_turn();
+        let mut tangents = vec![no_turn; self.qubits];
         for &(qubit, tan) in &layer.turns {
             factors[qubit] = self.recipes.start(tan, layer.phases[qubit]);
+            tangents[qubit] = tan;
         }
         let inside = span.mask();
         let outside = (0..self.qubits).filter(|&q| inside >> q & 1 == 0).map(|q| (1_u64 << q, factors[q]));
         let terms: Vec<(u64, u32)> = outside.chain(layer.terms.iter().copied()).collect();
         let diagonal = span.diagonal(|qubit| factors[qubit], &terms, &layer.parities, self.zero, self.minus_one);
-        Start { diagonal, scale: layer.scale }
+        let bare = span.diagonal(|qubit| tangents[qubit], &[], &[], no_turn, self.minus_one);
+        Start { diagonal, scale: layer.scale, bare, back }
     }
 
     /// The rotations and factors of a layer whose qubits `take` accepts.
-    fn part(&self, span: &Span, layer: &Numbered, take: impl Fn(u64) -> bool, scaled: bool) -> Option<Part> {
+    fn part(&mut self, span: &Span, layer: &Numbered, take: impl Fn(u64) -> bool, scaled: bool) -> Option<Part> {
         let turns: Vec<(usize, u32)> = layer.turns.iter().copied().filter(|&(qubit, _)| take(1 << qubit)).collect();
         let terms: Vec<(u64, u32)> = layer.terms.iter().copied().filter(|&(mask, _)| take(mask)).collect();
         let parities: Vec<_> =
@@ -228,7 +259,14 @@ impl Planner {
         }
         let inside = span.mask();
         let reach = terms.iter().map(|&(mask, _)| mask).chain(parities.iter().map(|(p, _)| p.z | p.controls));
+        let pair = if scaled {
+            layer.scale
+        } else {
+            (!turns.is_empty()).then(|| self.recipes.scale(turns.iter().map(|&(_, turn)| turn).collect()))
+        };
         Some(Part {
+            pair,
+            sources: layer.occurrences.iter().filter(|o| take(o.reach())).map(|o| o.on(span)).collect(),
             passes: span.passes(&turns, self.recipes.no_turn()),
             diagonal: (!trivial).then(|| span.diagonal(phase, &terms, &parities, self.one, self.minus_one)),
             scale,

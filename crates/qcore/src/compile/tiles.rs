@@ -17,12 +17,12 @@ impl Span {
         self.qubits.iter().fold(0, |mask, &q| mask | 1 << q)
     }
 
-    fn position(&self, qubit: usize) -> Option<usize> {
+    pub(super) fn position(&self, qubit: usize) -> Option<usize> {
         self.qubits.iter().position(|&q| q == qubit)
     }
 
-    /// A mask of qubits as outer bits, block bits and lane bits.
-    fn split(&self, mask: u64) -> (u64, usize, usize) {
+    /// A mask of qubits as outer bits and positions in the tile.
+    pub(super) fn local(&self, mask: u64) -> (u64, usize) {
         let mut outer = 0;
         let mut local = 0_usize;
         for qubit in bits(mask) {
@@ -31,6 +31,12 @@ impl Span {
                 None => outer |= 1 << qubit,
             }
         }
+        (outer, local)
+    }
+
+    /// A mask of qubits as outer bits, block bits and lane bits.
+    fn split(&self, mask: u64) -> (u64, usize, usize) {
+        let (outer, local) = self.local(mask);
         (outer, local >> self.lanes, local & ((1 << self.lanes) - 1))
     }
 

@@ -27,13 +27,13 @@ mod trig;
 
 pub(crate) use batch::{add_parity, batch_pauli, batch_weighted};
 pub(crate) use channel::{PairMap, PairPass, Sparse, apply_pair, phase_of_product, turn_string};
-pub(crate) use columns::Columns;
+pub(crate) use columns::{COLUMN_BLOCKS, Columns};
 pub(crate) use diagonal::{Diagonal, Doubling, Parity, Quad, Term, Values, build_batch_table, build_table};
 pub(crate) use energy::{Flips, flip_energy, weighted_probability, z_table};
 pub use level::Level;
 pub(crate) use matrix::{Matrix, apply_matrix};
 pub(crate) use pages::prefer_large_pages;
-pub(crate) use passes::{Pass, apply_batch_passes, apply_passes};
+pub(crate) use passes::{Pass, apply_batch_passes, apply_conjugate, apply_passes};
 pub(crate) use pauli::{pauli_accumulate, pauli_inner};
 pub(crate) use permutation::{apply_phase, exchange};
 pub(crate) use reduce::{combine, norm_squared, probabilities, scale};

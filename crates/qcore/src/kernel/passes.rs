@@ -33,6 +33,21 @@ kernel_rows! {
     apply_batch_passes(tile: &mut [Block], passes: &[Pass], tans: &[f64], table: Option<&[Block]>) = batch_generic
 }
 
+kernel_rows! {
+    /// Multiplies every amplitude of a tile by the conjugate of its entry in a table.
+    apply_conjugate(tile: &mut [Block], table: &[Block]) = conjugate_generic
+}
+
+#[inline(always)]
+fn conjugate_generic<V: Rows>(tile: &mut [Block], table: &[Block]) {
+    for (block, factor) in tile.iter_mut().zip(table) {
+        let v = V::times_conj([V::load(block, 0), V::load(block, V::PARTS - 1)], factor);
+        for (part, &v) in v.iter().enumerate().take(V::PARTS) {
+            v.store(block, part);
+        }
+    }
+}
+
 #[inline(always)]
 fn single_generic<V: Rows>(tile: &mut [Block], passes: &[Pass], tans: &[f64], table: Option<&[Block]>) {
     let (first, last) = split(passes, table);

@@ -27,6 +27,8 @@ pub(super) trait Rows: Copy {
     fn sum(self) -> f64;
     /// The complex product of a block in registers (the first `PARTS` entries) with a block in memory.
     fn times(block: [Self; 2], factor: &Block) -> [Self; 2];
+    /// As [`Rows::times`], with the conjugate of the factor.
+    fn times_conj(block: [Self; 2], factor: &Block) -> [Self; 2];
     /// The complex product of a block in memory with per-lane factors.
     fn product(block: &Block, re: &[f64; 4], im: &[f64; 4], out: &mut Block);
 }
@@ -99,6 +101,13 @@ macro_rules! rows_from_lanes {
             }
 
             #[inline(always)]
+            fn times_conj([re, im]: [Self; 2], factor: &Block) -> [Self; 2] {
+                let (f_re, f_im) = (<Self as Lanes>::load(&factor.re), <Self as Lanes>::load(&factor.im));
+                let (low, high) = (Lanes::mul(re, f_re), Lanes::mul(im, f_re));
+                [Lanes::mul_add(im, f_im, low), Lanes::neg_mul_add(re, f_im, high)]
+            }
+
+            #[inline(always)]
             fn product(block: &Block, re: &[f64; 4], im: &[f64; 4], out: &mut Block) {
                 let (a, b) = (<Self as Lanes>::load(&block.re), <Self as Lanes>::load(&block.im));
                 let (c, d) = (<Self as Lanes>::load(re), <Self as Lanes>::load(im));
@@ -143,6 +152,22 @@ mod avx512 {
         unsafe {
             let re = broadcast(re);
             let im = _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(negated(im)), im);
+            let swapped = _mm512_shuffle_f64x2::<0b0100_1110>(v, v);
+            _mm512_fmadd_pd(swapped, im, _mm512_mul_pd(v, re))
+        }
+    }
+
+    /// The complex product of blocks in registers, with the conjugate of the second.
+    ///
+    /// # Safety
+    ///
+    /// AVX-512F must be present.
+    #[inline(always)]
+    unsafe fn conjugate_product(v: __m512d, re: __m256d, im: __m256d) -> __m512d {
+        // SAFETY: AVX-512F is present by this function's own contract.
+        unsafe {
+            let re = broadcast(re);
+            let im = _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(im), negated(im));
             let swapped = _mm512_shuffle_f64x2::<0b0100_1110>(v, v);
             _mm512_fmadd_pd(swapped, im, _mm512_mul_pd(v, re))
         }
@@ -242,6 +267,15 @@ mod avx512 {
             // SAFETY: two times 32 readable bytes; AVX-512F is present (see the type).
             let product = unsafe {
                 complex_product(block.0, _mm256_loadu_pd(factor.re.as_ptr()), _mm256_loadu_pd(factor.im.as_ptr()))
+            };
+            [Self(product), Self(product)]
+        }
+
+        #[inline(always)]
+        fn times_conj([block, _]: [Self; 2], factor: &Block) -> [Self; 2] {
+            // SAFETY: two times 32 readable bytes; AVX-512F is present (see the type).
+            let product = unsafe {
+                conjugate_product(block.0, _mm256_loadu_pd(factor.re.as_ptr()), _mm256_loadu_pd(factor.im.as_ptr()))
             };
             [Self(product), Self(product)]
         }
