@@ -56,8 +56,8 @@ pub use error::{Error, ObservableFault};
 pub use gate::{Action, Gate, GateSpec, Generator, Part, PartAngle};
 pub use kernel::Level;
 pub use noise::{
-    Channel, ChannelFault, DensityMatrix, NoiseModel, NoisyBinding, NoisyProgram, Readout, ReadoutError, Selector,
-    Trajectories, TrajectoryEstimate,
+    Channel, ChannelFault, DensityMatrix, NoiseModel, NoisyBinding, NoisyProgram, NoisyTape, Readout, ReadoutError,
+    Selector, Trajectories, TrajectoryEstimate,
 };
 pub use pauli::{Pauli, PauliString, PauliSum};
 pub use program::{Binding, Program, Rotation, RotationGenerator};

@@ -39,6 +39,16 @@ impl Sparse {
         alone.then_some(self.other)
     }
 
+    /// All entries, row-major.
+    pub(crate) fn matrix(&self) -> [f64; 256] {
+        let mut matrix = [0.0; 256];
+        for row in 0..16 {
+            matrix[17 * row] += self.own[row];
+            matrix[16 * row + usize::from(self.source[row])] += self.other[row];
+        }
+        matrix
+    }
+
     /// Multiplies the rows.
     pub(crate) fn scale(&mut self, factor: impl Fn(usize) -> f64) {
         for row in 0..16 {
@@ -103,6 +113,13 @@ kernel! {
 fn quads(state: &mut [Block]) -> &mut [[f64; 4]] {
     // SAFETY: a block is eight doubles without padding (`repr(C)`), twice four of them, and no less aligned.
     unsafe { std::slice::from_raw_parts_mut(state.as_mut_ptr().cast(), 2 * state.len()) }
+}
+
+/// As [`quads`], to read.
+#[inline(always)]
+fn quads_of(state: &[Block]) -> &[[f64; 4]] {
+    // SAFETY: as in `quads`.
+    unsafe { std::slice::from_raw_parts(state.as_ptr().cast(), 2 * state.len()) }
 }
 
 #[inline(always)]
@@ -317,4 +334,89 @@ fn turn_generic<V: Lanes>(state: &mut [Block], string: u64, cos: f64, sin: f64) 
         turned(left, exponents[0], right, exponents[1]).store(&mut quads[index]);
         turned(right, exponents[1], left, exponents[0]).store(&mut quads[partner]);
     }
+}
+
+kernel! {
+    /// `sum left_{i,r} right_{j,r}` over the strings `r` of the other qubits, for all pairs of strings `(i, j)` of two qubits,
+    /// row-major: with it the inner product of `left` with any map of these qubits on `right` is one with 256 entries.
+    environment(left: &[Block], right: &[Block], qubits: [usize; 2]) -> [f64; 256] = environment_generic
+}
+
+#[inline(always)]
+fn environment_generic<V: Lanes>(left: &[Block], right: &[Block], qubits: [usize; 2]) -> [f64; 256] {
+    assert_eq!(left.len(), right.len(), "both have the same width");
+    let [first, second] = qubits;
+    let (left, right) = (quads_of(left), quads_of(right));
+    let mut sums = [[V::splat(0.0); 4]; 16];
+    if first.min(second) == 0 {
+        // Qubit 0 is the lanes: it takes the lower digit.
+        let offsets: [usize; 4] = std::array::from_fn(|digit| digit << (2 * first.max(second) - 2));
+        for index in Indices::new(left.len(), 0, offsets[3]) {
+            let columns: [V; 4] = std::array::from_fn(|digit| V::load(&right[index | offsets[digit]]));
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let factor = V::splat(left[index | offsets[row >> 2]][row & 3]);
+                for (sum, column) in sums.iter_mut().zip(columns) {
+                    *sum = column.mul_add(factor, *sum);
+                }
+            }
+        }
+    } else {
+        let offsets = offsets(2 * first - 2, 2 * second - 2);
+        for index in Indices::new(left.len(), 0, offsets[15]) {
+            for lane in 0..4 {
+                let columns: [V; 4] =
+                    std::array::from_fn(|k| V::load(&per_lane(|t| right[index | offsets[4 * k + t]][lane])));
+                for (row, sums) in sums.iter_mut().enumerate() {
+                    let factor = V::splat(left[index | offsets[row]][lane]);
+                    for (sum, column) in sums.iter_mut().zip(columns) {
+                        *sum = column.mul_add(factor, *sum);
+                    }
+                }
+            }
+        }
+    }
+    let mut out = [0.0; 256];
+    for (row, sums) in out.chunks_exact_mut(16).zip(sums) {
+        for (entries, sum) in row.chunks_exact_mut(4).zip(sums) {
+            let mut lanes = [0.0; 4];
+            sum.store(&mut lanes);
+            entries.copy_from_slice(&lanes);
+        }
+    }
+    if second == 0 {
+        let swapped = |k: usize| k >> 2 | (k & 3) << 2;
+        return std::array::from_fn(|at| out[16 * swapped(at >> 4) + swapped(at & 15)]);
+    }
+    out
+}
+
+/// Adds to the coefficients with the identity on a qubit those with X, Z and Y there, with the factors `column`: the row of the
+/// transpose of a map that no pass does.
+pub(crate) fn add_to_identity(state: &mut [Block], qubit: usize, column: [f64; 3]) {
+    let coefficients = quads(state).as_flattened_mut();
+    for index in Indices::new(coefficients.len(), 0, 3 << (2 * qubit)) {
+        let terms = (1..4).zip(column).map(|(k, factor)| factor * coefficients[index | k << (2 * qubit)]);
+        coefficients[index] = terms.fold(coefficients[index], |sum, term| sum + term);
+    }
+}
+
+/// As [`add_to_identity`] for the identity on two qubits and the 15 other strings.
+pub(crate) fn add_to_identities(state: &mut [Block], qubits: [usize; 2], column: [f64; 15]) {
+    let coefficients = quads(state).as_flattened_mut();
+    let offsets = offsets(2 * qubits[0], 2 * qubits[1]);
+    for index in Indices::new(coefficients.len(), 0, offsets[15]) {
+        let terms = offsets[1..].iter().zip(column).map(|(offset, factor)| factor * coefficients[index | offset]);
+        coefficients[index] = terms.fold(coefficients[index], |sum, term| sum + term);
+    }
+}
+
+/// The sum of the products of all coefficients, in a fixed order.
+pub(crate) fn inner_product(left: &[Block], right: &[Block]) -> f64 {
+    let mut sums = [0.0; 4];
+    for (left, right) in quads_of(left).iter().zip(quads_of(right)) {
+        for (sum, (l, r)) in sums.iter_mut().zip(left.iter().zip(right)) {
+            *sum += l * r;
+        }
+    }
+    (sums[0] + sums[1]) + (sums[2] + sums[3])
 }

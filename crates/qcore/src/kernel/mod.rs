@@ -26,7 +26,10 @@ mod rows;
 mod trig;
 
 pub(crate) use batch::{add_parity, batch_pauli, batch_weighted};
-pub(crate) use channel::{PairMap, PairPass, Sparse, apply_pair, phase_of_product, turn_string};
+pub(crate) use channel::{
+    PairMap, PairPass, Sparse, add_to_identities, add_to_identity, apply_pair, environment, inner_product,
+    phase_of_product, turn_string,
+};
 pub(crate) use columns::{COLUMN_BLOCKS, Columns};
 pub(crate) use diagonal::{Diagonal, Doubling, Parity, Quad, Term, Values, build_batch_table, build_table};
 pub(crate) use energy::{Flips, flip_energy, weighted_probability, z_table};

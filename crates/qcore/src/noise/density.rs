@@ -1,5 +1,7 @@
 //! Density matrices.
 
+use std::ops::Range;
+
 use num_complex::Complex64;
 
 use super::lower::digits;
@@ -104,6 +106,10 @@ impl DensityMatrix {
         self
     }
 
+    pub(super) fn set_level(&mut self, level: Level) {
+        self.level = level;
+    }
+
     /// The kernel level it is worked on with.
     #[must_use]
     pub fn level(&self) -> Level {
@@ -168,6 +174,40 @@ impl DensityMatrix {
     pub fn apply(&mut self, program: &NoisyProgram, binding: &NoisyBinding) -> Result<(), Error> {
         self.check(program, binding)?;
         program.apply(self.level, &mut self.blocks, binding, 0..program.num_passes());
+        Ok(())
+    }
+
+    /// Applies some passes of a bound program to the present state, as [`StateVector::apply_steps`] does with steps.
+    ///
+    /// # Errors
+    ///
+    /// As [`DensityMatrix::run`].
+    ///
+    /// # Panics
+    ///
+    /// If `passes` reaches beyond [`NoisyProgram::num_passes`].
+    pub fn apply_passes(
+        &mut self,
+        program: &NoisyProgram,
+        binding: &NoisyBinding,
+        passes: Range<usize>,
+    ) -> Result<(), Error> {
+        self.check(program, binding)?;
+        program.apply(self.level, &mut self.blocks, binding, passes);
+        Ok(())
+    }
+
+    /// Copies the state of another density matrix of the same width. Nothing is allocated.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WidthMismatch`].
+    pub fn copy_from(&mut self, other: &Self) -> Result<(), Error> {
+        if other.qubits != self.qubits {
+            let (got, expected) = (other.qubits, self.qubits);
+            return Err(Error::WidthMismatch { what: "density matrix", got, expected });
+        }
+        self.blocks.copy_from_slice(&other.blocks);
         Ok(())
     }
 
@@ -247,9 +287,18 @@ impl DensityMatrix {
 
     /// As [`DensityMatrix::probabilities`], into a buffer that is resized to `2^n`. What is negative by rounding is 0.
     pub fn probabilities_into(&self, out: &mut Vec<f64>) {
+        self.probabilities_in_basis(0, 0, out);
+    }
+
+    /// The probabilities of all outcomes, without readout errors, where the qubits of the mask `x_basis` are measured in the X
+    /// basis, those of `y_basis` in the Y basis and the others in the Z basis, the changes of basis without noise. A qubit in
+    /// both masks is measured in the Y basis, bits beyond the register are ignored. The eigenvalue 1 is read as 0. Cost:
+    /// `n 2^n`; into a buffer that is resized to `2^n`.
+    pub fn probabilities_in_basis(&self, x_basis: u64, y_basis: u64, out: &mut Vec<f64>) {
         let dimension = 1 << self.qubits;
+        let (x, z) = (x_basis | y_basis, !x_basis | y_basis);
         out.clear();
-        out.extend((0..dimension).map(|z| self.coefficient(0, z)));
+        out.extend((0..dimension).map(|mask| self.coefficient(mask & x, mask & z)));
         walsh_hadamard(out, |a, b| (a + b, a - b));
         let scale = 1.0 / dimension as f64;
         out.iter_mut().for_each(|p| *p = (*p * scale).max(0.0));
@@ -296,6 +345,33 @@ impl DensityMatrix {
     #[must_use]
     pub fn purity(&self) -> f64 {
         crate::kernel::norm_squared(self.level, &self.blocks) / (1_u64 << self.qubits) as f64
+    }
+
+    pub(super) fn blocks_mut(&mut self) -> &mut [Block] {
+        &mut self.blocks
+    }
+
+    /// All coefficients 0: no state, but the start of a sum of observables.
+    pub(super) fn clear(&mut self) {
+        self.blocks.fill(Block::default());
+    }
+
+    /// Adds `weight` times an observable as it is read with readout errors: coefficients such that their inner product with
+    /// those of a state is the mean of [`DensityMatrix::read_expectation`].
+    pub(super) fn add_read_observable(
+        &mut self,
+        weight: f64,
+        observable: &PauliSum,
+        readout: &Readout,
+    ) -> Result<(), Error> {
+        self.holds("observable", observable.width())?;
+        for &(coefficient, string) in observable.terms() {
+            readout.read_weights(string.support(), |kept, factor| {
+                let (x, z) = (string.x_mask() & kept, string.z_mask() & kept);
+                self.set(x, z, self.coefficient(x, z) + weight * coefficient * factor);
+            });
+        }
+        Ok(())
     }
 
     /// Sets the coefficients to those of a matrix: for each pattern `x` of flips a Walsh-Hadamard transform of the entries

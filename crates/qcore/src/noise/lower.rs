@@ -29,6 +29,8 @@ pub(super) struct Slot {
     pub(super) angle: Angle,
     pub(super) factor: f64,
     pub(super) operation: usize,
+    /// Index among [`Program::rotations`](crate::Program::rotations); `None` for the phases of a fixed gate.
+    pub(super) rotation: Option<usize>,
 }
 
 /// A part of an operation.
@@ -57,6 +59,8 @@ pub(super) struct Lowering {
     pub(super) primitives: Vec<Primitive>,
     /// The operation that is being lowered.
     index: usize,
+    /// Rotations so far, counted as [`Program`](crate::Program) does.
+    pub(super) rotations: usize,
 }
 
 impl Lowering {
@@ -69,9 +73,15 @@ impl Lowering {
             Instruction::Gate(gate) => self.gate(*gate, &added, operands, angles),
             Instruction::Unitary(matrix) => self.fixed(&added, operands, matrix),
             Instruction::PauliRotation(string) => {
-                self.controlled_turn(&added, digits(string.x_mask(), string.z_mask()), &angles[0], 1.0);
+                let rotation = self.next_rotation();
+                self.controlled_turn(&added, digits(string.x_mask(), string.z_mask()), &angles[0], 1.0, rotation);
             }
         }
+    }
+
+    fn next_rotation(&mut self) -> Option<usize> {
+        self.rotations += 1;
+        Some(self.rotations - 1)
     }
 
     fn gate(&mut self, gate: Gate, added: &[Control], qubits: &[usize], angles: &[Angle]) {
@@ -97,12 +107,14 @@ impl Lowering {
                     };
                     string | digit << (2 * qubit)
                 });
-                self.controlled_turn(&controls, string, &angles[0], 1.0);
+                let rotation = self.next_rotation();
+                self.controlled_turn(&controls, string, &angles[0], 1.0, rotation);
             }
             Action::Rotation { generator: Generator::Phase, .. } => {
                 // exp(i t Pi) with the targets among the qubits of the projector: exp(-i t' Pi I / 2) with t' = -2 t.
                 controls.extend(targets.iter().map(|&qubit| Control::on(qubit)));
-                self.controlled_turn(&controls, 0, &angles[0], -2.0);
+                let rotation = self.next_rotation();
+                self.controlled_turn(&controls, 0, &angles[0], -2.0, rotation);
             }
             Action::Fixed(matrix) => self.fixed(&controls, targets, matrix),
             Action::Decomposition(_) => unreachable!("done above"),
@@ -111,7 +123,14 @@ impl Lowering {
 
     /// `exp(-i factor t Pi P / 2)`, where `Pi` projects on the values of the controls: with `Pi` as a sum of products of Z it is
     /// one rotation per product, and all of them commute. That of the identity is a global phase.
-    fn controlled_turn(&mut self, controls: &[Control], string: u64, angle: &Angle, factor: f64) {
+    fn controlled_turn(
+        &mut self,
+        controls: &[Control],
+        string: u64,
+        angle: &Angle,
+        factor: f64,
+        rotation: Option<usize>,
+    ) {
         for subset in 0..1_usize << controls.len() {
             let (mut product, mut factor) = (string, factor);
             for (k, control) in controls.iter().enumerate() {
@@ -123,7 +142,7 @@ impl Lowering {
             }
             if product != 0 {
                 let slot = self.slots.len();
-                self.slots.push(Slot { angle: angle.clone(), factor, operation: self.index });
+                self.slots.push(Slot { angle: angle.clone(), factor, operation: self.index, rotation });
                 self.primitives.push(Primitive::Turn { string: product, slot });
             }
         }
@@ -162,7 +181,7 @@ impl Lowering {
                         targets.iter().enumerate().map(|(bit, &qubit)| Control { qubit, value: index >> bit & 1 == 1 }),
                     );
                     if phase != 0.0 {
-                        self.controlled_turn(&projector, 0, &Angle::constant(phase), -2.0);
+                        self.controlled_turn(&projector, 0, &Angle::constant(phase), -2.0, None);
                     }
                 }
                 self.matrix(targets, &eigen.vectors);

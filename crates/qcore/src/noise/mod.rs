@@ -7,6 +7,7 @@ mod diagonalize;
 mod lower;
 mod model;
 mod program;
+mod tape;
 #[cfg(feature = "serde")]
 mod text;
 mod trajectory;
@@ -15,4 +16,5 @@ pub use channel::{Channel, ChannelFault};
 pub use density::DensityMatrix;
 pub use model::{NoiseModel, Readout, ReadoutError, Selector};
 pub use program::{NoisyBinding, NoisyProgram};
+pub use tape::NoisyTape;
 pub use trajectory::{Trajectories, TrajectoryEstimate};

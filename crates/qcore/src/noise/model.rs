@@ -105,13 +105,19 @@ impl Readout {
     /// The mean that is read for a Pauli string on the qubits `support`, each measured in its own basis, where `mean` gives the
     /// true mean of the string cut down to some of these qubits (a mask). Asks for all subsets of the misread qubits.
     pub(super) fn read_mean(&self, support: u64, mut mean: impl FnMut(u64) -> f64) -> f64 {
+        let mut total = 0.0;
+        self.read_weights(support, |kept, weight| total += weight * mean(kept));
+        total
+    }
+
+    /// The mean that is read as a weighted sum of true means: calls with a mask of the qubits and the weight.
+    pub(super) fn read_weights(&self, support: u64, mut each: impl FnMut(u64, f64)) {
         let misread = self
             .errors
             .iter()
             .enumerate()
             .filter(|&(qubit, &error)| support >> qubit & 1 == 1 && error != ReadoutError::default())
             .fold(0_u64, |mask, (qubit, _)| mask | 1 << qubit);
-        let mut total = 0.0;
         let mut kept = misread;
         loop {
             let mut weight = 1.0;
@@ -123,10 +129,10 @@ impl Readout {
                 rest &= rest - 1;
             }
             if weight != 0.0 {
-                total += weight * mean((support & !misread) | kept);
+                each((support & !misread) | kept, weight);
             }
             if kept == 0 {
-                return total;
+                return;
             }
             kept = (kept - 1) & misread;
         }

@@ -12,7 +12,7 @@ const ROUNDING: f64 = 1e-15;
 
 /// A map on one qubit that waits for the next pass over it.
 #[derive(Clone, Debug)]
-enum Factor {
+pub(super) enum Factor {
     Fixed([f64; 16]),
     /// A rotation about the axis with this digit, by the angle of a slot.
     Turn {
@@ -23,7 +23,7 @@ enum Factor {
 
 /// What a pass does after the maps on its single qubits.
 #[derive(Clone, Debug)]
-enum Map {
+pub(super) enum Map {
     Identity,
     Sparse(Box<Sparse>),
     /// A rotation by a string on the two qubits, and factors of its rows: the map is made when angles are bound.
@@ -36,7 +36,7 @@ enum Map {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Pair {
         qubits: [usize; 2],
         before: [Vec<Factor>; 2],
@@ -77,8 +77,12 @@ enum Step {
 pub struct NoisyProgram {
     qubits: usize,
     parameters: usize,
-    slots: Vec<Slot>,
-    steps: Vec<Step>,
+    pub(super) slots: Vec<Slot>,
+    /// The pass that each slot turns something in.
+    passes: Vec<usize>,
+    /// The slots of each rotation.
+    rotations: Vec<Range<usize>>,
+    pub(super) steps: Vec<Step>,
     readout: Readout,
 }
 
@@ -107,11 +111,15 @@ impl NoisyProgram {
                 planner.add(channel_primitive(&transfers[rule], on));
             }
         }
+        let steps = planner.finish();
+        let (count, slots) = (lowering.rotations, lowering.slots);
         Ok(Self {
             qubits,
             parameters: circuit.parameters().len(),
-            slots: lowering.slots,
-            steps: planner.finish(),
+            passes: passes_of(&steps, slots.len()),
+            rotations: slots_of(&slots, count),
+            slots,
+            steps,
             readout: model.readout().clone(),
         })
     }
@@ -120,7 +128,15 @@ impl NoisyProgram {
     pub(super) fn of_transfer(qubits: usize, matrix: &[f64], on: &[usize]) -> Self {
         let mut planner = Planner::new(qubits);
         planner.add(channel_primitive(matrix, on));
-        Self { qubits, parameters: 0, slots: Vec::new(), steps: planner.finish(), readout: Readout::default() }
+        Self {
+            qubits,
+            parameters: 0,
+            slots: Vec::new(),
+            passes: Vec::new(),
+            rotations: Vec::new(),
+            steps: planner.finish(),
+            readout: Readout::default(),
+        }
     }
 
     /// Width of the register.
@@ -163,19 +179,54 @@ impl NoisyProgram {
             if !value.is_finite() {
                 return Err(Error::Angle { operation: slot.operation, value });
             }
-            let (sin, cos) = value.sin_cos();
-            *turn = Turn { cos, sin };
+            *turn = Turn::by(value);
         }
-        for (step, bound) in self.steps.iter().zip(&mut binding.bound) {
-            let Step::Pair { before, map, .. } = step else { continue };
-            for (factors, matrix) in before.iter().zip(&mut bound.before) {
-                product(factors, &binding.turns, matrix);
-            }
-            if let Map::Turn { string, slot, factors } = map {
-                bound.sparse = turned(*string, binding.turns[*slot], factors);
-            }
+        for pass in 0..self.steps.len() {
+            self.make(pass, binding);
         }
         Ok(())
+    }
+
+    /// Number of rotations; they are those of [`Program::rotations`](crate::Program::rotations) of the same circuit, in that
+    /// order.
+    #[must_use]
+    pub fn num_rotations(&self) -> usize {
+        self.rotations.len()
+    }
+
+    /// Adds `shift` radians to the angle of one rotation of a bound program; the noise stays as it is. Cost: the maps of the
+    /// passes that it turns something in, one for each subset of its controls.
+    ///
+    /// # Panics
+    ///
+    /// If `rotation` is not an index of a rotation or the binding is another program's.
+    pub fn shift(&self, rotation: usize, shift: f64, binding: &mut NoisyBinding) {
+        for slot in self.rotations[rotation].clone() {
+            binding.turns[slot] = Turn::by(binding.turns[slot].angle + self.slots[slot].factor * shift);
+            self.make(self.passes[slot], binding);
+        }
+    }
+
+    /// The first pass that depends on the angle of a rotation; `None` if none does, as for a global phase.
+    ///
+    /// # Panics
+    ///
+    /// If `rotation` is not an index of a rotation.
+    #[must_use]
+    pub fn first_pass(&self, rotation: usize) -> Option<usize> {
+        self.rotations[rotation].clone().map(|slot| self.passes[slot]).min()
+    }
+
+    /// Makes the maps of a pass from the bound angles.
+    fn make(&self, pass: usize, binding: &mut NoisyBinding) {
+        let Step::Pair { before, map, .. } = &self.steps[pass] else { return };
+        let bound = &mut binding.bound[pass];
+        for (factors, matrix) in before.iter().zip(&mut bound.before) {
+            product(factors, &binding.turns, matrix);
+        }
+        if let Map::Turn { string, slot, factors } = map {
+            bound.sparse = turned(*string, binding.turns[*slot], factors);
+        }
     }
 
     pub(super) fn check(&self, binding: &NoisyBinding) -> Result<(), Error> {
@@ -198,18 +249,9 @@ impl NoisyProgram {
     pub(super) fn apply(&self, level: Level, state: &mut [Block], binding: &NoisyBinding, passes: Range<usize>) {
         for (step, bound) in self.steps[passes.clone()].iter().zip(&binding.bound[passes]) {
             match step {
-                Step::Pair { qubits, before, map } => {
-                    let map = match map {
-                        Map::Identity => PairMap::Identity,
-                        Map::Sparse(sparse) => PairMap::Sparse(sparse),
-                        Map::Turn { .. } => PairMap::Sparse(&bound.sparse),
-                        Map::Dense(matrix) => PairMap::Dense(matrix),
-                    };
-                    let one = |side: usize| (!before[side].is_empty()).then_some(&bound.before[side]);
-                    apply_pair(level, state, &PairPass { qubits: *qubits, before: [one(0), one(1)], map });
-                }
+                Step::Pair { qubits, before, map } => apply_pair(level, state, &bound.pass(*qubits, before, map)),
                 Step::String { string, slot } => {
-                    let Turn { cos, sin } = binding.turns[*slot];
+                    let Turn { cos, sin, .. } = binding.turns[*slot];
                     turn_string(level, state, *string, cos, sin);
                 }
             }
@@ -218,23 +260,78 @@ impl NoisyProgram {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Turn {
-    cos: f64,
-    sin: f64,
+pub(super) struct Turn {
+    angle: f64,
+    pub(super) cos: f64,
+    pub(super) sin: f64,
+}
+
+impl Turn {
+    fn by(angle: f64) -> Self {
+        let (sin, cos) = angle.sin_cos();
+        Self { angle, cos, sin }
+    }
+}
+
+impl BoundPass {
+    /// The maps that a pass applies.
+    pub(super) fn pass<'a>(&'a self, qubits: [usize; 2], before: &[Vec<Factor>; 2], map: &'a Map) -> PairPass<'a> {
+        let map = match map {
+            Map::Identity => PairMap::Identity,
+            Map::Sparse(sparse) => PairMap::Sparse(sparse),
+            Map::Turn { .. } => PairMap::Sparse(&self.sparse),
+            Map::Dense(matrix) => PairMap::Dense(matrix),
+        };
+        let one = |side: usize| (!before[side].is_empty()).then_some(&self.before[side]);
+        PairPass { qubits, before: [one(0), one(1)], map }
+    }
+}
+
+/// The pass of each slot.
+fn passes_of(steps: &[Step], slots: usize) -> Vec<usize> {
+    let mut passes = vec![0; slots];
+    for (pass, step) in steps.iter().enumerate() {
+        match step {
+            Step::Pair { before, map, .. } => {
+                for factor in before.iter().flatten() {
+                    if let Factor::Turn { slot, .. } = factor {
+                        passes[*slot] = pass;
+                    }
+                }
+                if let Map::Turn { slot, .. } = map {
+                    passes[*slot] = pass;
+                }
+            }
+            Step::String { slot, .. } => passes[*slot] = pass,
+        }
+    }
+    passes
+}
+
+/// The slots of each rotation: they are made one after the other.
+fn slots_of(slots: &[Slot], rotations: usize) -> Vec<Range<usize>> {
+    let mut ranges = vec![0..0; rotations];
+    for (index, slot) in slots.iter().enumerate() {
+        if let Some(rotation) = slot.rotation {
+            let range = &mut ranges[rotation];
+            *range = if range.start == range.end { index..index + 1 } else { range.start..index + 1 };
+        }
+    }
+    ranges
 }
 
 /// The maps of one pass at the bound angles.
 #[derive(Clone, Debug)]
-struct BoundPass {
-    before: [[f64; 16]; 2],
-    sparse: Sparse,
+pub(super) struct BoundPass {
+    pub(super) before: [[f64; 16]; 2],
+    pub(super) sparse: Sparse,
 }
 
 /// The angles of a [`NoisyProgram`] at some parameter values; made once, bound many times.
 #[derive(Clone, Debug)]
 pub struct NoisyBinding {
-    turns: Vec<Turn>,
-    bound: Vec<BoundPass>,
+    pub(super) turns: Vec<Turn>,
+    pub(super) bound: Vec<BoundPass>,
 }
 
 impl NoisyBinding {
@@ -243,24 +340,16 @@ impl NoisyBinding {
     pub fn new(program: &NoisyProgram) -> Self {
         let identity = Sparse::new([1.0; 16], [0; 16], [0.0; 16]);
         let pass = BoundPass { before: [IDENTITY; 2], sparse: identity };
-        let mut binding = Self {
-            turns: vec![Turn { cos: 1.0, sin: 0.0 }; program.slots.len()],
-            bound: vec![pass; program.steps.len()],
-        };
-        for (step, bound) in program.steps.iter().zip(&mut binding.bound) {
-            let Step::Pair { before, map, .. } = step else { continue };
-            for (factors, matrix) in before.iter().zip(&mut bound.before) {
-                product(factors, &binding.turns, matrix);
-            }
-            if let Map::Turn { string, slot, factors } = map {
-                bound.sparse = turned(*string, binding.turns[*slot], factors);
-            }
+        let mut binding =
+            Self { turns: vec![Turn::by(0.0); program.slots.len()], bound: vec![pass; program.steps.len()] };
+        for pass in 0..program.steps.len() {
+            program.make(pass, &mut binding);
         }
         binding
     }
 }
 
-const IDENTITY: [f64; 16] = {
+pub(super) const IDENTITY: [f64; 16] = {
     let mut matrix = [0.0; 16];
     let mut k = 0;
     while k < 4 {
@@ -284,25 +373,27 @@ fn product(factors: &[Factor], turns: &[Turn], matrix: &mut [f64; 16]) {
     for factor in factors {
         match factor {
             Factor::Fixed(left) => *matrix = times(left, matrix),
-            Factor::Turn { axis, slot } => {
-                let Turn { cos, sin } = turns[*slot];
-                // The rotation takes `from` to `cos from + sin to`, `to` to `cos to - sin from`.
-                let (from, to) = match axis {
-                    1 => (3, 2),
-                    2 => (1, 3),
-                    _ => (2, 1),
-                };
-                for column in 0..4 {
-                    let (a, b) = (matrix[4 * from + column], matrix[4 * to + column]);
-                    matrix[4 * from + column] = cos * a - sin * b;
-                    matrix[4 * to + column] = cos * b + sin * a;
-                }
-            }
+            Factor::Turn { axis, slot } => turn_rows(*axis, turns[*slot].cos, turns[*slot].sin, matrix),
         }
     }
 }
 
-fn times(left: &[f64; 16], right: &[f64; 16]) -> [f64; 16] {
+/// Turns the rows of a matrix about the axis with this digit: the rotation takes `from` to `cos from + sin to`, `to` to
+/// `cos to - sin from`.
+pub(super) fn turn_rows(axis: usize, cos: f64, sin: f64, matrix: &mut [f64; 16]) {
+    let (from, to) = match axis {
+        1 => (3, 2),
+        2 => (1, 3),
+        _ => (2, 1),
+    };
+    for column in 0..4 {
+        let (a, b) = (matrix[4 * from + column], matrix[4 * to + column]);
+        matrix[4 * from + column] = cos * a - sin * b;
+        matrix[4 * to + column] = cos * b + sin * a;
+    }
+}
+
+pub(super) fn times(left: &[f64; 16], right: &[f64; 16]) -> [f64; 16] {
     std::array::from_fn(|at| (0..4).map(|k| left[at / 4 * 4 + k] * right[4 * k + at % 4]).sum())
 }
 
@@ -310,19 +401,25 @@ fn times(left: &[f64; 16], right: &[f64; 16]) -> [f64; 16] {
 fn turned(string: usize, turn: Turn, factors: &[f64; 16]) -> Sparse {
     let (mut own, mut other) = (*factors, [0.0; 16]);
     for (row, &factor) in factors.iter().enumerate() {
-        let sign = match phase_of_product(string as u64, (row ^ string) as u64) {
-            1 => 1.0,
-            3 => -1.0,
-            _ => continue,
-        };
-        own[row] = factor * turn.cos;
-        other[row] = factor * sign * turn.sin;
+        if let Some(sign) = turning_sign(string, row) {
+            own[row] = factor * turn.cos;
+            other[row] = factor * sign * turn.sin;
+        }
     }
     Sparse::new(own, std::array::from_fn(|row| (row ^ string) as u8), other)
 }
 
+/// The sign with which a rotation by `string` takes `row ^ string` to `row`; `None` where it leaves `row` as it is.
+pub(super) fn turning_sign(string: usize, row: usize) -> Option<f64> {
+    match phase_of_product(string as u64, (row ^ string) as u64) {
+        1 => Some(1.0),
+        3 => Some(-1.0),
+        _ => None,
+    }
+}
+
 /// A matrix on two qubits with at most one entry per row besides the diagonal one.
-fn sparse(matrix: &[f64; 256]) -> Option<Sparse> {
+pub(super) fn sparse(matrix: &[f64; 256]) -> Option<Sparse> {
     let entry = |at: usize| if matrix[at].abs() > ROUNDING { matrix[at] } else { 0.0 };
     let (mut source, mut other) = ([0; 16], [0.0; 16]);
     for row in 0..16 {

@@ -168,6 +168,22 @@ impl Trajectories {
         self.program.bind(parameters, binding)
     }
 
+    /// Adds `shift` radians to the angle of one rotation of a binding; the rotations are those of
+    /// [`Program::rotations`] of the same circuit.
+    ///
+    /// # Panics
+    ///
+    /// As [`Program::shift`].
+    pub fn shift(&self, rotation: usize, shift: f64, binding: &mut Binding) {
+        self.program.shift(rotation, shift, binding);
+    }
+
+    /// Number of rotations of [`Trajectories::shift`].
+    #[must_use]
+    pub fn num_rotations(&self) -> usize {
+        self.program.rotations().len()
+    }
+
     /// Runs one trajectory from `|0...0>`. The numbers drawn from `rng` depend on the state, so every trajectory that is to be
     /// repeated on its own needs a stream of its own.
     ///
@@ -218,8 +234,13 @@ impl Trajectories {
         Ok(TrajectoryEstimate { mean, std_error: (scatter / (n - 1.0) / n).sqrt(), trajectories })
     }
 
-    /// The mean of an observable in a state, as it is read with the readout errors.
-    fn read_expectation(&self, observable: &PauliSum, state: &StateVector) -> Result<f64, Error> {
+    /// The mean of an observable in a state, as it is read with the readout errors. Cost: `2^w` passes per string on `w`
+    /// misread qubits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WidthMismatch`] if the observable reaches beyond the register.
+    pub fn read_expectation(&self, observable: &PauliSum, state: &StateVector) -> Result<f64, Error> {
         if self.readout.is_exact() {
             return state.expectation(observable);
         }

@@ -6,6 +6,7 @@ mod common;
 mod dense;
 mod input;
 mod reference;
+mod tape;
 mod trajectories;
 
 use common::{Matrix, c, random_unitary};
