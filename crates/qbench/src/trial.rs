@@ -491,7 +491,7 @@ mod tests {
     /// A device that runs out of time ends a run as normally as one that runs out of shots.
     #[test]
     fn a_time_budget_ends_a_run_normally() {
-        let mut profile = qiot_profile::DeviceProfile::by_name("sensor-node").expect("shipped");
+        let mut profile = qiot_profile::DeviceProfile::shipped("sensor-node").expect("shipped");
         profile.limits.seconds_total = Some(600.0);
         let readout = Readout::Device { profile: Box::new(profile), shots: 20 };
         let trials = Trials { tasks: vec![Box::new(Ising::new(3, 1.0, 0.8, 1).expect("valid"))], ..trials(readout) };

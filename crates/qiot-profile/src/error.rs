@@ -22,6 +22,22 @@ impl fmt::Display for Place {
     }
 }
 
+/// Something in a profile that cannot be so and was corrected when it was read.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Warning {
+    /// A coherence time that no relaxation time allows was cut to `2 t1_us`.
+    #[error("{at} is {t2_us}, which is more than 2 t1_us: taken as {}", 2.0 * t1_us)]
+    ClampedT2 {
+        /// Where.
+        at: Place,
+        /// Relaxation time, in microseconds.
+        t1_us: f64,
+        /// Coherence time as it stands in the text, in microseconds.
+        t2_us: f64,
+    },
+}
+
 /// Errors of device profiles and ledgers.
 ///
 /// A job that a device does not take is no error of this crate: it is [`qgrad::Error::Refused`].
@@ -110,13 +126,107 @@ pub enum Error {
         /// The edge.
         edge: [usize; 2],
     },
+    /// A time that must be positive is 0.
+    #[error("{at} is 0, allowed are positive times")]
+    NotPositive {
+        /// Where.
+        at: Place,
+    },
+    /// A coherence time that no relaxation time allows.
+    #[error("{at} is {t2_us}, which is more than 2 t1_us = {}", 2.0 * t1_us)]
+    Relaxation {
+        /// Where.
+        at: Place,
+        /// Relaxation time, in microseconds.
+        t1_us: f64,
+        /// Coherence time, in microseconds.
+        t2_us: f64,
+    },
+    /// Not a date.
+    #[error("{at} is `{text}`, which is not a date as RFC 3339 writes it")]
+    Date {
+        /// Where.
+        at: Place,
+        /// The text.
+        text: String,
+    },
+    /// A calibration that has neither one entry nor one per qubit.
+    #[error("{at} has {got} entries, allowed are 1 (for all qubits) and {count} (one per qubit)")]
+    CalibrationLength {
+        /// Where.
+        at: Place,
+        /// Entries given.
+        got: usize,
+        /// Qubits of the device.
+        count: usize,
+    },
+    /// A native gate that is no row of the gate table on one or two qubits.
+    #[error("{at} is `{name}`, which is no gate on one or two qubits; there are {}", native_names())]
+    UnknownGate {
+        /// Where.
+        at: Place,
+        /// The name.
+        name: String,
+    },
+    /// A native gate that is listed twice.
+    #[error("{at} lists `{name}` a second time")]
+    GateTwice {
+        /// Where the second one is.
+        at: Place,
+        /// The name.
+        name: String,
+    },
+    /// A native gate with a list of places and with costs that hold everywhere.
+    #[error("{at} lists places of a gate whose error or duration is given for everywhere")]
+    GateForm {
+        /// Where.
+        at: Place,
+    },
+    /// A gate on the wrong number of qubits.
+    #[error("{at} has {got} qubits, `{gate}` acts on {expected}")]
+    GateQubits {
+        /// Where.
+        at: Place,
+        /// The gate.
+        gate: &'static str,
+        /// Qubits it acts on.
+        expected: usize,
+        /// Qubits given.
+        got: usize,
+    },
+    /// A gate on a qubit that the device does not have.
+    #[error("{at} names qubit {qubit}, the device has qubits 0 to {}", count.saturating_sub(1))]
+    QubitOutOfRange {
+        /// Where.
+        at: Place,
+        /// The qubit.
+        qubit: usize,
+        /// Qubits of the device.
+        count: usize,
+    },
+    /// A gate on a pair that is not coupled.
+    #[error("{at} are qubits {} and {}, which are not coupled", edge[0], edge[1])]
+    Uncoupled {
+        /// Where.
+        at: Place,
+        /// The pair.
+        edge: [usize; 2],
+    },
+    /// A gate has costs for the same qubits twice.
+    #[error("{at} lists the qubits {qubits:?} a second time")]
+    PlaceTwice {
+        /// Where the second one is.
+        at: Place,
+        /// The qubits.
+        qubits: Vec<usize>,
+    },
     /// No shipped profile has this name.
     #[error("no shipped profile is called `{name}`, there are {}", known.join(", "))]
     UnknownDevice {
         /// The name that was asked for.
         name: String,
         /// The names of the shipped profiles.
-        known: Vec<String>,
+        known: Vec<&'static str>,
     },
     /// A profile cannot be written as TOML.
     #[error("the profile cannot be written as TOML: {message}")]
@@ -147,7 +257,18 @@ impl Error {
             | Self::Number { at, .. }
             | Self::EdgeOutOfRange { at, .. }
             | Self::EdgeLoop { at, .. }
-            | Self::EdgeTwice { at, .. } => Some(at),
+            | Self::EdgeTwice { at, .. }
+            | Self::NotPositive { at }
+            | Self::Relaxation { at, .. }
+            | Self::Date { at, .. }
+            | Self::CalibrationLength { at, .. }
+            | Self::UnknownGate { at, .. }
+            | Self::GateTwice { at, .. }
+            | Self::GateForm { at }
+            | Self::GateQubits { at, .. }
+            | Self::QubitOutOfRange { at, .. }
+            | Self::Uncoupled { at, .. }
+            | Self::PlaceTwice { at, .. } => Some(at),
             Self::Syntax { .. } | Self::UnknownDevice { .. } | Self::Unwritable { .. } | Self::Ledger { .. } => None,
         }
     }
@@ -163,8 +284,26 @@ impl Error {
             | Self::Number { at, .. }
             | Self::EdgeOutOfRange { at, .. }
             | Self::EdgeLoop { at, .. }
-            | Self::EdgeTwice { at, .. } => Some(at),
+            | Self::EdgeTwice { at, .. }
+            | Self::NotPositive { at }
+            | Self::Relaxation { at, .. }
+            | Self::Date { at, .. }
+            | Self::CalibrationLength { at, .. }
+            | Self::UnknownGate { at, .. }
+            | Self::GateTwice { at, .. }
+            | Self::GateForm { at }
+            | Self::GateQubits { at, .. }
+            | Self::QubitOutOfRange { at, .. }
+            | Self::Uncoupled { at, .. }
+            | Self::PlaceTwice { at, .. } => Some(at),
             Self::Syntax { .. } | Self::UnknownDevice { .. } | Self::Unwritable { .. } | Self::Ledger { .. } => None,
         }
     }
+}
+
+/// The gates that a device can have as native ones.
+fn native_names() -> String {
+    let on_one_or_two = |spec: &&qcore::GateSpec| (1..=2).contains(&spec.qubits());
+    let names: Vec<&str> = qcore::Gate::all().iter().filter(on_one_or_two).map(|spec| spec.name).collect();
+    names.join(", ")
 }

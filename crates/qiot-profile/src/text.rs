@@ -6,29 +6,59 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::Place;
-use crate::{DeviceProfile, Error};
+use crate::{DeviceProfile, Error, Warning};
+
+/// A profile as it was read, and what had to be corrected.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The profile, which passes [`DeviceProfile::check`].
+    pub profile: DeviceProfile,
+    /// What was corrected, in the order of the text.
+    pub warnings: Vec<Warning>,
+}
 
 impl DeviceProfile {
-    /// Reads a profile and checks it as [`check`](Self::check) does. Unknown fields are refused.
+    /// Reads a profile and checks it as [`check`](Self::check) does, with one exception: real calibrations have qubits whose
+    /// measured T2 is larger than 2 T1, which no noise model allows. Such a T2 is taken as 2 T1 and a [`Warning`] says so.
+    /// Unknown fields are refused.
     ///
     /// # Errors
     ///
     /// [`Error::Syntax`], [`Error::UnknownField`], [`Error::MissingField`], [`Error::WrongType`], or what
     /// [`check`](Self::check) finds; each names the line, and all but the first the field.
-    pub fn from_toml(text: &str) -> Result<Self, Error> {
+    pub fn load(text: &str) -> Result<Loaded, Error> {
         let document = DeTable::parse(text).map_err(|error| Error::Syntax {
             line: line_of(text, error.span()),
             message: error.message().to_owned(),
         })?;
         let document = document.get_ref();
-        let profile: Self = toml::from_str(text).map_err(|error| read_error(text, document, &error))?;
+        let mut profile: Self = toml::from_str(text).map_err(|error| read_error(text, document, &error))?;
+        let line = |field: &str| find(document, field).map(|span| line_of(text, Some(span)));
+        let mut warnings = Vec::new();
+        for (index, qubit) in profile.qubits.calibration.iter_mut().flatten().enumerate() {
+            let (t1_us, t2_us) = (qubit.t1_us, qubit.t2_us);
+            if t2_us.is_finite() && t1_us > 0.0 && t2_us > 2.0 * t1_us {
+                let field = format!("qubits.calibration[{index}].t2_us");
+                warnings.push(Warning::ClampedT2 { at: Place { line: line(&field), field }, t1_us, t2_us });
+                qubit.t2_us = 2.0 * t1_us;
+            }
+        }
         profile.check().map_err(|mut error| {
             if let Some(place) = error.place_mut() {
-                place.line = find(document, &place.field).map(|span| line_of(text, Some(span)));
+                place.line = line(&place.field);
             }
             error
         })?;
-        Ok(profile)
+        Ok(Loaded { profile, warnings })
+    }
+
+    /// As [`load`](Self::load) where nobody looks at the warnings.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`load`](Self::load).
+    pub fn from_toml(text: &str) -> Result<Self, Error> {
+        Self::load(text).map(|loaded| loaded.profile)
     }
 
     /// Writes the profile; [`from_toml`](Self::from_toml) reads it back to an equal one.
@@ -56,6 +86,9 @@ fn read_error(text: &str, document: &DeTable<'_>, error: &toml::de::Error) -> Er
     // These two beginnings are serde's own wording, held by tests; should it change, the error is still
     // one with field, line and message.
     if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+        // The header of the first table of an array has the span of the array's key.
+        let first = document.get(path.as_str()).is_some_and(|value| matches!(value.get_ref(), DeValue::Array(_)));
+        let path = if first { format!("{path}[0]") } else { path };
         let field = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         Error::MissingField { at: at(field) }
     } else if message.starts_with("unknown field `") {
@@ -97,19 +130,25 @@ fn path_in(value: &Spanned<DeValue<'_>>, span: &Range<usize>) -> Option<String> 
     }
 }
 
-/// The span of the value at a path as [`DeviceProfile::check`] writes them: names joined by dots, the last one perhaps with
-/// an index.
+/// The span of the value at a path as [`DeviceProfile::check`] writes them: names joined by dots, each perhaps with an index.
+/// Where the last name is missing, the span of the table that lacks it.
 fn find(document: &DeTable<'_>, path: &str) -> Option<Range<usize>> {
-    let (section, field) = path.split_once('.').map_or((None, path), |(section, field)| (Some(section), field));
-    let table = match section {
-        Some(section) => document.get(section)?.get_ref().as_table()?,
-        None => document,
-    };
-    match field.split_once('[') {
-        Some((field, index)) => {
-            let index: usize = index.strip_suffix(']')?.parse().ok()?;
-            Some(table.get(field)?.get_ref().as_array()?.get(index)?.span())
+    let mut table = document;
+    let mut span = None;
+    for step in path.split('.') {
+        let (name, index) = match step.split_once('[') {
+            Some((name, index)) => (name, Some(index.strip_suffix(']')?.parse::<usize>().ok()?)),
+            None => (step, None),
+        };
+        let Some(mut value) = table.get(name) else { break };
+        if let Some(index) = index {
+            value = value.get_ref().as_array()?.get(index)?;
         }
-        None => Some(table.get(field)?.span()),
+        span = Some(value.span());
+        match value.get_ref() {
+            DeValue::Table(inner) => table = inner,
+            _ => break,
+        }
     }
+    span
 }

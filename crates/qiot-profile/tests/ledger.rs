@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 use qgrad::{Backend, Error, JobShots, Refusal};
-use qiot_profile::{DeviceProfile, Energy, Latency, Ledger, Limits, Metered};
+use qiot_profile::{DeviceProfile, Energy, Ledger, Limits, Metered};
 
 mod common;
-use common::{Counter, Parts, profile, stream};
+use common::{Counter, Parts, latency, profile, stream};
 
 /// Times and energies of these tests are whole numbers of this unit, in seconds or joules: a power of two, so that the
 /// floating-point sums of the ledger are exact and the counter can use integers.
@@ -61,14 +61,15 @@ impl Rules {
             shots_per_circuit: self.shots_per_circuit,
             circuits_per_job: self.circuits_per_job,
             seconds_total: self.ticks_total.map(|ticks| ticks as f64 * TICK),
+            ..Limits::default()
         };
-        profile.latency = Latency {
-            job_overhead_seconds: self.job_ticks as f64 * TICK,
-            circuit_overhead_seconds: self.circuit_ticks as f64 * TICK,
-            shot_seconds: self.shot_ticks as f64 * TICK,
+        let seconds = |ticks: u64| ticks as f64 * TICK;
+        profile.latency = latency(seconds(self.job_ticks), seconds(self.circuit_ticks), seconds(self.shot_ticks));
+        profile.energy = Energy {
+            joules_per_shot: self.shot_energy as f64 * TICK,
+            joules_per_job: self.job_energy as f64 * TICK,
+            joules_per_byte: 0.0,
         };
-        profile.energy =
-            Energy { joules_per_shot: self.shot_energy as f64 * TICK, joules_per_job: self.job_energy as f64 * TICK };
         profile
     }
 }

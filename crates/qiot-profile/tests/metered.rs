@@ -56,8 +56,8 @@ fn a_job_is_billed_by_the_profile_and_not_by_the_wrapped_backend() {
 #[test]
 fn the_ledger_is_the_sum_of_the_bills_to_the_last_bit() {
     let mut device = device(|profile| {
-        profile.latency.shot_seconds = 0.1;
-        profile.latency.job_overhead_seconds = 1.0 / 3.0;
+        profile.latency.reset_seconds = 0.1;
+        profile.latency.round_trip_seconds = 1.0 / 3.0;
         profile.energy.joules_per_shot = 0.7;
     });
     let parts = Parts::new(2, 2, 1);
@@ -207,9 +207,9 @@ fn devices_nest_and_each_keeps_its_own_ledger() {
 #[test]
 fn a_profile_or_a_ledger_that_means_nothing_is_not_taken() {
     let mut wrong = profile();
-    wrong.latency.shot_seconds = f64::NAN;
+    wrong.latency.reset_seconds = f64::NAN;
     let error = Metered::new(wrong, Counter::default()).expect_err("not a number");
-    assert_eq!(error.to_string(), "`latency.shot_seconds` is NaN, allowed are 0 to 1e9");
+    assert_eq!(error.to_string(), "`latency.reset_seconds` is NaN, allowed are 0 to 1e9");
     for (field, bill) in [
         ("seconds", Bill { seconds: f64::NAN, ..Bill::ZERO }),
         ("seconds", Bill { seconds: -1.0, ..Bill::ZERO }),

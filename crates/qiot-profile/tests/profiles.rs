@@ -1,35 +1,72 @@
 //! The text form of a profile: what is read, what is refused, and where the error says it is.
 
 use proptest::prelude::*;
-use qiot_profile::{DeviceProfile, Energy, Error, Latency, Limits, Qubits};
+use qcore::{Circuit, Gate};
+use qiot_profile::{
+    DeviceProfile, Energy, Error, GatePlace, Latency, Limits, NativeGate, QubitCalibration, Qubits, Traffic, Warning,
+};
 
 mod common;
 
 /// One field per line, so that a test can say which line it breaks.
-const LINES: [&str; 23] = [
-    r#"name = "bench""#,            // 1
-    r#"description = "two ions""#,  // 2
-    r#"source = "assumed""#,        // 3
-    "",                             // 4
-    "[qubits]",                     // 5
-    "count = 3",                    // 6
-    "coupling = [",                 // 7
-    "    [0, 1],",                  // 8
-    "    [1, 2],",                  // 9
-    "]",                            // 10
-    "[limits]",                     // 11
-    "shots_total = 10_000",         // 12
-    "shots_per_circuit = 100",      // 13
-    "circuits_per_job = 7",         // 14
-    "seconds_total = 3600",         // 15
-    "[latency]",                    // 16
-    "job_overhead_seconds = 0.5",   // 17
-    "circuit_overhead_seconds = 0", // 18
-    "shot_seconds = 1e-3",          // 19
-    "[energy]",                     // 20
-    "joules_per_shot = 2.5",        // 21
-    "joules_per_job = 0.25",        // 22
-    "# end",                        // 23
+const LINES: [&str; 57] = [
+    r#"name = "bench""#,                                                                       // 1
+    r#"description = "three ions""#,                                                           // 2
+    r#"source = "assumed""#,                                                                   // 3
+    r#"calibrated = "2024-05-27T15:27:23-03:00""#,                                             // 4
+    r#"licence = "Apache-2.0""#,                                                               // 5
+    "",                                                                                        // 6
+    "[qubits]",                                                                                // 7
+    "count = 3",                                                                               // 8
+    "coupling = [",                                                                            // 9
+    "    [0, 1],",                                                                             // 10
+    "    [1, 2],",                                                                             // 11
+    "]",                                                                                       // 12
+    "calibration = [",                                                                         // 13
+    "    { t1_us = 50, t2_us = 70, p1_given_0 = 0.01, p0_given_1 = 0.02, readout_ns = 700 },", // 14
+    "    { t1_us = 40, t2_us = 80, p1_given_0 = 0.03, p0_given_1 = 0.04, readout_ns = 900 },", // 15
+    "    { t1_us = 60, t2_us = 30, p1_given_0 = 0, p0_given_1 = 1, readout_ns = 800 },",       // 16
+    "]",                                                                                       // 17
+    "[limits]",                                                                                // 18
+    "shots_total = 10_000",                                                                    // 19
+    "shots_per_job = 500",                                                                     // 20
+    "shots_per_circuit = 100",                                                                 // 21
+    "shots_per_window = 2_000",                                                                // 22
+    "window_seconds = 60",                                                                     // 23
+    "jobs_total = 40",                                                                         // 24
+    "circuits_per_job = 7",                                                                    // 25
+    "seconds_total = 3600",                                                                    // 26
+    "memory_bytes = 65_536",                                                                   // 27
+    "parameters = 32",                                                                         // 28
+    "[latency]",                                                                               // 29
+    "round_trip_seconds = 0.5",                                                                // 30
+    "jitter_seconds = 0.25",                                                                   // 31
+    "queue_seconds = 2",                                                                       // 32
+    "compile_seconds = 0.125",                                                                 // 33
+    "circuit_overhead_seconds = 0",                                                            // 34
+    "circuit_seconds = 2e-3",                                                                  // 35
+    "reset_seconds = 1e-3",                                                                    // 36
+    "[traffic]",                                                                               // 37
+    "bytes_per_job = 100",                                                                     // 38
+    "bytes_per_circuit = 10",                                                                  // 39
+    "bytes_per_shot = 1",                                                                      // 40
+    "[energy]",                                                                                // 41
+    "joules_per_shot = 2.5",                                                                   // 42
+    "joules_per_job = 0.25",                                                                   // 43
+    "joules_per_byte = 0.5",                                                                   // 44
+    "[[gates]]",                                                                               // 45
+    r#"name = "sx""#,                                                                          // 46
+    "error = 1e-4",                                                                            // 47
+    "duration_ns = 35.5",                                                                      // 48
+    "[[gates]]",                                                                               // 49
+    r#"name = "cx""#,                                                                          // 50
+    "at = [",                                                                                  // 51
+    "    { qubits = [0, 1], error = 0.01, duration_ns = 300 },",                               // 52
+    "    { qubits = [1, 0], error = 0.01, duration_ns = 350 },",                               // 53
+    "    { qubits = [1, 2], error = 0.02, duration_ns = 400 },",                               // 54
+    "    { qubits = [2, 1], error = 0.02, duration_ns = 450 },",                               // 55
+    "]",                                                                                       // 56
+    "# end",                                                                                   // 57
 ];
 
 /// The text with one line (counted from 1) replaced.
@@ -51,44 +88,105 @@ fn assert_place(error: &Error, field: &str, line: usize) {
     assert!(message.starts_with(&format!("line {line}: `{field}`")), "{message}");
 }
 
-#[test]
-fn every_field_is_read() {
-    let expected = DeviceProfile {
+fn bench() -> DeviceProfile {
+    let qubit = |t1_us, t2_us, p1_given_0, p0_given_1, readout_ns| QubitCalibration {
+        t1_us,
+        t2_us,
+        p1_given_0,
+        p0_given_1,
+        readout_ns,
+    };
+    let place = |qubits: [usize; 2], error, duration_ns| GatePlace { qubits: qubits.to_vec(), error, duration_ns };
+    DeviceProfile {
         name: "bench".into(),
-        description: "two ions".into(),
+        description: "three ions".into(),
         source: "assumed".into(),
-        qubits: Qubits { count: 3, coupling: Some(vec![[0, 1], [1, 2]]) },
+        calibrated: Some("2024-05-27T15:27:23-03:00".into()),
+        licence: Some("Apache-2.0".into()),
+        qubits: Qubits {
+            count: 3,
+            coupling: Some(vec![[0, 1], [1, 2]]),
+            calibration: Some(vec![
+                qubit(50.0, 70.0, 0.01, 0.02, 700.0),
+                qubit(40.0, 80.0, 0.03, 0.04, 900.0),
+                qubit(60.0, 30.0, 0.0, 1.0, 800.0),
+            ]),
+        },
         limits: Limits {
             shots_total: Some(10_000),
+            shots_per_job: Some(500),
             shots_per_circuit: Some(100),
+            shots_per_window: Some(2_000),
+            window_seconds: Some(60.0),
+            jobs_total: Some(40),
             circuits_per_job: Some(7),
             seconds_total: Some(3600.0),
+            memory_bytes: Some(65_536),
+            parameters: Some(32),
         },
-        latency: Latency { job_overhead_seconds: 0.5, circuit_overhead_seconds: 0.0, shot_seconds: 1e-3 },
-        energy: Energy { joules_per_shot: 2.5, joules_per_job: 0.25 },
-    };
-    assert_eq!(DeviceProfile::from_toml(&LINES.join("\n")), Ok(expected));
+        latency: Latency {
+            round_trip_seconds: 0.5,
+            jitter_seconds: 0.25,
+            queue_seconds: 2.0,
+            compile_seconds: 0.125,
+            circuit_overhead_seconds: 0.0,
+            circuit_seconds: 2e-3,
+            reset_seconds: 1e-3,
+        },
+        traffic: Traffic { bytes_per_job: 100, bytes_per_circuit: 10, bytes_per_shot: 1 },
+        energy: Energy { joules_per_shot: 2.5, joules_per_job: 0.25, joules_per_byte: 0.5 },
+        gates: vec![
+            NativeGate { name: "sx".into(), error: Some(1e-4), duration_ns: Some(35.5), at: Vec::new() },
+            NativeGate {
+                name: "cx".into(),
+                error: None,
+                duration_ns: None,
+                at: vec![
+                    place([0, 1], 0.01, 300.0),
+                    place([1, 0], 0.01, 350.0),
+                    place([1, 2], 0.02, 400.0),
+                    place([2, 1], 0.02, 450.0),
+                ],
+            },
+        ],
+    }
 }
 
 #[test]
-fn limits_and_coupling_may_be_absent() {
+fn every_field_is_read() {
+    let loaded = DeviceProfile::load(&LINES.join("\n")).expect("valid");
+    assert_eq!(loaded.profile, bench());
+    assert_eq!(loaded.warnings, [], "T2 = 2 T1 is possible");
+}
+
+#[test]
+fn what_may_be_absent_does_not_bind() {
     let mut lines = LINES;
-    for line in [7, 8, 9, 10, 12, 13, 14, 15] {
-        lines[line - 1] = "";
-    }
+    let absent = [4, 5].into_iter().chain(9..=17).chain(19..=28).chain([31]).chain(37..=40).chain(44..=56);
+    absent.for_each(|line| lines[line - 1] = "");
     let profile = DeviceProfile::from_toml(&lines.join("\n")).expect("optional fields are absent");
     assert_eq!(profile.limits, Limits::default());
-    assert_eq!(profile.qubits.coupling, None);
+    assert_eq!(profile.traffic, Traffic::default());
+    assert_eq!((&profile.qubits.coupling, &profile.qubits.calibration), (&None, &None));
+    assert_eq!((profile.latency.jitter_seconds, profile.energy.joules_per_byte), (0.0, 0.0));
+    assert_eq!((profile.gates, profile.calibrated, profile.licence), (vec![], None, None));
 }
 
 #[test]
 fn unknown_fields_and_sections_are_refused_with_their_line() {
     for (line, text, field) in [
-        (4, "colour = 3", "colour"),
-        (15, "seconds_totl = 3600", "limits.seconds_totl"),
-        (19, "shot_seconds = 1e-3\nshot_millis = 1", "latency.shot_millis"),
-        (23, "[noise]", "noise"),
-        (23, "[[noise]]", "noise"),
+        (6, "colour = 3", "colour"),
+        (26, "seconds_totl = 3600", "limits.seconds_totl"),
+        (36, "reset_seconds = 1e-3\nshot_millis = 1", "latency.shot_millis"),
+        (
+            15,
+            "    { t1_us = 40, t3_us = 80, p1_given_0 = 0, p0_given_1 = 0, readout_ns = 0 },",
+            "qubits.calibration[1].t3_us",
+        ),
+        (48, "duration_ns = 35.5\nduration_us = 3", "gates[0].duration_us"),
+        (53, "    { qubits = [1, 0], error = 0.01, duration = 350 },", "gates[1].at[1].duration"),
+        (57, "[noise]", "noise"),
+        (57, "[[noise]]", "noise"),
     ] {
         let error = error_with(line, text);
         assert!(matches!(error, Error::UnknownField { .. }), "{error:?}");
@@ -102,22 +200,33 @@ fn every_required_field_is_missed_in_the_table_that_lacks_it() {
         (1, "name", 1),
         (2, "description", 1),
         (3, "source", 1),
-        (6, "qubits.count", 5),
-        (17, "latency.job_overhead_seconds", 16),
-        (18, "latency.circuit_overhead_seconds", 16),
-        (19, "latency.shot_seconds", 16),
-        (21, "energy.joules_per_shot", 20),
-        (22, "energy.joules_per_job", 20),
+        (8, "qubits.count", 7),
+        (30, "latency.round_trip_seconds", 29),
+        (32, "latency.queue_seconds", 29),
+        (33, "latency.compile_seconds", 29),
+        (34, "latency.circuit_overhead_seconds", 29),
+        (35, "latency.circuit_seconds", 29),
+        (36, "latency.reset_seconds", 29),
+        (38, "traffic.bytes_per_job", 37),
+        (42, "energy.joules_per_shot", 41),
+        (43, "energy.joules_per_job", 41),
+        (46, "gates[0].name", 45),
+        // Found by the check and not by the reader, in the table that exists.
+        (23, "limits.window_seconds", 18),
+        (47, "gates[0].error", 45),
+        (48, "gates[0].duration_ns", 45),
     ] {
         let error = error_with(line, "");
         assert!(matches!(error, Error::MissingField { .. }), "{error:?}");
         assert_place(&error, field, table_line);
     }
+    let error = error_with(15, "    { t1_us = 40, p1_given_0 = 0, p0_given_1 = 0, readout_ns = 0 },");
+    assert_place(&error, "qubits.calibration[1].t2_us", 15);
 }
 
 #[test]
 fn every_section_is_required() {
-    for (section, lines) in [("qubits", 5..=10), ("limits", 11..=15), ("latency", 16..=19), ("energy", 20..=22)] {
+    for (section, lines) in [("qubits", 7..=17), ("limits", 18..=28), ("latency", 29..=36), ("energy", 41..=44)] {
         let text: Vec<_> = (1..=LINES.len()).filter(|line| !lines.contains(line)).map(|line| LINES[line - 1]).collect();
         let error = DeviceProfile::from_toml(&text.join("\n")).expect_err("a section is missing");
         assert!(matches!(error, Error::MissingField { .. }), "{error:?}");
@@ -130,18 +239,22 @@ fn every_section_is_required() {
 fn wrong_types_are_refused_with_their_line() {
     for (line, text, field, line_of_error) in [
         (1, "name = 3", "name", 1),
-        (6, "count = 4.5", "qubits.count", 6),
-        (6, "count = -4", "qubits.count", 6),
-        (6, "count = '4'", "qubits.count", 6),
-        (9, "[1, -2],", "qubits.coupling[1][1]", 9),
-        (9, "[1],", "qubits.coupling[1]", 9),
-        (9, "[1, 2, 0],", "qubits.coupling[1]", 9),
-        (9, "[1, 2, 'x'],", "qubits.coupling[1]", 9),
-        (9, "7,", "qubits.coupling[1]", 9),
-        (12, "shots_total = -1", "limits.shots_total", 12),
-        (12, "shots_total = 1e5", "limits.shots_total", 12),
-        (17, "job_overhead_seconds = true", "latency.job_overhead_seconds", 17),
-        (17, "job_overhead_seconds = 2026-01-01", "latency.job_overhead_seconds", 17),
+        (4, "calibrated = 2024-05-27", "calibrated", 4),
+        (8, "count = 4.5", "qubits.count", 8),
+        (8, "count = -4", "qubits.count", 8),
+        (8, "count = '4'", "qubits.count", 8),
+        (11, "[1, -2],", "qubits.coupling[1][1]", 11),
+        (11, "[1],", "qubits.coupling[1]", 11),
+        (11, "[1, 2, 0],", "qubits.coupling[1]", 11),
+        (11, "[1, 2, 'x'],", "qubits.coupling[1]", 11),
+        (11, "7,", "qubits.coupling[1]", 11),
+        (16, "7,", "qubits.calibration[2]", 16),
+        (19, "shots_total = -1", "limits.shots_total", 19),
+        (19, "shots_total = 1e5", "limits.shots_total", 19),
+        (30, "round_trip_seconds = true", "latency.round_trip_seconds", 30),
+        (30, "round_trip_seconds = 2026-01-01", "latency.round_trip_seconds", 30),
+        (47, "error = 'small'", "gates[0].error", 47),
+        (53, "    { qubits = [1, -1], error = 0.01, duration_ns = 350 },", "gates[1].at[1].qubits[1]", 53),
     ] {
         let error = error_with(line, text);
         assert!(matches!(error, Error::WrongType { .. }), "{error:?}");
@@ -152,12 +265,20 @@ fn wrong_types_are_refused_with_their_line() {
 #[test]
 fn numbers_out_of_range_are_refused_with_their_line() {
     for (line, name, section) in [
-        (15, "seconds_total", "limits"),
-        (17, "job_overhead_seconds", "latency"),
-        (18, "circuit_overhead_seconds", "latency"),
-        (19, "shot_seconds", "latency"),
-        (21, "joules_per_shot", "energy"),
-        (22, "joules_per_job", "energy"),
+        (23, "window_seconds", "limits"),
+        (26, "seconds_total", "limits"),
+        (30, "round_trip_seconds", "latency"),
+        (31, "jitter_seconds", "latency"),
+        (32, "queue_seconds", "latency"),
+        (33, "compile_seconds", "latency"),
+        (34, "circuit_overhead_seconds", "latency"),
+        (35, "circuit_seconds", "latency"),
+        (36, "reset_seconds", "latency"),
+        (42, "joules_per_shot", "energy"),
+        (43, "joules_per_job", "energy"),
+        (44, "joules_per_byte", "energy"),
+        (47, "error", "gates[0]"),
+        (48, "duration_ns", "gates[0]"),
     ] {
         for value in ["-0.5", "-1", "nan", "-nan", "inf", "-inf", "1e300"] {
             let error = error_with(line, &format!("{name} = {value}"));
@@ -167,21 +288,123 @@ fn numbers_out_of_range_are_refused_with_their_line() {
             assert_place(&error, &format!("{section}.{name}"), line);
         }
     }
+    for (line, name) in [(47, "gates[0].error"), (52, "gates[1].at[0].error")] {
+        let text = if line == 47 { "error = 1.5" } else { "    { qubits = [0, 1], error = 2.0, duration_ns = 300 }," };
+        let error = error_with(line, text);
+        assert!(matches!(error, Error::Number { max: 1.0, .. }), "{error:?}");
+        assert_place(&error, name, line);
+    }
+}
+
+#[test]
+fn calibrations_that_cannot_be_are_refused_with_their_line() {
+    let row = |t1: &str, t2: &str, p1: &str, p0: &str, readout: &str| {
+        format!("    {{ t1_us = {t1}, t2_us = {t2}, p1_given_0 = {p1}, p0_given_1 = {p0}, readout_ns = {readout} }},")
+    };
+    for (text, field) in [
+        (row("-1", "1", "0", "0", "0"), "t1_us"),
+        (row("nan", "1", "0", "0", "0"), "t1_us"),
+        (row("inf", "1", "0", "0", "0"), "t1_us"),
+        (row("1", "nan", "0", "0", "0"), "t2_us"),
+        (row("1", "inf", "0", "0", "0"), "t2_us"),
+        (row("1", "1", "1.1", "0", "0"), "p1_given_0"),
+        (row("1", "1", "-0.1", "0", "0"), "p1_given_0"),
+        (row("1", "1", "0", "nan", "0"), "p0_given_1"),
+        (row("1", "1", "0", "0", "-1"), "readout_ns"),
+    ] {
+        let error = error_with(15, &text);
+        assert!(matches!(error, Error::Number { .. }), "{error:?}");
+        assert_place(&error, &format!("qubits.calibration[1].{field}"), 15);
+    }
+    for (text, field) in [(row("0", "0", "0", "0", "0"), "t1_us"), (row("1", "0", "0", "0", "0"), "t2_us")] {
+        let error = error_with(15, &text);
+        assert!(matches!(error, Error::NotPositive { .. }), "{error:?}");
+        assert_place(&error, &format!("qubits.calibration[1].{field}"), 15);
+    }
+    let error = error_with(15, "");
+    assert!(matches!(error, Error::CalibrationLength { got: 2, count: 3, .. }), "{error:?}");
+    assert_place(&error, "qubits.calibration", 13);
+    let error = error_with(4, "calibrated = 'last spring'");
+    assert!(matches!(&error, Error::Date { text, .. } if text == "last spring"), "{error:?}");
+    assert_place(&error, "calibrated", 4);
+    assert_place(&error_with(4, "calibrated = '12:30:00'"), "calibrated", 4);
+}
+
+#[test]
+fn a_coherence_time_beyond_the_relaxation_is_clamped_by_the_loader_and_refused_elsewhere() {
+    let row = "    { t1_us = 40, t2_us = 81, p1_given_0 = 0.03, p0_given_1 = 0.04, readout_ns = 900 },";
+    let loaded = DeviceProfile::load(&text_with(15, row)).expect("clamped");
+    assert_eq!(loaded.profile, bench(), "clamped to 80");
+    let [warning @ Warning::ClampedT2 { at, t1_us: 40.0, t2_us: 81.0 }] = &loaded.warnings[..] else {
+        panic!("{:?}", loaded.warnings)
+    };
+    assert_eq!((at.field.as_str(), at.line), ("qubits.calibration[1].t2_us", Some(15)));
+    assert_eq!(
+        warning.to_string(),
+        "line 15: `qubits.calibration[1].t2_us` is 81, which is more than 2 t1_us: taken as 80"
+    );
+
+    let mut profile = bench();
+    profile.qubits.calibration.as_mut().expect("calibrated")[1].t2_us = 81.0;
+    assert!(matches!(profile.check(), Err(Error::Relaxation { t1_us: 40.0, t2_us: 81.0, .. })));
+}
+
+#[test]
+fn gates_that_cannot_be_are_refused_with_their_line() {
+    let error = error_with(46, "name = 'toffoli'");
+    assert!(matches!(&error, Error::UnknownGate { name, .. } if name == "toffoli"), "{error:?}");
+    assert_place(&error, "gates[0].name", 46);
+    assert!(error.to_string().contains("rzz"), "{error}");
+    assert_place(&error_with(46, "name = 'ccx'"), "gates[0].name", 46);
+
+    let error = error_with(50, "name = 'sx'");
+    assert!(matches!(&error, Error::GateTwice { name, .. } if name == "sx"), "{error:?}");
+    assert_place(&error, "gates[1].name", 50);
+
+    let error = error_with(50, "name = 'cx'\nerror = 0.1");
+    assert!(matches!(error, Error::GateForm { .. }), "{error:?}");
+    assert_place(&error, "gates[1].at", 52);
+
+    let place = |qubits: &str| format!("    {{ qubits = {qubits}, error = 0.01, duration_ns = 350 }},");
+    let error = error_with(53, &place("[1]"));
+    assert!(matches!(error, Error::GateQubits { gate: "cx", expected: 2, got: 1, .. }), "{error:?}");
+    assert_place(&error, "gates[1].at[1].qubits", 53);
+    let error = error_with(53, &place("[1, 3]"));
+    assert!(matches!(error, Error::QubitOutOfRange { qubit: 3, count: 3, .. }), "{error:?}");
+    assert_place(&error, "gates[1].at[1].qubits", 53);
+    let error = error_with(53, &place("[1, 1]"));
+    assert!(matches!(error, Error::EdgeLoop { qubit: 1, .. }), "{error:?}");
+    assert_place(&error, "gates[1].at[1].qubits", 53);
+    let error = error_with(53, &place("[0, 2]"));
+    assert!(matches!(error, Error::Uncoupled { edge: [0, 2], .. }), "{error:?}");
+    assert_place(&error, "gates[1].at[1].qubits", 53);
+    let error = error_with(53, &place("[0, 1]"));
+    assert!(matches!(&error, Error::PlaceTwice { qubits, .. } if *qubits == [0, 1]), "{error:?}");
+    assert_place(&error, "gates[1].at[1].qubits", 53);
 }
 
 #[test]
 fn counts_out_of_range_are_refused_with_their_line() {
     for (line, text, field) in [
-        (6, "count = 0", "qubits.count"),
-        (13, "shots_per_circuit = 0", "limits.shots_per_circuit"),
-        (14, "circuits_per_job = 0", "limits.circuits_per_job"),
+        (8, "count = 0", "qubits.count"),
+        (20, "shots_per_job = 0", "limits.shots_per_job"),
+        (21, "shots_per_circuit = 0", "limits.shots_per_circuit"),
+        (22, "shots_per_window = 0", "limits.shots_per_window"),
+        (25, "circuits_per_job = 0", "limits.circuits_per_job"),
+        (27, "memory_bytes = 0", "limits.memory_bytes"),
+        (28, "parameters = 0", "limits.parameters"),
     ] {
         let error = error_with(line, text);
         assert!(matches!(error, Error::Count { value: 0, min: 1, .. }), "{error:?}");
         assert_place(&error, field, line);
     }
+    assert_place(&error_with(8, "count = 5000"), "qubits.count", 8);
+    let error = error_with(23, "window_seconds = 0");
+    assert!(matches!(error, Error::NotPositive { .. }), "{error:?}");
+    assert_place(&error, "limits.window_seconds", 23);
     // A budget of nothing is a budget.
-    assert!(DeviceProfile::from_toml(&text_with(12, "shots_total = 0")).is_ok());
+    assert!(DeviceProfile::from_toml(&text_with(19, "shots_total = 0")).is_ok());
+    assert!(DeviceProfile::from_toml(&text_with(24, "jobs_total = 0")).is_ok());
     // Above what TOML can write.
     let mut profile = common::profile();
     profile.limits.shots_total = Some(u64::MAX);
@@ -192,23 +415,23 @@ fn counts_out_of_range_are_refused_with_their_line() {
 
 #[test]
 fn edges_are_checked_and_named_by_index_and_line() {
-    let error = error_with(9, "[1, 3],");
+    let error = error_with(11, "[1, 3],");
     assert!(matches!(error, Error::EdgeOutOfRange { edge: [1, 3], count: 3, .. }), "{error:?}");
-    assert_place(&error, "qubits.coupling[1]", 9);
+    assert_place(&error, "qubits.coupling[1]", 11);
     assert!(error.to_string().contains("qubits 0 to 2"), "{error}");
 
-    let error = error_with(9, "[2, 2],");
+    let error = error_with(11, "[2, 2],");
     assert!(matches!(error, Error::EdgeLoop { qubit: 2, .. }), "{error:?}");
-    assert_place(&error, "qubits.coupling[1]", 9);
+    assert_place(&error, "qubits.coupling[1]", 11);
 
-    let error = error_with(9, "[1, 2], [0, 2],\n[1, 0],");
+    let error = error_with(11, "[1, 2], [0, 2],\n[1, 0],");
     assert!(matches!(error, Error::EdgeTwice { edge: [1, 0], .. }), "{error:?}");
-    assert_place(&error, "qubits.coupling[3]", 10);
+    assert_place(&error, "qubits.coupling[3]", 12);
 }
 
 #[test]
 fn empty_texts_are_refused_with_their_line() {
-    for (line, field) in [(1, "name"), (2, "description"), (3, "source")] {
+    for (line, field) in [(1, "name"), (2, "description"), (3, "source"), (5, "licence")] {
         let error = error_with(line, &format!("{field} = \" \""));
         assert!(matches!(error, Error::EmptyText { .. }), "{error:?}");
         assert_place(&error, field, line);
@@ -218,11 +441,11 @@ fn empty_texts_are_refused_with_their_line() {
 #[test]
 fn text_that_is_no_toml_is_refused_with_its_line() {
     for (line, text) in [
-        (5, "[qubits"),
-        (12, "shots_total"),
-        (12, "shots_total = 1\nshots_total = 2"),
-        (23, "\""),
-        (23, "[latency.shot_seconds]"),
+        (7, "[qubits"),
+        (19, "shots_total"),
+        (19, "shots_total = 1\nshots_total = 2"),
+        (57, "\""),
+        (57, "[latency.reset_seconds]"),
     ] {
         let error = error_with(line, text);
         let Error::Syntax { line: found, .. } = error else { panic!("{error:?}") };
@@ -233,27 +456,40 @@ fn text_that_is_no_toml_is_refused_with_its_line() {
 #[test]
 fn inline_and_dotted_forms_name_the_same_fields() {
     let text = "name = 'a'\ndescription = 'b'\nsource = 'c'\nqubits.count = 2\nlimits = {}\n\
-                latency = { job_overhead_seconds = 0, circuit_overhead_seconds = 0,\n  shot_seconds = -1 }\n\
-                energy.joules_per_shot = 0\nenergy.joules_per_job = 0\n";
+                latency = { round_trip_seconds = 0, queue_seconds = 0, compile_seconds = 0,\n  circuit_overhead_seconds = 0,\n\
+                circuit_seconds = 0, reset_seconds = -1 }\nenergy.joules_per_shot = 0\nenergy.joules_per_job = 0\n";
     let error = DeviceProfile::from_toml(text).expect_err("negative");
-    assert_place(&error, "latency.shot_seconds", 7);
+    assert_place(&error, "latency.reset_seconds", 8);
 }
 
 #[test]
-fn archetypes_load_and_every_number_of_theirs_is_commented() {
-    let shipped = DeviceProfile::shipped();
-    let names: Vec<_> = shipped.iter().map(|profile| (profile.name.as_str(), profile.qubits.count)).collect();
-    assert_eq!(names, [("sensor-node", 4), ("edge-gateway", 8), ("field-hub", 16)]);
-    for profile in &shipped {
-        assert_eq!(DeviceProfile::by_name(&profile.name).as_ref(), Ok(profile));
+fn shipped_profiles_load_and_every_number_of_theirs_is_commented() {
+    let expected = [
+        ("sensor-node", 4),
+        ("edge-gateway", 8),
+        ("field-hub", 16),
+        ("manila", 5),
+        ("quito", 5),
+        ("lagos", 7),
+        ("perth", 7),
+        ("guadalupe", 16),
+        ("kolkata", 27),
+    ];
+    assert_eq!(DeviceProfile::shipped_names(), expected.map(|(name, _)| name));
+    for (name, qubits) in expected {
+        let profile = DeviceProfile::shipped(name).expect("shipped");
+        assert_eq!((profile.name.as_str(), profile.qubits.count), (name, qubits));
         assert_eq!(profile.check(), Ok(()));
-        let path = format!("{}/profiles/{}.toml", env!("CARGO_MANIFEST_DIR"), profile.name);
-        let text = std::fs::read_to_string(path).expect("a shipped file");
-        let mut previous = "";
-        for line in text.lines() {
-            // Top-level texts are not numbers; rows of the coupling map belong to the comment above it.
-            if line.contains(" = ") && !line.contains('"') && !line.starts_with('#') {
-                assert!(previous.starts_with('#'), "{}: no source above `{line}`", profile.name);
+        assert_eq!(DeviceProfile::from_toml(&profile.to_toml().expect("valid")), Ok(profile));
+        let (mut section, mut previous) = ("", "");
+        for line in DeviceProfile::shipped_text(name).expect("shipped").lines() {
+            section = if line.starts_with('[') { line } else { section };
+            // Top-level texts are not numbers; rows belong to the comment above their field, gates to the one above the first.
+            let commented = previous.starts_with('#') || previous.starts_with("shots_per_window");
+            let calibrated = qubits != 4 && qubits != 8 && name != "field-hub" && section == "[qubits]";
+            let number = line.contains(" = ") && !line.contains('"') && !line.starts_with(['#', ' ']);
+            if number && section != "[[gates]]" && !calibrated {
+                assert!(commented, "{name}: no source above `{line}`");
             }
             previous = line;
         }
@@ -262,42 +498,134 @@ fn archetypes_load_and_every_number_of_theirs_is_commented() {
 
 #[test]
 fn an_unknown_name_lists_the_known_ones() {
-    let error = DeviceProfile::by_name("toaster").expect_err("not shipped");
+    let error = DeviceProfile::shipped("toaster").expect_err("not shipped");
     assert_eq!(
         error.to_string(),
-        "no shipped profile is called `toaster`, there are sensor-node, edge-gateway, field-hub"
+        "no shipped profile is called `toaster`, there are sensor-node, edge-gateway, field-hub, manila, quito, lagos, \
+         perth, guadalupe, kolkata"
     );
+}
+
+#[test]
+fn gates_are_found_where_they_act() {
+    let profile = bench();
+    assert_eq!(profile.gate("sx", &[2]).map(|cost| (cost.error, cost.duration_ns)), Some((1e-4, 35.5)));
+    assert_eq!(profile.gate("cx", &[2, 1]).map(|cost| (cost.error, cost.duration_ns)), Some((0.02, 450.0)));
+    for (name, qubits) in [("sx", &[3][..]), ("sx", &[0, 1]), ("cx", &[0, 2]), ("cx", &[0]), ("rz", &[0])] {
+        assert_eq!(profile.gate(name, qubits), None, "{name} {qubits:?}");
+    }
+    assert_eq!(profile.native().count(), 3 + 4);
+    assert_eq!(profile.edges(), [[0, 1], [1, 2]]);
+    assert!(profile.coupled(1, 0) && !profile.coupled(0, 2) && !profile.coupled(1, 1) && !profile.coupled(2, 3));
+
+    let gateway = DeviceProfile::shipped("edge-gateway").expect("shipped");
+    assert_eq!(gateway.edges().len(), 28);
+    // One calibration for all, and gates everywhere, in both directions.
+    assert_eq!(gateway.qubit(7), gateway.qubit(0));
+    assert_eq!(gateway.qubit(8), None);
+    assert_eq!(gateway.native().count(), 3 * 8 + 2 * 28);
+    assert_eq!(gateway.gate("rxx", &[7, 2]).map(|cost| cost.duration_ns), Some(200_000.0));
+    assert_eq!(gateway.gate("rxx", &[2, 2]), None);
+}
+
+/// The critical path, written down by hand: qubit 1 waits for qubit 0, and the last gate for both.
+#[test]
+fn circuit_duration_is_the_critical_path() {
+    let profile = bench();
+    let mut circuit = Circuit::new(3).expect("small");
+    for (gate, qubits) in
+        [(Gate::Sx, &[0][..]), (Gate::Sx, &[0]), (Gate::Cx, &[0, 1]), (Gate::Sx, &[2]), (Gate::Cx, &[2, 1])]
+    {
+        circuit.gate(gate, qubits, &[]).expect("valid");
+    }
+    assert!((profile.circuit_seconds(&circuit) - (2.0 * 35.5 + 300.0 + 450.0) * 1e-9).abs() < 1e-18);
+    // What is not native is charged by its decomposition on the slowest parts.
+    let mut other = Circuit::new(3).expect("small");
+    other.h(0).and_then(|c| c.cx(0, 2)).expect("valid");
+    assert!((profile.circuit_seconds(&other) - (2.0 * 35.5 + 3.0 * 450.0 + 8.0 * 35.5) * 1e-9).abs() < 1e-18);
+    // Without gates nothing is known but the profile's own number.
+    assert_eq!(common::profile().circuit_seconds(&circuit), 0.0);
+}
+
+#[test]
+fn prices_follow_the_formula() {
+    let profile = bench();
+    // 500 shots per submission let 5 circuits of 100 shots in, and the jitter is at its largest.
+    let bill = profile.price(12, 1200);
+    assert_eq!((bill.jobs, bill.circuits, bill.shots), (3, 12, 1200));
+    let shot = 2e-3 + 900e-9 + 1e-3;
+    assert!((bill.seconds - (3.0 * 2.875 + 1200.0 * shot)).abs() < 1e-12);
+    let bytes = 3.0 * 100.0 + 12.0 * 10.0 + 1200.0;
+    assert!((bill.joules - (3.0 * 0.25 + 1200.0 * 2.5 + 0.5 * bytes)).abs() < 1e-9);
+    assert!((profile.price_of(12, 1200, 1.0).seconds - bill.seconds - 1200.0 * 0.998).abs() < 1e-9);
+    for (circuits, shots, jobs) in [(0, 0, 1), (7, 7, 1), (8, 8, 2), (5, 500, 1), (6, 500, 2), (2, 1000, 2)] {
+        assert_eq!(profile.submissions(circuits, shots), jobs, "{circuits} circuits, {shots} shots");
+    }
 }
 
 fn any_profile() -> impl Strategy<Value = DeviceProfile> {
     let count = || proptest::option::of(1..=i64::MAX as u64);
     let price = || 0.0..=1e9;
+    let probability = || 0.0..=1.0;
+    let qubit = (1e-9..1e9, 0.001..=2.0, probability(), probability(), price()).prop_map(
+        |(t1_us, ratio, p1, p0, readout_ns)| QubitCalibration {
+            t1_us,
+            t2_us: ratio * t1_us,
+            p1_given_0: p1,
+            p0_given_1: p0,
+            readout_ns,
+        },
+    );
     (
-        ("[a-z\"\\\\\n#é]{1,12}x", any::<bool>()),
-        1_usize..40,
-        (count(), count(), count(), proptest::option::of(0.0..=1e18)),
-        (price(), price(), price(), price(), price()),
+        ("[a-z\"\\\\\n#é]{1,12}x", any::<bool>(), proptest::option::of(qubit)),
+        2_usize..40,
+        (count(), count(), count(), count(), count(), count(), count(), proptest::option::of(0.0..=1e18)),
+        (price(), price(), price(), price(), price(), price(), price()),
+        (price(), price(), price(), 0..=i64::MAX as u64, probability()),
     )
-        .prop_map(|((text, ring), qubits, limits, prices)| DeviceProfile {
+        .prop_map(|((text, ring, qubit), qubits, limits, times, (shot, job, byte, bytes, error))| DeviceProfile {
             name: text.clone(),
             description: text.clone(),
-            source: text,
+            source: text.clone(),
+            calibrated: ring.then(|| "2021-03-15".to_owned()),
+            licence: ring.then_some(text),
             qubits: Qubits {
                 count: qubits,
                 coupling: ring.then(|| (1..qubits).map(|qubit| [qubit, qubit - 1]).collect()),
+                calibration: qubit.map(|qubit| vec![qubit; if ring { qubits } else { 1 }]),
             },
             limits: Limits {
                 shots_total: limits.0,
-                shots_per_circuit: limits.1,
-                circuits_per_job: limits.2,
-                seconds_total: limits.3,
+                shots_per_job: limits.1,
+                shots_per_circuit: limits.2,
+                shots_per_window: limits.3,
+                window_seconds: limits.3.map(|shots| shots as f64 * 1e-12 + 0.5),
+                jobs_total: limits.4,
+                circuits_per_job: limits.5,
+                memory_bytes: limits.6,
+                parameters: limits.6,
+                seconds_total: limits.7,
             },
             latency: Latency {
-                job_overhead_seconds: prices.0,
-                circuit_overhead_seconds: prices.1,
-                shot_seconds: prices.2,
+                round_trip_seconds: times.0,
+                jitter_seconds: times.1,
+                queue_seconds: times.2,
+                compile_seconds: times.3,
+                circuit_overhead_seconds: times.4,
+                circuit_seconds: times.5,
+                reset_seconds: times.6,
             },
-            energy: Energy { joules_per_shot: prices.3, joules_per_job: prices.4 },
+            traffic: Traffic { bytes_per_job: bytes, bytes_per_circuit: bytes / 3, bytes_per_shot: bytes / 7 },
+            energy: Energy { joules_per_shot: shot, joules_per_job: job, joules_per_byte: byte },
+            gates: vec![
+                NativeGate { name: "rz".into(), error: Some(error), duration_ns: Some(shot), at: Vec::new() },
+                NativeGate {
+                    name: "cz".into(),
+                    error: None,
+                    duration_ns: None,
+                    at: vec![GatePlace { qubits: vec![1, 0], error, duration_ns: job }],
+                },
+            ],
         })
 }
 

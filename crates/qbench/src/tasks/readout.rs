@@ -31,7 +31,7 @@ impl Readout {
     ///
     /// [`Error::Device`] for an unknown name.
     pub fn device(name: &str, shots: u64) -> Result<Self, Error> {
-        Ok(Self::Device { profile: Box::new(DeviceProfile::by_name(name)?), shots })
+        Ok(Self::Device { profile: Box::new(DeviceProfile::shipped(name)?), shots })
     }
 
     /// A new estimator and a new backend with nothing spent.

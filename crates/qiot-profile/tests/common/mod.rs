@@ -3,7 +3,7 @@
 
 use qcore::{Circuit, Program};
 use qgrad::{Backend, Error, Estimate, Job, JobResult, JobShots, Measurement, Point};
-use qiot_profile::{DeviceProfile, Energy, Latency, Limits, Qubits};
+use qiot_profile::{DeviceProfile, Energy, Latency, Limits, Qubits, Traffic};
 use rand::Rng;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -19,10 +19,27 @@ pub fn profile() -> DeviceProfile {
         name: "test".into(),
         description: "made up".into(),
         source: "made up".into(),
-        qubits: Qubits { count: 4, coupling: None },
+        calibrated: None,
+        licence: None,
+        qubits: Qubits { count: 4, coupling: None, calibration: None },
         limits: Limits::default(),
-        latency: Latency { job_overhead_seconds: 0.5, circuit_overhead_seconds: 0.25, shot_seconds: 1.0 / 1024.0 },
-        energy: Energy { joules_per_shot: 3.0 / 1024.0, joules_per_job: 2.0 },
+        latency: latency(0.5, 0.25, 1.0 / 1024.0),
+        traffic: Traffic::default(),
+        energy: Energy { joules_per_shot: 3.0 / 1024.0, joules_per_job: 2.0, joules_per_byte: 0.0 },
+        gates: Vec::new(),
+    }
+}
+
+/// Times per submission, circuit and shot, in seconds, without jitter.
+pub fn latency(job: f64, circuit: f64, shot: f64) -> Latency {
+    Latency {
+        round_trip_seconds: job,
+        jitter_seconds: 0.0,
+        queue_seconds: 0.0,
+        compile_seconds: 0.0,
+        circuit_overhead_seconds: circuit,
+        circuit_seconds: 0.0,
+        reset_seconds: shot,
     }
 }
 
