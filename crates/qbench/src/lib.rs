@@ -8,11 +8,15 @@
 //! - [`experiment`] and [`experiments()`]: what `cargo xtask reproduce` runs, as a library.
 //! - [`data`], [`classical`], [`stats`]: data sets with their licences, classical baselines, statistics.
 //!
-//! Nothing here reads a clock, writes a file or holds a global seed.
+//! - `command` (feature `command`, on by default): the `qbench` command as a function.
+//!
+//! Nothing here reads a clock or holds a global seed, and nothing but `command` opens a file.
 #![forbid(unsafe_code)]
 
 pub mod ansatz;
 pub mod classical;
+#[cfg(feature = "command")]
+pub mod command;
 pub mod data;
 pub mod error;
 pub mod experiment;

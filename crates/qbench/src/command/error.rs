@@ -1,0 +1,142 @@
+//! Why a command was refused or failed.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use qcore::{DensityMatrix, qasm};
+
+/// Where a text came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    File(PathBuf),
+    Stdin,
+    /// An option of the command line.
+    Option(&'static str),
+}
+
+impl Source {
+    /// The file of this name, or standard input for `-`.
+    pub(super) fn of_path(path: &Path) -> Self {
+        if path == Path::new("-") { Self::Stdin } else { Self::File(path.to_owned()) }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Stdin => f.write_str("<stdin>"),
+            Self::Option(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A source, and a place in it where one is known: `file:line:column`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) source: Source,
+    pub(super) at: Option<(usize, usize)>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.source, self.at) {
+            (source, None) => write!(f, "{source}"),
+            (Source::Option(name), Some((_, column))) => write!(f, "{name}, column {column}"),
+            (source, Some((line, column))) => write!(f, "{source}:{line}:{column}"),
+        }
+    }
+}
+
+/// Errors of the command; all lead to exit code 1.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum CommandError {
+    #[error("cannot read {path}: {source}")]
+    Read { path: Source, source: io::Error },
+    #[error("{path} is larger than {limit} bytes, the most that is read of such a file")]
+    FileSize { path: Source, limit: u64 },
+    #[error("{place}: not UTF-8 text")]
+    Utf8 { place: Place },
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] io::Error),
+    #[error("{place}: {fault}")]
+    Qasm { place: Place, fault: qasm::Fault },
+    #[error("{place}: {fault}")]
+    Observable { place: Place, fault: qcore::ObservableFault },
+    #[error("{place}: {source}")]
+    Coefficients { place: Place, source: qcore::Error },
+    #[error("the observable acts on qubit {qubit}, the circuit has {qubits} (0 to {})", qubits - 1)]
+    ObservableWidth { qubit: usize, qubits: usize },
+    #[error("{place}: {reason}")]
+    Json { place: Place, reason: String },
+    #[error("{place}: {source}")]
+    Noise { place: Place, source: qcore::Error },
+    #[error("the circuit has {} and no value is given for {}; {PARAMETERS_HINT}", declared(.names), quoted(.missing))]
+    MissingParameters { names: Vec<String>, missing: Vec<String> },
+    #[error("{got} values are given, the circuit has {}", declared(.names))]
+    SurplusParameters { names: Vec<String>, got: usize },
+    #[error("{option}: the circuit has no parameter {name:?}; it has {}", declared(.names))]
+    UnknownParameter { option: Source, name: String, names: Vec<String> },
+    #[error("{option}: parameter {name:?} is given twice")]
+    DuplicateParameter { option: Source, name: String },
+    #[error("{option}: {what} is {text:?}, which is not a number")]
+    NotANumber { option: Source, what: String, text: String },
+    #[error("{option}: {what} is {value}, which is not a finite number")]
+    NotFinite { option: Source, what: String, value: f64 },
+    #[error("--param: {text:?} is not NAME=VALUE")]
+    Assignment { text: String },
+    #[error("{place}: the angle of this gate is {value} at the given parameters")]
+    Angle { place: Place, value: f64 },
+    #[error("{what}: {reason}")]
+    Refused { what: &'static str, reason: &'static str },
+    #[error("noise on {qubits} qubits: density matrices have at most {} qubits; {remedy}", DensityMatrix::MAX_QUBITS)]
+    NoiseWidth { qubits: usize, remedy: &'static str },
+    #[error("the observable has {terms} terms, its square is computed for at most {max}")]
+    SquareSize { terms: usize, max: usize },
+    #[error(transparent)]
+    Circuit(#[from] qcore::Error),
+    #[error(transparent)]
+    Gradient(#[from] qgrad::Error),
+}
+
+const PARAMETERS_HINT: &str = "give them by --params, --params-file or --param";
+
+impl CommandError {
+    /// Whether the message itself says which file it is about; else the circuit's name is put in front.
+    pub(super) fn names_its_file(&self) -> bool {
+        match self {
+            Self::Read { .. } | Self::FileSize { .. } | Self::Utf8 { .. } | Self::Output(_) | Self::Json { .. } => true,
+            Self::Qasm { .. } | Self::Angle { .. } | Self::Noise { .. } => true,
+            Self::Observable { place, .. } | Self::Coefficients { place, .. } => {
+                !matches!(place.source, Source::Option(_))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the reader of standard output went away: no failure of ours.
+    pub(super) fn is_closed_output(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// `2 parameters ("a", "b")`.
+fn declared(names: &[String]) -> String {
+    match names {
+        [] => "no parameters".to_owned(),
+        [name] => format!("1 parameter ({name:?})"),
+        names => format!("{} parameters ({})", names.len(), quoted(names)),
+    }
+}
+
+/// The names, or the first of very many.
+fn quoted(names: &[String]) -> String {
+    const MOST: usize = 8;
+    let mut text: Vec<String> = names.iter().take(MOST).map(|name| format!("{name:?}")).collect();
+    if names.len() > MOST {
+        text.push(format!("{} more", names.len() - MOST));
+    }
+    text.join(", ")
+}

@@ -1,0 +1,241 @@
+//! `qbench expval` and `qbench variance`.
+
+use std::fmt::{self, Display};
+
+use clap::Args;
+use qcore::{DensityMatrix, NoiseModel, NoisyBinding, NoisyProgram, PauliString, PauliSum, StateVector, Trajectories};
+use qgrad::{Estimate, Estimator, Expectation, ParameterShift, Shots, StateVectorBackend};
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use serde::Serialize;
+
+use super::error::CommandError;
+use super::input::{CircuitFile, CircuitFlags, NoiseFlags, ObservableFlags, ParameterFlags, ShotFlags};
+use super::output::{WithError, print};
+use super::{Common, Terminal};
+
+/// Most terms of an observable whose square is expanded.
+const MAX_SQUARED_TERMS: usize = 2000;
+
+#[derive(Args, Debug)]
+pub(super) struct Flags {
+    #[command(flatten)]
+    pub(super) circuit: CircuitFlags,
+    #[command(flatten)]
+    observable: ObservableFlags,
+    #[command(flatten)]
+    parameters: ParameterFlags,
+    #[command(flatten)]
+    noise: NoiseFlags,
+    #[command(flatten)]
+    shots: ShotFlags,
+    /// With noise: the mean over so many random state vectors instead of a density matrix, for any number of qubits
+    #[arg(long, value_name = "N", conflicts_with = "shots", requires = "noise",
+        value_parser = clap::value_parser!(u64).range(2..=1 << 53))]
+    trajectories: Option<u64>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// How a value was obtained.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+enum Origin {
+    Exact {},
+    Shots { std_error: f64, shots: u64, circuits: u64, seed: u64 },
+    Trajectories { std_error: f64, trajectories: u64, seed: u64 },
+}
+
+impl Origin {
+    fn write(&self, f: &mut fmt::Formatter<'_>, name: &str, value: f64) -> fmt::Result {
+        match *self {
+            Self::Exact {} => writeln!(f, "{name}  {value}"),
+            Self::Shots { std_error, shots, circuits, seed } => {
+                let plural = if circuits == 1 { "circuit" } else { "circuits" };
+                let estimate = WithError { value, std_error };
+                writeln!(f, "{name}  {estimate}  ({circuits} {plural} of {shots} shots, seed {seed})")
+            }
+            Self::Trajectories { std_error, trajectories, seed } => {
+                let estimate = WithError { value, std_error };
+                writeln!(f, "{name}  {estimate}  ({trajectories} trajectories, seed {seed})")
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ExpectationAnswer {
+    expectation: f64,
+    #[serde(flatten)]
+    origin: Origin,
+}
+
+impl Display for ExpectationAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.origin.write(f, "expectation", self.expectation)
+    }
+}
+
+#[derive(Serialize)]
+struct VarianceAnswer {
+    variance: f64,
+    #[serde(flatten)]
+    origin: Origin,
+}
+
+impl Display for VarianceAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.origin.write(f, "variance", self.variance)
+    }
+}
+
+/// Everything that the flags name, read and checked.
+struct Inputs {
+    file: CircuitFile,
+    parameters: Vec<f64>,
+    observable: PauliSum,
+    noise: Option<NoiseModel>,
+}
+
+impl Flags {
+    fn inputs(&self, terminal: &mut Terminal<'_>) -> Result<Inputs, CommandError> {
+        let file = self.circuit.read(terminal)?;
+        let observable = self.observable.read(file.num_qubits(), terminal)?;
+        let parameters = self.parameters.values(&file.circuit, terminal)?;
+        let noise = self.noise.read(file.num_qubits(), terminal)?;
+        Ok(Inputs { file, parameters, observable, noise })
+    }
+}
+
+pub(super) fn expval(flags: &Flags, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
+    let inputs = flags.inputs(terminal)?;
+    let seed = flags.shots.seed;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let (expectation, origin) = if let Some(shots) = flags.shots.shots {
+        let (estimate, circuits) = inputs.sample(&inputs.observable, shots, &mut rng)?;
+        (estimate.value, Origin::Shots { std_error: estimate.std_error, shots, circuits, seed })
+    } else if let Some(trajectories) = flags.trajectories {
+        let (mean, std_error) = inputs.trajectory_mean(&inputs.observable, trajectories, &mut rng)?;
+        (mean, Origin::Trajectories { std_error, trajectories, seed })
+    } else {
+        (inputs.exact(&inputs.observable)?, Origin::Exact {})
+    };
+    print(&ExpectationAnswer { expectation, origin }, flags.common.json, terminal)
+}
+
+/// From shots: the mean of `(H - h)^2` with `h` measured beforehand in shots of its own. That mean is too large by the squared
+/// error of `h`, whose expectation is subtracted; `Var(e^2) = 2 s^4` for an error `e` of standard deviation `s`.
+pub(super) fn variance(flags: &Flags, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
+    let inputs = flags.inputs(terminal)?;
+    let seed = flags.shots.seed;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let corrected = |square: f64, square_error: f64, error: f64| {
+        (square - error * error, (square_error * square_error + 2.0 * error.powi(4)).sqrt())
+    };
+    let (variance, origin) = if let Some(shots) = flags.shots.shots {
+        let (mean, first) = inputs.sample(&inputs.observable, shots, &mut rng)?;
+        let deviation = squared_deviation(&inputs.observable, mean.value)?;
+        let (square, second) = inputs.sample(&deviation, shots, &mut rng)?;
+        let (variance, std_error) = corrected(square.value, square.std_error, mean.std_error);
+        (variance, Origin::Shots { std_error, shots, circuits: first + second, seed })
+    } else if let Some(trajectories) = flags.trajectories {
+        let (mean, error) = inputs.trajectory_mean(&inputs.observable, trajectories, &mut rng)?;
+        let deviation = squared_deviation(&inputs.observable, mean)?;
+        let (square, square_error) = inputs.trajectory_mean(&deviation, trajectories, &mut rng)?;
+        let (variance, std_error) = corrected(square, square_error, error);
+        (variance, Origin::Trajectories { std_error, trajectories: 2 * trajectories, seed })
+    } else {
+        (inputs.exact_variance()?, Origin::Exact {})
+    };
+    print(&VarianceAnswer { variance, origin }, flags.common.json, terminal)
+}
+
+/// `(H - h)^2`.
+fn squared_deviation(observable: &PauliSum, mean: f64) -> Result<PauliSum, CommandError> {
+    let terms = observable.terms().len();
+    if terms > MAX_SQUARED_TERMS {
+        return Err(CommandError::SquareSize { terms, max: MAX_SQUARED_TERMS });
+    }
+    let shift = (-mean, PauliString::IDENTITY);
+    Ok(PauliSum::new(observable.terms().iter().copied().chain([shift]))?.squared()?)
+}
+
+impl Inputs {
+    fn state(&self) -> Result<StateVector, CommandError> {
+        let mut state = StateVector::zero(self.file.num_qubits())?;
+        state.apply_circuit(&self.file.circuit, &self.parameters).map_err(|error| self.file.locate(error))?;
+        Ok(state)
+    }
+
+    fn exact(&self, observable: &PauliSum) -> Result<f64, CommandError> {
+        Ok(match &self.noise {
+            None => self.state()?.expectation(observable)?,
+            Some(model) => density(&self.file, model, &self.parameters, VALUE_REMEDY)?
+                .read_expectation(observable, model.readout())?,
+        })
+    }
+
+    fn exact_variance(&self) -> Result<f64, CommandError> {
+        if self.noise.is_some() {
+            let mean = self.exact(&self.observable)?;
+            return self.exact(&squared_deviation(&self.observable, mean)?);
+        }
+        // |(H - h) psi|^2 is never negative and loses nothing to cancellation.
+        let state = self.state()?;
+        let mean = state.expectation(&self.observable)?;
+        let mut image = StateVector::zero(state.num_qubits())?;
+        state.apply_observable(&self.observable, &mut image)?;
+        state.add_observable(-mean, &PauliSum::single(PauliString::IDENTITY), &mut image)?;
+        Ok(image.norm_squared())
+    }
+
+    /// An estimate from `shots` shots for each measurement group, and the number of groups.
+    fn sample(&self, observable: &PauliSum, shots: u64, rng: &mut ChaCha8Rng) -> Result<(Estimate, u64), CommandError> {
+        if self.noise.is_some() {
+            let reason =
+                "shots of an observable under noise are not there yet; leave --shots out, or take --trajectories";
+            return Err(CommandError::Refused { what: "--noise with --shots", reason });
+        }
+        let expectation = Expectation::new(&self.file.circuit, vec![observable.clone()], &[])?;
+        let values = ParameterShift { shots: Shots::PerCircuit(shots) }
+            .values(&expectation, &self.parameters, &mut StateVectorBackend::new(), rng)
+            .map_err(|error| self.file.locate_gradient(error))?;
+        Ok((values.estimates[0], values.bill.circuits))
+    }
+
+    fn trajectory_mean(
+        &self,
+        observable: &PauliSum,
+        trajectories: u64,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<(f64, f64), CommandError> {
+        let none = NoiseModel::new();
+        let compiled = Trajectories::compile(&self.file.circuit, self.noise.as_ref().unwrap_or(&none))?;
+        let mut binding = compiled.binding();
+        compiled.bind(&self.parameters, &mut binding).map_err(|error| self.file.locate(error))?;
+        let mut state = StateVector::zero(self.file.num_qubits())?;
+        let estimate = compiled.expectation(&binding, observable, trajectories, &mut state, rng)?;
+        Ok((estimate.mean, estimate.std_error))
+    }
+}
+
+const VALUE_REMEDY: &str = "take --trajectories N, a mean over N random runs with its standard error";
+
+/// The state of a circuit with noise.
+pub(super) fn density(
+    file: &CircuitFile,
+    model: &NoiseModel,
+    parameters: &[f64],
+    remedy: &'static str,
+) -> Result<DensityMatrix, CommandError> {
+    let qubits = file.num_qubits();
+    if qubits > DensityMatrix::MAX_QUBITS {
+        return Err(CommandError::NoiseWidth { qubits, remedy });
+    }
+    let program = NoisyProgram::compile(&file.circuit, model)?;
+    let mut binding = NoisyBinding::new(&program);
+    program.bind(parameters, &mut binding).map_err(|error| file.locate(error))?;
+    let mut rho = DensityMatrix::zero(qubits)?;
+    rho.run(&program, &binding)?;
+    Ok(rho)
+}
