@@ -1,5 +1,6 @@
 //! Angles of gates: arithmetic expressions in the parameters of a circuit.
 
+mod taylor;
 #[cfg(feature = "qasm")]
 mod text;
 

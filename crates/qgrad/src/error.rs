@@ -121,3 +121,14 @@ pub enum Error {
     #[error(transparent)]
     Circuit(#[from] qcore::Error),
 }
+
+impl Error {
+    /// The same error in a call that has already paid `spent`.
+    pub(crate) fn after(self, spent: Bill) -> Self {
+        match self {
+            Self::Refused(refusal) if spent != Bill::ZERO => Self::RefusedMidway { refusal, spent },
+            Self::RefusedMidway { refusal, spent: later } => Self::RefusedMidway { refusal, spent: spent + later },
+            other => other,
+        }
+    }
+}

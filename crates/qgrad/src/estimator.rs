@@ -1,9 +1,10 @@
 //! Estimators: values and vector-Jacobian products, exact or from shots.
 
+use nalgebra::DMatrix;
 use rand::Rng;
 
-use crate::backend::{JobShots, Point, Shift};
-use crate::{Backend, Bill, Error, Estimate, Expectation};
+use crate::second_order::jacobian_by_products;
+use crate::{Backend, Bill, Error, Estimate, Expectation, Jacobian, ParameterShift};
 
 /// How many shots a call spends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +108,25 @@ pub trait Estimator: Send + Sync {
         self.vjp(expectation, row, Cotangents::Fixed(&ones), backend, rng)
     }
 
+    /// The derivatives of every observable at one row.
+    ///
+    /// **Cost**: that of one vector-Jacobian product for each observable, or less: one job of [`Estimator::vjp`] for
+    /// [`ParameterShift`], where all observables are read from the same circuits; one forward and one backward pass per observable
+    /// for [`Adjoint`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Estimator::vjp`].
+    fn jacobian(
+        &self,
+        expectation: &Expectation,
+        row: &[f64],
+        backend: &mut dyn Backend,
+        rng: &mut dyn Rng,
+    ) -> Result<Jacobian, Error> {
+        jacobian_by_products(self, expectation, row, backend, rng)
+    }
+
     /// What [`Estimator::values`] will cost, on a device without a clock.
     fn price_values(&self, expectation: &Expectation, rows: u64) -> Bill;
 
@@ -135,6 +155,16 @@ impl<E: Estimator + ?Sized> Estimator for Box<E> {
         rng: &mut dyn Rng,
     ) -> Result<Vjp, Error> {
         (**self).vjp(expectation, rows, cotangents, backend, rng)
+    }
+
+    fn jacobian(
+        &self,
+        expectation: &Expectation,
+        row: &[f64],
+        backend: &mut dyn Backend,
+        rng: &mut dyn Rng,
+    ) -> Result<Jacobian, Error> {
+        (**self).jacobian(expectation, row, backend, rng)
     }
 
     fn price_values(&self, expectation: &Expectation, rows: u64) -> Bill {
@@ -184,193 +214,24 @@ impl Estimator for Adjoint {
         Ok(Vjp { values, gradient, std_errors, bill })
     }
 
+    fn jacobian(
+        &self,
+        expectation: &Expectation,
+        row: &[f64],
+        backend: &mut dyn Backend,
+        _rng: &mut dyn Rng,
+    ) -> Result<Jacobian, Error> {
+        let simulator = backend.simulator().ok_or(Error::NotASimulator { what: "adjoint differentiation" })?;
+        let matrix = simulator.jacobian(expectation, row)?;
+        let std_errors = DMatrix::zeros(matrix.nrows(), matrix.ncols());
+        Ok(Jacobian { matrix, std_errors, bill: self.price_vjp(expectation, 1) })
+    }
+
     fn price_values(&self, expectation: &Expectation, rows: u64) -> Bill {
         ParameterShift { shots: Shots::Exact }.price_values(expectation, rows)
     }
 
     fn price_vjp(&self, expectation: &Expectation, rows: u64) -> Bill {
         ParameterShift { shots: Shots::Exact }.price_vjp(expectation, rows)
-    }
-}
-
-/// Derivatives by parameter shift: every occurrence of a parameter is shifted by the rule of its gate, and the chain rule puts
-/// the occurrences together.
-///
-/// Unbiased. From shots, each component's variance is the sum over its circuits of the squared coefficient times the variance
-/// of that circuit's mean; every circuit, both signs of each shift included, has its own shots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct ParameterShift {
-    /// Shots of a call.
-    pub shots: Shots,
-}
-
-impl ParameterShift {
-    fn run(
-        &self,
-        expectation: &Expectation,
-        rows: &[f64],
-        points: &[Point],
-        backend: &mut dyn Backend,
-        rng: &mut dyn Rng,
-    ) -> Result<Values, Error> {
-        let circuits = points.len() as u64 * expectation.measurement().groups().len() as u64;
-        let split: Vec<u64>;
-        let shots = match self.shots {
-            Shots::Exact => JobShots::Exact,
-            Shots::PerCircuit(shots) => JobShots::Each(shots),
-            Shots::Total(total) => {
-                if total < circuits {
-                    return Err(Error::TooFewShots { what: "the call", needed: circuits, got: total });
-                }
-                let (each, more) = (total / circuits.max(1), total % circuits.max(1));
-                split = (0..circuits).map(|k| each + u64::from(k < more)).collect();
-                JobShots::PerCircuit(&split)
-            }
-        };
-        let result = backend.run(&expectation.job(rows, points, shots), rng)?;
-        Ok(Values { estimates: result.values, bill: result.bill })
-    }
-
-    fn bill(&self, circuits: u64) -> Bill {
-        let shots = match self.shots {
-            Shots::Exact => 0,
-            Shots::PerCircuit(shots) => shots.saturating_mul(circuits),
-            Shots::Total(total) => total,
-        };
-        if circuits == 0 { Bill::ZERO } else { Bill::job(circuits, shots) }
-    }
-}
-
-/// A mean and the variance of that mean.
-#[derive(Clone, Copy, Debug, Default)]
-struct Moments {
-    mean: f64,
-    variance: f64,
-}
-
-/// The derivatives of every observable at one row, from the row's shifted estimates, which are taken off `shifted`.
-fn row_jacobian<'a>(
-    expectation: &Expectation,
-    row: &[f64],
-    shifted: &mut impl Iterator<Item = &'a [Estimate]>,
-    jacobian: &mut [Moments],
-) {
-    let (observables, parameters) = (expectation.num_observables(), expectation.wrt().len());
-    jacobian.fill(Moments::default());
-    let mut by_angle = vec![Moments::default(); observables];
-    for active in expectation.active() {
-        by_angle.fill(Moments::default());
-        for &(_, coefficient) in active.rule.terms() {
-            for coefficient in [coefficient, -coefficient] {
-                let estimates = shifted.next().expect("a backend answers every point and observable of its job");
-                for (sum, estimate) in by_angle.iter_mut().zip(estimates) {
-                    sum.mean += coefficient * estimate.value;
-                    sum.variance += (coefficient * estimate.std_error).powi(2);
-                }
-            }
-        }
-        let angle = expectation.program().rotations()[active.rotation].angle();
-        for &(position, param) in &active.parameters {
-            let chain = angle.derivative(row, param);
-            for (entry, derivative) in jacobian[position..].iter_mut().step_by(parameters).zip(&by_angle) {
-                entry.mean += chain * derivative.mean;
-                entry.variance += chain * chain * derivative.variance;
-            }
-        }
-    }
-}
-
-/// An unbiased estimate of the variance of the product of two independent estimates: `E[w^2] = w^2 + Var w`, so the plain
-/// first-order formula counts the product of the variances once too often.
-fn product_variance(weight: &Estimate, derivative: &Moments) -> f64 {
-    let of_weight = weight.std_error * weight.std_error;
-    let first_order = weight.value * weight.value * derivative.variance + derivative.mean * derivative.mean * of_weight;
-    (first_order - of_weight * derivative.variance).max(0.0)
-}
-
-fn check_cotangents(got: usize, expected: usize) -> Result<(), Error> {
-    if got == expected { Ok(()) } else { Err(Error::Length { what: "cotangents", got, expected }) }
-}
-
-impl Estimator for ParameterShift {
-    fn values(
-        &self,
-        expectation: &Expectation,
-        rows: &[f64],
-        backend: &mut dyn Backend,
-        rng: &mut dyn Rng,
-    ) -> Result<Values, Error> {
-        let count = expectation.rows(rows)?.len();
-        let points: Vec<Point> = (0..count).map(Point::at).collect();
-        self.run(expectation, rows, &points, backend, rng)
-    }
-
-    fn vjp(
-        &self,
-        expectation: &Expectation,
-        rows: &[f64],
-        cotangents: Cotangents<'_>,
-        backend: &mut dyn Backend,
-        rng: &mut dyn Rng,
-    ) -> Result<Vjp, Error> {
-        let row_slices = expectation.rows(rows)?;
-        let observables = expectation.num_observables();
-        let mut bill = Bill::ZERO;
-        let (values, weights) = match cotangents {
-            Cotangents::Fixed(weights) => {
-                check_cotangents(weights.len(), row_slices.len() * observables)?;
-                (Vec::new(), weights.iter().map(|&w| Estimate::exact(w)).collect())
-            }
-            Cotangents::OfValues(weigh) => {
-                let values = self.values(expectation, rows, backend, rng)?;
-                bill += values.bill;
-                let mut weights = vec![Estimate::default(); values.estimates.len()];
-                let chunks = values.estimates.chunks(observables).zip(weights.chunks_mut(observables));
-                chunks.enumerate().for_each(|(row, (values, weights))| weigh(row, values, weights));
-                (values.estimates, weights)
-            }
-        };
-        let mut points = Vec::new();
-        for row in 0..row_slices.len() {
-            for active in expectation.active() {
-                for &(angle, _) in active.rule.terms() {
-                    points.extend(
-                        [angle, -angle].map(|angle| Point::shifted(row, Shift { rotation: active.rotation, angle })),
-                    );
-                }
-            }
-        }
-        let parameters = expectation.wrt().len();
-        let (mut gradient, mut variances) = (vec![0.0; parameters], vec![0.0; parameters]);
-        if !points.is_empty() {
-            let shifted = self.run(expectation, rows, &points, backend, rng).map_err(|error| match error {
-                Error::Refused(refusal) if bill != Bill::ZERO => Error::RefusedMidway { refusal, spent: bill },
-                other => other,
-            })?;
-            bill += shifted.bill;
-            let mut shifted = shifted.estimates.chunks_exact(observables);
-            let mut jacobian = vec![Moments::default(); observables * parameters];
-            for (row, weights) in row_slices.iter().zip(weights.chunks(observables)) {
-                row_jacobian(expectation, row, &mut shifted, &mut jacobian);
-                for (weight, of_observable) in weights.iter().zip(jacobian.chunks_exact(parameters)) {
-                    for ((derivative, g), variance) in of_observable.iter().zip(&mut gradient).zip(&mut variances) {
-                        *g += weight.value * derivative.mean;
-                        *variance += product_variance(weight, derivative);
-                    }
-                }
-            }
-        }
-        let std_errors = variances.into_iter().map(f64::sqrt).collect();
-        Ok(Vjp { values, gradient, std_errors, bill })
-    }
-
-    fn price_values(&self, expectation: &Expectation, rows: u64) -> Bill {
-        self.bill(rows.saturating_mul(expectation.measurement().groups().len() as u64))
-    }
-
-    fn price_vjp(&self, expectation: &Expectation, rows: u64) -> Bill {
-        let groups = expectation.measurement().groups().len() as u64;
-        self.bill(rows.saturating_mul(expectation.shift_points()).saturating_mul(groups))
     }
 }

@@ -2,7 +2,7 @@
 
 use qcore::{Circuit, Param, PauliSum, Program};
 
-use crate::{Error, Job, JobShots, Measurement, Point, ShiftRule};
+use crate::{Error, Job, JobShots, Measurement, Point, SecondShiftRule, ShiftRule};
 
 /// Expectation values `f_o(theta) = <psi(theta)| O_o |psi(theta)>` with the parameters that are differentiated.
 ///
@@ -41,6 +41,8 @@ pub(crate) struct ActiveRotation {
     /// Positions in `wrt`, with the parameters.
     pub(crate) parameters: Vec<(usize, Param)>,
     pub(crate) rule: ShiftRule,
+    /// For second derivatives by this angle.
+    pub(crate) second_rule: SecondShiftRule,
 }
 
 impl Expectation {
@@ -73,7 +75,8 @@ impl Expectation {
                 wrt.iter().copied().enumerate().filter(|(_, param)| depends_on.contains(param)).collect();
             let rule = ShiftRule::from_frequencies(spec.frequencies())?;
             if !parameters.is_empty() && rule.num_points() > 0 {
-                active.push(ActiveRotation { rotation, parameters, rule });
+                let second_rule = SecondShiftRule::from_frequencies(spec.frequencies())?;
+                active.push(ActiveRotation { rotation, parameters, rule, second_rule });
             }
         }
         Ok(Self { circuit: circuit.clone(), program, measurement, wrt: wrt.to_vec(), active })

@@ -40,6 +40,8 @@ mod expectation;
 mod measurement;
 #[cfg(feature = "qopt")]
 pub mod objective;
+mod parameter_shift;
+mod second_order;
 mod shift;
 mod simulator;
 
@@ -47,10 +49,12 @@ pub use backend::{Backend, Job, JobResult, JobShots, Point, Shift};
 pub use bill::Bill;
 pub use error::{Error, Refusal};
 pub use estimate::Estimate;
-pub use estimator::{Adjoint, Cotangents, Estimator, ParameterShift, Shots, Values, Vjp, Weigh};
+pub use estimator::{Adjoint, Cotangents, Estimator, Shots, Values, Vjp, Weigh};
 pub use expectation::Expectation;
 pub use measurement::{Group, Measurement};
-pub use shift::ShiftRule;
+pub use parameter_shift::ParameterShift;
+pub use second_order::{GradientChange, Hessian, HessianProduct, Jacobian, LineDerivatives, SecondOrder};
+pub use shift::{SecondShiftRule, ShiftRule};
 pub use simulator::{Simulator, StateVectorBackend};
 
 /// The examples of the README are tests.

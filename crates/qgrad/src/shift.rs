@@ -24,10 +24,7 @@ impl ShiftRule {
     /// [`Error::Spectrum`] if they are not, or if the system is singular.
     pub fn from_frequencies(frequencies: &[f64]) -> Result<Self, Error> {
         let bad = || Error::Spectrum { frequencies: frequencies.to_vec() };
-        let ascending = frequencies.windows(2).all(|pair| pair[0] < pair[1]);
-        if !ascending || frequencies.iter().any(|&w| !(w.is_finite() && w > 0.0)) {
-            return Err(bad());
-        }
+        check_frequencies(frequencies)?;
         let Some(&largest) = frequencies.last() else { return Ok(Self { terms: Vec::new() }) };
         if frequencies.len() == 1 {
             // The two-term rule, without the rounding of sin^2(pi / 4).
@@ -68,6 +65,66 @@ impl ShiftRule {
     }
 }
 
+/// A rule `f''(0) = sum_j c_j f(s_j)` that is exact for every function with the given frequencies.
+///
+/// For one frequency `w` it is `w^2 (f(pi / w) - f(0)) / 2` (A. Mari, T. R. Bromley, N. Killoran, Phys. Rev. A 103, 012405 (2021),
+/// eq. (19)). For equidistant frequencies `d, .., Rd` the shifts are the multiples of `pi / (R d)` in one period (D. Wierichs, J.
+/// Izaac, C. Wang, C. Y.-Y. Lin, Quantum 6, 677 (2022), section 3.3): `2 R` circuits, one of them not shifted. For others the shifts
+/// are `j pi / w_max` of either sign and the coefficients follow from the linear system `sum_j c_j (cos(w_l s_j) - 1) = -w_l^2`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SecondShiftRule {
+    terms: Vec<(f64, f64)>,
+}
+
+impl SecondShiftRule {
+    /// The rule for these frequencies: positive, ascending, distinct. No frequencies: the derivative is 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`ShiftRule::from_frequencies`].
+    pub fn from_frequencies(frequencies: &[f64]) -> Result<Self, Error> {
+        let bad = || Error::Spectrum { frequencies: frequencies.to_vec() };
+        check_frequencies(frequencies)?;
+        let Some(&largest) = frequencies.last() else { return Ok(Self { terms: Vec::new() }) };
+        if frequencies.len() == 1 {
+            let half = 0.5 * largest * largest;
+            return Ok(Self { terms: vec![(0.0, -half), (std::f64::consts::PI / largest, half)] });
+        }
+        let shifts: Vec<f64> = (1..=frequencies.len()).map(|j| j as f64 * std::f64::consts::PI / largest).collect();
+        let system = DMatrix::from_fn(shifts.len(), shifts.len(), |l, j| (frequencies[l] * shifts[j]).cos() - 1.0);
+        let squares = DVector::from_iterator(frequencies.len(), frequencies.iter().map(|w| -w * w));
+        let solution = system.lu().solve(&squares).ok_or_else(bad)?;
+        if solution.iter().any(|c| !c.is_finite()) {
+            return Err(bad());
+        }
+        let mut terms = vec![(0.0, -solution.sum())];
+        for (&shift, &coefficient) in shifts.iter().zip(&solution) {
+            // At half a period of every frequency both signs are the same circuit.
+            if frequencies.iter().all(|w| (w * shift).sin().abs() < 1e-12) {
+                terms.push((shift, coefficient));
+            } else {
+                terms.extend([(shift, 0.5 * coefficient), (-shift, 0.5 * coefficient)]);
+            }
+        }
+        Ok(Self { terms })
+    }
+
+    /// Pairs of shift (radians) and coefficient; the first one, if any, is not shifted.
+    #[must_use]
+    pub fn terms(&self) -> &[(f64, f64)] {
+        &self.terms
+    }
+}
+
+fn check_frequencies(frequencies: &[f64]) -> Result<(), Error> {
+    let ascending = frequencies.windows(2).all(|pair| pair[0] < pair[1]);
+    if ascending && frequencies.iter().all(|&w| w.is_finite() && w > 0.0) {
+        Ok(())
+    } else {
+        Err(Error::Spectrum { frequencies: frequencies.to_vec() })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +145,26 @@ mod tests {
                 assert!(derivative(&rule, |t| (w * t).cos()).abs() < 1e-12, "cos, {w} of {frequencies:?}");
             }
         }
+    }
+
+    #[test]
+    fn second_derivatives_are_exact_for_their_frequencies() {
+        for frequencies in
+            [&[1.0][..], &[2.0], &[0.5, 1.0], &[1.0, 2.0, 3.0], &[0.3, 1.0], &[1.0, 2.5, 4.1], &[0.25, 0.5, 0.75, 1.0]]
+        {
+            let rule = SecondShiftRule::from_frequencies(frequencies).expect("valid");
+            let apply = |f: &dyn Fn(f64) -> f64| rule.terms().iter().map(|&(s, c)| c * f(s)).sum::<f64>();
+            assert!(apply(&|_| 1.0).abs() < 1e-12);
+            for &w in frequencies {
+                assert!((apply(&|t| (w * t).cos()) + w * w).abs() < 1e-10, "cos, {w} of {frequencies:?}");
+                assert!(apply(&|t| (w * t).sin()).abs() < 1e-10, "sin, {w} of {frequencies:?}");
+            }
+        }
+        // Equidistant: 2R circuits.
+        assert_eq!(SecondShiftRule::from_frequencies(&[0.5, 1.0]).expect("valid").terms().len(), 4);
+        assert_eq!(SecondShiftRule::from_frequencies(&[1.0, 2.0, 3.0]).expect("valid").terms().len(), 6);
+        assert!(SecondShiftRule::from_frequencies(&[]).expect("valid").terms().is_empty());
+        assert!(matches!(SecondShiftRule::from_frequencies(&[1.0, 1.0]), Err(Error::Spectrum { .. })));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Exact gradients and metric tensors against each other, against finite differences and against closed forms.
 
+mod common;
+
+use common::{finite_difference, observable, random_circuit, value};
 use proptest::prelude::*;
 use qcore::{Angle, Circuit, Gate, Param, PauliSum, StateVector};
 use qgrad::{
@@ -12,54 +15,6 @@ const SHIFT: ParameterShift = ParameterShift { shots: Shots::Exact };
 
 fn rng() -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(2511)
-}
-
-fn value(circuit: &Circuit, observable: &PauliSum, parameters: &[f64]) -> f64 {
-    let mut state = StateVector::zero(circuit.num_qubits()).expect("small");
-    state.apply_circuit(circuit, parameters).expect("valid");
-    state.expectation(observable).expect("fits")
-}
-
-/// A fourth-order central difference: its error is about 1e-11 for these circuits.
-fn finite_difference(f: impl Fn(&[f64]) -> f64, at: &[f64], k: usize) -> f64 {
-    let h = 2e-3;
-    let moved = |by: f64| {
-        let mut point = at.to_vec();
-        point[k] += by;
-        f(&point)
-    };
-    (8.0 * (moved(h) - moved(-h)) - (moved(2.0 * h) - moved(-2.0 * h))) / (12.0 * h)
-}
-
-fn observable() -> PauliSum {
-    "0.7 * Z0 Z1 - 1.1 * X0 + 0.4 * Y1 X2 + 0.3 * I - 0.2 * Y0 Z2".parse().expect("valid")
-}
-
-fn random_circuit(choices: &[(usize, usize, [f64; 4])], parameters: usize) -> Circuit {
-    let mut circuit = Circuit::new(3).expect("width");
-    let params = circuit.parameters_named("t", parameters).expect("new");
-    for (index, &(gate, place, factors)) in choices.iter().enumerate() {
-        let fitting: Vec<_> = Gate::all().iter().filter(|spec| spec.qubits() <= 3).collect();
-        let spec = fitting[gate % fitting.len()];
-        let mut operands: Vec<usize> = vec![0, 1, 2];
-        operands.rotate_left(place % 3);
-        if place % 2 == 1 {
-            operands.swap(0, 1);
-        }
-        // Shared, affine, products and quotients in turn.
-        let (a, b) = (params[index % parameters], params[(index + place) % parameters]);
-        let angles: Vec<Angle> = factors[..spec.angles]
-            .iter()
-            .map(|&factor| match index % 4 {
-                0 => Angle::from(a),
-                1 => factor * a - 0.5 * b + 0.3,
-                2 => factor * (a * b),
-                _ => a / (Angle::from(b) * b + 2.0),
-            })
-            .collect();
-        circuit.gate(spec.gate, &operands[..spec.qubits()], &angles).expect("valid");
-    }
-    circuit
 }
 
 proptest! {

@@ -83,3 +83,80 @@ fn metric_tensors_agree_with_other_libraries() {
     }
     assert!(checked >= 3, "only {checked} cases have a metric tensor");
 }
+
+#[test]
+fn hessians_agree_with_other_libraries() {
+    let mut checked = 0;
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    for Case { name, expectation, parameters, expected } in &cases() {
+        let Some(rows) = expected["hessian"].as_array() else { continue };
+        let mut backend = StateVectorBackend::new();
+        let exact = Adjoint.hessian(expectation, parameters, &[1.0], &mut backend).expect("runs");
+        let shift = ParameterShift { shots: Shots::Exact };
+        let shifted = shift.hessian(expectation, parameters, &[1.0], &mut backend, &mut rng).expect("runs");
+        for (i, row) in rows.iter().enumerate() {
+            let row = numbers(row);
+            for (j, &entry) in row.iter().enumerate() {
+                assert!((exact.matrix[(i, j)] - entry).abs() < 1e-8, "{name}, ({i}, {j})");
+                assert!((shifted.matrix[(i, j)] - entry).abs() < 1e-8, "{name}, shift rule, ({i}, {j})");
+            }
+            let mut unit = vec![0.0; rows.len()];
+            unit[i] = 1.0;
+            let product = Adjoint.hessian_vector_product(expectation, parameters, &[1.0], &unit, &mut backend);
+            let product = product.expect("runs").product;
+            assert!(product.iter().zip(&row).all(|(found, entry)| (found - entry).abs() < 1e-8), "{name}, row {i}");
+            let line = Adjoint.line_derivatives(expectation, parameters, &[1.0], &unit, &mut backend).expect("runs");
+            assert!((line.second - row[i]).abs() < 1e-8, "{name}, ({i}, {i}) along a line");
+        }
+        checked += 1;
+    }
+    assert!(checked >= 16, "only {checked} cases have a Hessian");
+}
+
+/// Gradient, curvatures and the third derivative of the problem on which the optimizers are checked (the file belongs to qopt,
+/// where its README says how the numbers were made), and what steps of three lengths do to the gradient.
+#[test]
+fn second_order_along_the_gradient_agrees_with_recorded_numbers() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../qopt/tests/data/nlr_reference.json");
+    let expected: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("readable")).expect("JSON");
+    let number = |value: &Value| -> f64 {
+        value.as_f64().unwrap_or_else(|| value.as_str().expect("text").parse().expect("a number"))
+    };
+    let mut circuit = qcore::Circuit::new(4).expect("width");
+    let t = circuit.parameters_named("t", 24).expect("new");
+    for layer in t.chunks(8) {
+        for q in 0..4 {
+            circuit.ry(q, layer[2 * q]).expect("valid").rz(q, layer[2 * q + 1]).expect("valid");
+        }
+        circuit.cz(0, 1).expect("valid").cz(1, 2).expect("valid").cz(2, 3).expect("valid");
+    }
+    let theta: Vec<f64> = (0..24).map(|k| (0.1 + 0.37 * f64::from(k)) % (2.0 * std::f64::consts::PI)).collect();
+    let chain = PauliSum::transverse_field_ising(4, 1.0, 0.8).expect("valid");
+    let expectation = Expectation::of_all_parameters(&circuit, vec![chain]).expect("valid");
+    let mut backend = StateVectorBackend::new();
+    let found = Adjoint.second_order(&expectation, &theta, &[1.0], &mut backend).expect("runs");
+    for (g, expected) in found.gradient.iter().zip(expected["theta0_gradient"].as_array().expect("a list")) {
+        assert!((g - number(expected)).abs() < 1e-10);
+    }
+    let theory = &expected["theory_at_theta0"];
+    for (name, value) in [
+        ("loss", found.value),
+        ("grad_norm_sq", found.gradient_squared),
+        ("gHg", found.second),
+        ("Hg_norm_sq", found.hessian_gradient_squared),
+        ("gTgg", found.third),
+        ("kappa_exact_gHg_over_g2", found.curvature().expect("no stationary point")),
+    ] {
+        assert!((value - number(&theory[name])).abs() < 1e-8, "{name}: {value} against {}", theory[name]);
+    }
+    let hessian = Adjoint.hessian(&expectation, &theta, &[1.0], &mut backend).expect("runs").matrix;
+    assert!((hessian.trace() - number(&theory["hessian_trace"])).abs() < 1e-8);
+    for eta in [0.01, 0.1, 0.4] {
+        let after = number(&theory["grad_norm_sq_after_ascent"][eta.to_string()]);
+        let change = Adjoint.gradient_change(&expectation, &theta, &[1.0], &found, eta, &mut backend).expect("runs");
+        assert!((change.actual - (after - found.gradient_squared)).abs() < 1e-8, "eta = {eta}");
+        // Leading error of the prediction: third order.
+        assert!((change.predicted - change.actual).abs() < 120.0 * eta.powi(3), "eta = {eta}: {change:?}");
+        assert!(change.predicted * change.actual > 0.0, "the sign of the change at eta = {eta}");
+    }
+}

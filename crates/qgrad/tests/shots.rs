@@ -1,31 +1,16 @@
 //! Finite shots: moments of the estimates against exact ones, error bars against the scatter that they claim to describe, and
 //! bills against a backend that counts.
 
+mod common;
+
+use common::{Counting, angles, hea};
 use qcore::{Circuit, PauliSum};
 use qgrad::{
-    Adjoint, Backend, Bill, Cotangents, Error, Estimate, Estimator, Expectation, Job, JobResult, JobShots,
-    ParameterShift, Shots, Simulator, StateVectorBackend,
+    Adjoint, Backend, Bill, Cotangents, Error, Estimate, Estimator, Expectation, Job, JobResult, ParameterShift, Shots,
+    StateVectorBackend,
 };
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-
-fn hea(qubits: usize, layers: usize) -> Circuit {
-    let mut circuit = Circuit::new(qubits).expect("width");
-    let t = circuit.parameters_named("t", 2 * qubits * layers).expect("new");
-    for layer in t.chunks(2 * qubits) {
-        for q in 0..qubits {
-            circuit.ry(q, layer[2 * q]).expect("valid").rz(q, layer[2 * q + 1]).expect("valid");
-        }
-        for q in 1..qubits {
-            circuit.cz(q - 1, q).expect("valid");
-        }
-    }
-    circuit
-}
-
-fn angles(count: usize) -> Vec<f64> {
-    (0..count).map(|k| (0.1 + 0.37 * k as f64) % (2.0 * std::f64::consts::PI)).collect()
-}
 
 /// One qubit, RY, Z: the two-term estimate from S shots per circuit has variance cos^2(theta) / (2 S).
 #[test]
@@ -177,32 +162,6 @@ fn an_error_bar_is_never_zero_and_follows_the_rule_of_succession() {
     assert!((values.estimates[0].std_error - expected).abs() < 1e-15);
 }
 
-/// Counts what really arrives, circuit by circuit and shot by shot.
-struct Counting {
-    inner: StateVectorBackend,
-    bill: Bill,
-}
-
-impl Backend for Counting {
-    fn run(&mut self, job: &Job<'_>, rng: &mut dyn Rng) -> Result<JobResult, Error> {
-        self.bill.jobs += 1;
-        let groups = job.measurement.groups().len();
-        for circuit in 0..job.points.len() * groups {
-            self.bill.circuits += 1;
-            self.bill.shots += match job.shots {
-                JobShots::Exact => 0,
-                JobShots::Each(shots) => shots,
-                JobShots::PerCircuit(shots) => shots[circuit],
-            };
-        }
-        self.inner.run(job, rng)
-    }
-
-    fn simulator(&mut self) -> Option<&mut dyn Simulator> {
-        None
-    }
-}
-
 #[test]
 fn bills_and_prices_equal_what_a_counting_backend_saw() {
     let mut circuit = hea(2, 1);
@@ -213,7 +172,7 @@ fn bills_and_prices_equal_what_a_counting_backend_saw() {
     let rows = angles(10);
     for shots in [Shots::Exact, Shots::PerCircuit(13), Shots::Total(1001)] {
         let shift = ParameterShift { shots };
-        let mut backend = Counting { inner: StateVectorBackend::new(), bill: Bill::ZERO };
+        let mut backend = Counting::new();
         let mut rng = ChaCha8Rng::seed_from_u64(4);
         let values = shift.values(&expectation, &rows, &mut backend, &mut rng).expect("runs");
         assert_eq!(values.bill, backend.bill);
@@ -231,7 +190,7 @@ fn bills_and_prices_equal_what_a_counting_backend_saw() {
 #[test]
 fn what_needs_a_simulator_is_a_typed_error_elsewhere() {
     let expectation = Expectation::of_all_parameters(&hea(2, 1), vec!["Z0".parse().expect("valid")]).expect("valid");
-    let mut backend = Counting { inner: StateVectorBackend::new(), bill: Bill::ZERO };
+    let mut backend = Counting::new();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     assert_eq!(
         Adjoint.gradient(&expectation, &angles(4), &mut backend, &mut rng),

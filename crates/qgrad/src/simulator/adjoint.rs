@@ -5,9 +5,33 @@ use num_complex::Complex64;
 use qcore::{Binding, Program, StateVector};
 
 use super::{Simulator, StateVectorBackend, States};
-use crate::{Cotangents, Error, Estimate, Expectation};
+use crate::{Cotangents, Error, Estimate, Expectation, HessianProduct, LineDerivatives, second_order};
 
 impl Simulator for StateVectorBackend {
+    fn hessian(&mut self, expectation: &Expectation, row: &[f64], weights: &[f64]) -> Result<DMatrix<f64>, Error> {
+        second_order::exact::hessian(self.level, expectation, row, weights)
+    }
+
+    fn hessian_vector_product(
+        &mut self,
+        expectation: &Expectation,
+        row: &[f64],
+        weights: &[f64],
+        direction: &[f64],
+    ) -> Result<HessianProduct, Error> {
+        second_order::exact::hessian_vector_product(self.level, expectation, row, weights, direction)
+    }
+
+    fn line_derivatives(
+        &mut self,
+        expectation: &Expectation,
+        row: &[f64],
+        weights: &[f64],
+        direction: &[f64],
+    ) -> Result<LineDerivatives, Error> {
+        second_order::exact::line_derivatives(self.level, expectation, row, weights, direction)
+    }
+
     fn adjoint(
         &mut self,
         expectation: &Expectation,

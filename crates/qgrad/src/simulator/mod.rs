@@ -6,7 +6,7 @@ mod jobs;
 use nalgebra::DMatrix;
 use qcore::{Level, StateVector};
 
-use crate::{Cotangents, Error, Estimate, Expectation};
+use crate::{Cotangents, Error, Estimate, Expectation, HessianProduct, LineDerivatives, second_order};
 
 /// What no device can run: a state is looked at without being measured.
 pub trait Simulator {
@@ -33,6 +33,66 @@ pub trait Simulator {
     ///
     /// As [`Simulator::adjoint`].
     fn metric_tensor(&mut self, expectation: &Expectation, row: &[f64]) -> Result<DMatrix<f64>, Error>;
+
+    /// The derivatives of every observable at one row: one row of the matrix per observable.
+    ///
+    /// # Errors
+    ///
+    /// As [`Simulator::adjoint`].
+    fn jacobian(&mut self, expectation: &Expectation, row: &[f64]) -> Result<DMatrix<f64>, Error> {
+        second_order::jacobian_by_rows(self, expectation, row)
+    }
+
+    /// The Hessian of the sum of the observables with these weights, at one row.
+    ///
+    /// **Cost**: about one gradient for each differentiated parameter; eight states in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Simulator::adjoint`]; [`Error::NotASimulator`] from a simulator of something else than pure states.
+    fn hessian(&mut self, _expectation: &Expectation, _row: &[f64], _weights: &[f64]) -> Result<DMatrix<f64>, Error> {
+        Err(Error::NotASimulator { what: "the exact Hessian" })
+    }
+
+    /// Value, gradient and Hessian-vector product of the sum of the observables with these weights, at one row. `direction` has one
+    /// number per parameter of [`Expectation::wrt`].
+    ///
+    /// A tangent of adjoint differentiation: the state and the adjoint state are carried together with their derivatives along the
+    /// direction (B. Pearlmutter, Neural Computation 6, 147 (1994)).
+    ///
+    /// **Cost**: two to three gradients, whatever the number of parameters; six states in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Simulator::hessian`].
+    fn hessian_vector_product(
+        &mut self,
+        _expectation: &Expectation,
+        _row: &[f64],
+        _weights: &[f64],
+        _direction: &[f64],
+    ) -> Result<HessianProduct, Error> {
+        Err(Error::NotASimulator { what: "the exact Hessian-vector product" })
+    }
+
+    /// Value and first three derivatives of the sum of the observables with these weights, along a line through one row.
+    ///
+    /// The Taylor coefficients of the state along the line are propagated through the circuit.
+    ///
+    /// **Cost**: about four runs of the circuit; seven states in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Simulator::hessian`].
+    fn line_derivatives(
+        &mut self,
+        _expectation: &Expectation,
+        _row: &[f64],
+        _weights: &[f64],
+        _direction: &[f64],
+    ) -> Result<LineDerivatives, Error> {
+        Err(Error::NotASimulator { what: "an exact derivative along a line" })
+    }
 }
 
 /// Runs jobs on state vectors in memory, exactly or with exact multinomial shots.

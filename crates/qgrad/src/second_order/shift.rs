@@ -1,0 +1,174 @@
+//! Hessians by parameter shift.
+
+use nalgebra::DMatrix;
+use rand::Rng;
+
+use super::Hessian;
+use crate::backend::{Point, Shift};
+use crate::expectation::ActiveRotation;
+use crate::{Backend, Bill, Error, Expectation, ParameterShift};
+
+/// What the value at a point adds to the second and first derivatives by the angles of rotations.
+#[derive(Clone, Copy, Debug)]
+enum Role {
+    /// The circuit without shifts: in the second derivative by every angle, each with its own coefficient.
+    Center,
+    /// `coefficient d^2 / d angle_a d angle_b`, two indices of active rotations.
+    Second(usize, usize, f64),
+    /// `coefficient d / d angle_a`, which enters through the curvature of the angle itself.
+    First(usize, f64),
+}
+
+/// Calls `take` with every point of the family and its role, in the order of the job.
+fn family(expectation: &Expectation, mut take: impl FnMut(Point, Role)) {
+    let active = expectation.active();
+    let shift = |index: usize, angle: f64| Shift { rotation: active[index].rotation, angle };
+    if !active.is_empty() {
+        take(Point::at(0), Role::Center);
+    }
+    for (a, of_a) in active.iter().enumerate() {
+        for &(angle, coefficient) in &of_a.second_rule.terms()[1..] {
+            take(Point::shifted(0, shift(a, angle)), Role::Second(a, a, coefficient));
+        }
+        if is_curved(expectation, of_a) {
+            for &(angle, coefficient) in of_a.rule.terms() {
+                take(Point::shifted(0, shift(a, angle)), Role::First(a, coefficient));
+                take(Point::shifted(0, shift(a, -angle)), Role::First(a, -coefficient));
+            }
+        }
+        for (b, of_b) in active.iter().enumerate().skip(a + 1) {
+            for &(angle_a, c_a) in of_a.rule.terms() {
+                for &(angle_b, c_b) in of_b.rule.terms() {
+                    for (sign_a, sign_b) in [(1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)] {
+                        let point = Point::shifted_twice(0, shift(a, sign_a * angle_a), shift(b, sign_b * angle_b));
+                        take(point, Role::Second(a, b, sign_a * sign_b * c_a * c_b));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether the second derivatives of the angle itself can be other than 0.
+fn is_curved(expectation: &Expectation, active: &ActiveRotation) -> bool {
+    expectation.program().rotations()[active.rotation].angle().as_affine().is_none()
+}
+
+impl ParameterShift {
+    /// The Hessian of the sum of the observables with these weights, at one row: every pair of rotations by the product of their
+    /// shift rules, every rotation by the rule for its second derivative (A. Mari, T. R. Bromley, N. Killoran, Phys. Rev. A 103,
+    /// 012405 (2021), eqs. (15) and (19)), put together by the chain rule with the second derivatives of the angles.
+    ///
+    /// **Bias and variance**: unbiased; an entry's variance is the sum over its circuits of squared coefficient times the variance
+    /// of the circuit's mean. Observables are treated as independent.
+    ///
+    /// **Cost**: one job; with `R` rotations, all of one frequency and with affine angles, `1 + R + 2 R (R - 1)` circuits for each
+    /// measurement group.
+    ///
+    /// # Errors
+    ///
+    /// As [`Estimator::vjp`](crate::Estimator::vjp); [`Error::Length`] unless there is one row and one weight per observable.
+    pub fn hessian(
+        &self,
+        expectation: &Expectation,
+        row: &[f64],
+        weights: &[f64],
+        backend: &mut dyn Backend,
+        rng: &mut dyn Rng,
+    ) -> Result<Hessian, Error> {
+        expectation.one_row(row)?;
+        let (got, observables) = (weights.len(), expectation.num_observables());
+        if got != observables {
+            return Err(Error::Length { what: "weights of the observables", got, expected: observables });
+        }
+        let size = expectation.wrt().len();
+        let (mut points, mut roles) = (Vec::new(), Vec::new());
+        family(expectation, |point, role| {
+            points.push(point);
+            roles.push(role);
+        });
+        let (mut matrix, mut variances) = (DMatrix::zeros(size, size), DMatrix::zeros(size, size));
+        if points.is_empty() {
+            return Ok(Hessian { matrix, std_errors: variances, bill: Bill::ZERO });
+        }
+        let answer = self.run(expectation, row, &points, backend, rng)?;
+        let chains: Vec<Vec<(usize, f64)>> = (expectation.active().iter())
+            .map(|active| {
+                let angle = expectation.program().rotations()[active.rotation].angle();
+                active.parameters.iter().map(|&(position, param)| (position, angle.derivative(row, param))).collect()
+            })
+            .collect();
+        for (role, estimates) in roles.into_iter().zip(answer.estimates.chunks_exact(observables)) {
+            let (mut value, mut variance) = (0.0, 0.0);
+            for (weight, estimate) in weights.iter().zip(estimates) {
+                value += weight * estimate.value;
+                variance += (weight * estimate.std_error).powi(2);
+            }
+            let mut add = |i: usize, j: usize, factor: f64| {
+                matrix[(i, j)] += factor * value;
+                variances[(i, j)] += factor * factor * variance;
+            };
+            match role {
+                Role::Center => {
+                    // One circuit in many derivatives: coefficients add up before they are squared.
+                    let mut factors = DMatrix::<f64>::zeros(size, size);
+                    for (active, chain) in expectation.active().iter().zip(&chains) {
+                        let coefficient = active.second_rule.terms()[0].1;
+                        for &(i, chain_i) in chain {
+                            for &(j, chain_j) in chain {
+                                factors[(i, j)] += coefficient * chain_i * chain_j;
+                            }
+                        }
+                    }
+                    for i in 0..size {
+                        for j in 0..size {
+                            add(i, j, factors[(i, j)]);
+                        }
+                    }
+                }
+                Role::Second(a, b, coefficient) if a == b => {
+                    for &(i, chain_i) in &chains[a] {
+                        for &(j, chain_j) in &chains[a] {
+                            add(i, j, coefficient * chain_i * chain_j);
+                        }
+                    }
+                }
+                Role::Second(a, b, coefficient) => {
+                    // Entry (i, j) has the pair in both orders, if both parameters are in both rotations.
+                    let chain_of = |rotation: usize, position: usize| {
+                        chains[rotation].iter().find(|&&(p, _)| p == position).map_or(0.0, |&(_, chain)| chain)
+                    };
+                    let mut positions: Vec<usize> = chains[a].iter().chain(&chains[b]).map(|&(p, _)| p).collect();
+                    positions.sort_unstable();
+                    positions.dedup();
+                    for &i in &positions {
+                        for &j in &positions {
+                            let both = chain_of(a, i) * chain_of(b, j) + chain_of(b, i) * chain_of(a, j);
+                            if both != 0.0 {
+                                add(i, j, coefficient * both);
+                            }
+                        }
+                    }
+                }
+                Role::First(a, coefficient) => {
+                    let active = &expectation.active()[a];
+                    let angle = expectation.program().rotations()[active.rotation].angle();
+                    for &(i, first) in &active.parameters {
+                        for &(j, second) in &active.parameters {
+                            add(i, j, coefficient * angle.second_derivative(row, first, second));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(Hessian { matrix, std_errors: variances.map(f64::sqrt), bill: answer.bill })
+    }
+
+    /// What [`ParameterShift::hessian`] will cost, on a device without a clock.
+    #[must_use]
+    pub fn price_hessian(&self, expectation: &Expectation) -> Bill {
+        let mut points = 0_u64;
+        family(expectation, |_, _| points += 1);
+        self.bill(points * expectation.measurement().groups().len() as u64)
+    }
+}
