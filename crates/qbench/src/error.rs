@@ -60,6 +60,18 @@ pub enum Error {
         /// What is wrong with its hyperparameters.
         source: qopt::ConfigError,
     },
+    /// The text of a molecule is not one.
+    #[error("not a molecule")]
+    Molecule {
+        /// What the reader says.
+        source: serde_json::Error,
+    },
+    /// A term of a molecule is not a Pauli string.
+    #[error("{text:?} is not a Pauli string such as \"X0 Z2\"")]
+    PauliString {
+        /// The text.
+        text: String,
+    },
     /// A run ended with an error (not with its budget).
     #[error(transparent)]
     Run(#[from] qopt::RunError),

@@ -6,6 +6,7 @@
 //! - [`summary`]: from results to tables: rates by cross-fitting, paired changes with intervals.
 //! - [`plateau`]: the product ansatz, whose gradient variances are known in closed form.
 //! - [`experiment`] and [`experiments()`]: what `cargo xtask reproduce` runs, as a library.
+//! - [`chemistry`], [`graph`], [`spectrum`]: molecules, cuts, and lowest eigenvalues.
 //! - [`data`], [`classical`], [`stats`]: data sets with their licences, classical baselines, statistics.
 //!
 //! - `command` (feature `command`, on by default): the `qbench` command as a function.
@@ -14,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ansatz;
+pub mod chemistry;
 pub mod classical;
 #[cfg(feature = "command")]
 pub mod command;
@@ -21,8 +23,10 @@ pub mod data;
 pub mod error;
 pub mod experiment;
 pub mod experiments;
+pub mod graph;
 pub mod methods;
 pub mod plateau;
+pub mod spectrum;
 pub mod stats;
 pub mod summary;
 pub mod tasks;

@@ -159,6 +159,22 @@ impl MethodSummary {
         self.runs.iter().map(figure).sum::<f64>() / self.runs.len() as f64
     }
 
+    /// Share of the seeds in which the task was solved.
+    #[must_use]
+    pub fn solved(&self) -> f64 {
+        self.runs.iter().filter(|run| run.spent_to_threshold.is_some()).count() as f64 / self.runs.len() as f64
+    }
+
+    /// The median over the seeds of what was spent until the task was solved, in shots, or in circuits where values are exact.
+    /// Runs that did not solve it count as later than all that did; `None` if the median is one of them (censored).
+    #[must_use]
+    pub fn median_spent_to_threshold(&self) -> Option<u64> {
+        let mut spent: Vec<u64> = self.runs.iter().map(|run| run.spent_to_threshold.unwrap_or(u64::MAX)).collect();
+        spent.sort_unstable();
+        // The upper one of two: a median is claimed only if at least half of the runs are known to be no later.
+        spent.get(spent.len() / 2).copied().filter(|&spent| spent != u64::MAX)
+    }
+
     fn losses(&self) -> Vec<f64> {
         self.runs.iter().map(|run| run.last.loss).collect()
     }
@@ -173,6 +189,25 @@ pub struct Condition {
     pub readout: String,
     /// The methods, in the order of the trial; classical baselines first.
     pub methods: Vec<MethodSummary>,
+    /// What the runs at other rates than the chosen ones cost.
+    pub tuning: Tuning,
+}
+
+/// The bill of choosing learning rates: runs, circuits and shots beyond those at the chosen rates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tuning {
+    /// Runs.
+    pub runs: u64,
+    /// Circuits of these runs.
+    pub circuits: u64,
+    /// Shots of these runs.
+    pub shots: u64,
+}
+
+impl std::fmt::Display for Tuning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} runs, {} circuits, {} shots", self.runs, self.circuits, self.shots)
+    }
 }
 
 impl Condition {
@@ -263,7 +298,16 @@ fn condition(task: String, readout: String, results: &[&TrialResult], methods: &
     for ((index, _), p) in p_values.into_iter().zip(adjusted) {
         summaries[index].p_value = Some(p);
     }
-    Ok(Condition { task, readout, methods: summaries })
+    let mut tuning = Tuning::default();
+    for result in results {
+        let chosen = |s: &MethodSummary| s.name == result.method && s.rates[(result.seed % 2) as usize] == result.rate;
+        if !summaries.iter().any(chosen) {
+            tuning.runs += 1;
+            tuning.circuits += result.spent.circuits;
+            tuning.shots += result.spent.shots;
+        }
+    }
+    Ok(Condition { task, readout, methods: summaries, tuning })
 }
 
 fn tuned(name: &str, results: &[&TrialResult], losses: &Losses, nlr: bool) -> MethodSummary {
@@ -304,6 +348,8 @@ pub fn table(condition: &Condition) -> Table {
         "p (Holm)",
         "iterations",
         "ascents",
+        "solved",
+        "median cost to solve",
         "late |g|",
         "device s",
         "device J",
@@ -342,6 +388,12 @@ pub fn table(condition: &Condition) -> Table {
                 method.p_value.map_or_else(|| "-".to_owned(), |p| format!("{p:.3}")),
                 if baseline { "-".to_owned() } else { format!("{:.0}", method.mean(|run| run.iterations as f64)) },
                 if baseline { "-".to_owned() } else { format!("{:.1}", method.mean(|run| run.ascents as f64)) },
+                if baseline { "-".to_owned() } else { format!("{:.2}", method.solved()) },
+                match method.median_spent_to_threshold() {
+                    _ if baseline => "-".to_owned(),
+                    Some(spent) => spent.to_string(),
+                    None => "> budget".to_owned(),
+                },
                 if baseline { "-".to_owned() } else { format!("{:.2e}", method.mean(|run| run.late_gradient_norm)) },
                 if exact { "-".to_owned() } else { format!("{:.0}", method.mean(|run| run.spent.seconds)) },
                 if exact { "-".to_owned() } else { format!("{:.0}", method.mean(|run| run.spent.joules)) },
@@ -357,10 +409,13 @@ pub fn table(condition: &Condition) -> Table {
              rates come from one grid, chosen for the seeds of each parity on those of the other; (edge): an end of the grid was chosen, \
              a better rate may lie outside. Changes are relative reductions of the mean loss of the last point, positive is better, with \
              95 % BCa bootstrap intervals over seeds that choose the rates anew in every resample (percentile intervals where BCa has \
-             none); p-values by Wilcoxon's signed-rank test against Adam at the chosen rates, adjusted by Holm within the table. Late |g|: \
+             none); p-values by Wilcoxon's signed-rank test against Adam at the chosen rates, adjusted by Holm within the table. Solved: \
+             share of the seeds that came to the task's threshold, by exact losses; its cost is in shots, or circuits where values are \
+             exact, and the median counts unsolved runs as later than the budget. Tuning beyond the runs shown: {}. Late |g|: \
              mean norm of the measured gradient in the second half of a run. The logistic regression sees all features, the circuit only \
              their principal components.",
-            condition.seeds()
+            condition.seeds(),
+            condition.tuning
         ),
         columns: columns.into_iter().map(str::to_owned).collect(),
         rows,
@@ -384,6 +439,7 @@ mod tests {
             spent: qopt::Bill::ZERO,
             ascents: 0,
             late_gradient_norm: 0.0,
+            spent_to_threshold: None,
             start_loss: 1.0,
             last: Assessment { loss, test_loss: None, accuracy: None, test_accuracy: None },
             best_loss: loss,

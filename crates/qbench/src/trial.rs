@@ -19,8 +19,8 @@ pub struct Trials {
     pub rates: Vec<f64>,
     /// How many seeds: independent starting points and splits of the data.
     pub seeds: u64,
-    /// Where values are exact, the budget in circuits is that of so many iterations of one value and one gradient each.
-    /// On a device the budget is the device's.
+    /// Where values are exact, the budget in circuits is that of so many iterations of one value and one gradient each; from
+    /// shots without a device, the budget in shots. On a device the budget is the device's.
     pub exact_iterations: u64,
 }
 
@@ -56,6 +56,9 @@ pub struct TrialResult {
     pub ascents: u64,
     /// Mean norm of the measured gradient in the second half of the run.
     pub late_gradient_norm: f64,
+    /// What was spent before the first point whose exact loss is at or below the task's threshold, in shots, or in circuits where
+    /// values are exact; `None` if the run ended without one (censored at its budget).
+    pub spent_to_threshold: Option<u64>,
     /// Exact loss at the start.
     pub start_loss: f64,
     /// Exact figures of the last point.
@@ -92,6 +95,9 @@ impl Trials {
             self.tasks.iter().map(|task| (format!("task {}", task.name()), task.description())).collect();
         pairs.extend(self.readouts.iter().map(|readout| {
             let budget = match readout.limits() {
+                None if readout.is_noisy() => {
+                    format!("parameter shift; budget: the shots of {} plain gradient steps", self.exact_iterations)
+                }
                 None => format!("exact values; budget: the circuits of {} plain gradient steps", self.exact_iterations),
                 Some(limits) => format!("parameter shift; budget and limits of the device: {limits:?}"),
             };
@@ -160,7 +166,7 @@ impl Trials {
             }
         }
         for &rate in &self.rates {
-            results.push(self.run(task.name(), readout, &*instance, entry, rate, cell.seed, &streams)?);
+            results.push(self.run(&**task, readout, &*instance, entry, rate, cell.seed, &streams)?);
         }
         Ok(results)
     }
@@ -179,7 +185,7 @@ impl Trials {
     #[allow(clippy::too_many_arguments, reason = "the coordinates of one run")]
     fn run(
         &self,
-        task: &str,
+        task: &dyn Task,
         readout: &Readout,
         instance: &dyn Instance,
         entry: &MethodEntry,
@@ -198,6 +204,10 @@ impl Trials {
             Some(limits) if limits.shots_total.is_some() || limits.seconds_total.is_some() => {
                 Budget { shots: limits.shots_total, seconds: limits.seconds_total, ..Budget::UNLIMITED }
             }
+            _ if readout.is_noisy() => {
+                let shots = iteration.shots.saturating_mul(self.exact_iterations) + reserve.shots;
+                Budget { shots: Some(shots), ..Budget::UNLIMITED }
+            }
             _ => {
                 let circuits = iteration.circuits.saturating_mul(self.exact_iterations) + reserve.circuits;
                 Budget { circuits: Some(circuits), ..Budget::UNLIMITED }
@@ -210,7 +220,7 @@ impl Trials {
         ];
         let planned_iterations = fitting.into_iter().flatten().min().unwrap_or(self.exact_iterations);
         let no_iteration = || Error::NoIteration {
-            problem: task.to_owned(),
+            problem: task.name().to_owned(),
             readout: readout.to_string(),
             method: entry.name().to_owned(),
         };
@@ -234,12 +244,14 @@ impl Trials {
             ascents = observation.report.ascents;
             std::ops::ControlFlow::Continue(())
         };
+        let mut solved = Solved::new(task.threshold(), readout.is_noisy(), instance);
         let outcome = Runner::new(&mut *method, &mut *objective, *streams)
             .budget(budget)
             .reserve(reserve)
             .observe(&mut best)
             .observe(&mut history)
             .observe(&mut count_ascents)
+            .observe(&mut solved)
             .run()?;
         let best = best.theta().ok_or_else(no_iteration)?;
         objective.use_all_data(true);
@@ -254,10 +266,11 @@ impl Trials {
         }
         let (last, best) = (instance.assess(&outcome.last)?, instance.assess(best)?);
         let chosen = if measured[1].loss.value < measured[0].loss.value { best.loss } else { last.loss };
+        let spent_to_threshold = solved.finish(last.loss)?;
         let late = &history.records()[history.records().len() / 2..];
         let late_gradient_norm = late.iter().map(|record| record.gradient_norm).sum::<f64>() / late.len().max(1) as f64;
         Ok(TrialResult {
-            task: task.to_owned(),
+            task: task.name().to_owned(),
             readout: readout.to_string(),
             method: entry.name().to_owned(),
             rate,
@@ -267,11 +280,50 @@ impl Trials {
             spent,
             ascents,
             late_gradient_norm,
+            spent_to_threshold,
             start_loss: instance.assess(instance.start())?.loss,
             last,
             best_loss: best.loss,
             chosen_loss: chosen,
         })
+    }
+}
+
+/// Watches for the first point that solves the task, by its exact loss, which is outside the budget.
+struct Solved<'a> {
+    threshold: f64,
+    shots: bool,
+    instance: &'a dyn Instance,
+    spent: u64,
+    at: Option<u64>,
+    error: Option<Error>,
+}
+
+impl<'a> Solved<'a> {
+    fn new(threshold: f64, shots: bool, instance: &'a dyn Instance) -> Self {
+        Self { threshold, shots, instance, spent: 0, at: None, error: None }
+    }
+
+    /// What was spent before the first such point, the last one of the run included.
+    fn finish(self, last_loss: f64) -> Result<Option<u64>, Error> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(self.at.or((last_loss <= self.threshold).then_some(self.spent))),
+        }
+    }
+}
+
+impl qopt::Observer for Solved<'_> {
+    fn observe(&mut self, observation: &qopt::Observation<'_>) -> std::ops::ControlFlow<()> {
+        if self.at.is_none() && self.error.is_none() {
+            match self.instance.loss(observation.theta) {
+                Ok(loss) if loss <= self.threshold => self.at = Some(self.spent),
+                Ok(_) => {}
+                Err(error) => self.error = Some(error),
+            }
+        }
+        self.spent = if self.shots { observation.spent.shots } else { observation.spent.circuits };
+        std::ops::ControlFlow::Continue(())
     }
 }
 
@@ -298,6 +350,7 @@ fn baseline(task: &str, readout: &Readout, name: &str, seed: u64, assessment: As
         spent: qopt::Bill::ZERO,
         ascents: 0,
         late_gradient_norm: 0.0,
+        spent_to_threshold: None,
         start_loss: assessment.loss,
         last: assessment,
         best_loss: assessment.loss,
@@ -337,6 +390,7 @@ pub(crate) const COLUMNS: &[&str] = &[
     "device_joules",
     "ascents",
     "late_gradient_norm",
+    "spent_to_threshold",
     "start_loss",
     "last_loss",
     "best_loss",
@@ -366,6 +420,7 @@ impl TrialResult {
             Number(self.spent.joules),
             Integer(self.ascents),
             Number(self.late_gradient_norm),
+            self.spent_to_threshold.map_or_else(|| Text(String::new()), Integer),
             Number(self.start_loss),
             Number(self.last.loss),
             Number(self.best_loss),
@@ -396,6 +451,7 @@ impl TrialResult {
             },
             ascents: fields.integer("ascents")?,
             late_gradient_norm: fields.number("late_gradient_norm")?,
+            spent_to_threshold: fields.optional("spent_to_threshold")?.map(|spent| spent as u64),
             start_loss: fields.number("start_loss")?,
             last: Assessment {
                 loss: fields.number("last_loss")?,
@@ -412,12 +468,12 @@ impl TrialResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::{Classification, Ising};
+    use crate::tasks::{Classification, GroundState};
 
     fn trials(readout: Readout) -> Trials {
         Trials {
             tasks: vec![
-                Box::new(Ising::new(3, 1.0, 0.8, 1).expect("valid")),
+                Box::new(GroundState::ising(3, 1.0, 0.8, 1).expect("valid")),
                 Box::new(Classification::iris().expect("shipped data")),
             ],
             readouts: vec![readout],
@@ -488,13 +544,38 @@ mod tests {
         assert!(matches!(TrialResult::from_row(0, &[]), Err(Error::Row { .. })));
     }
 
+    /// Without a device the budget from shots is that of so many plain steps, and what solves a task is found by exact losses.
+    #[test]
+    fn shots_without_a_device_have_a_budget_and_a_threshold() {
+        let methods = Methods::shipped().only(|name| ["adam", "nlr-probe-adam"].contains(&name));
+        let task = crate::tasks::ProductPlateau::new(4).expect("valid");
+        let trials = Trials { tasks: vec![Box::new(task)], methods, ..trials(Readout::Shots { shots: 100 }) };
+        let trials = Trials { exact_iterations: 40, seeds: 6, rates: vec![0.3], ..trials };
+        let results = trials.run_all(2).expect("runs");
+        // A step of Adam: one value and two circuits per angle; two evaluations after training.
+        let (step, evaluation) = (9 * 100, 100);
+        for result in &results {
+            assert!(result.spent.shots <= 40 * step + 2 * evaluation);
+            if result.method == "adam" {
+                assert_eq!((result.iterations, result.spent.shots), (40, 40 * step + 2 * evaluation));
+                if let Some(spent) = result.spent_to_threshold {
+                    assert!(spent % step == 0 && spent <= 40 * step);
+                }
+            }
+            assert!(result.last.loss > 0.5 || result.spent_to_threshold.is_some());
+        }
+        let solved = results.iter().filter(|r| r.spent_to_threshold.is_some()).count();
+        assert!((1..=results.len()).contains(&solved), "{solved}");
+    }
+
     /// A device that runs out of time ends a run as normally as one that runs out of shots.
     #[test]
     fn a_time_budget_ends_a_run_normally() {
         let mut profile = qiot_profile::DeviceProfile::shipped("sensor-node").expect("shipped");
         profile.limits.seconds_total = Some(600.0);
         let readout = Readout::Device { profile: Box::new(profile), shots: 20 };
-        let trials = Trials { tasks: vec![Box::new(Ising::new(3, 1.0, 0.8, 1).expect("valid"))], ..trials(readout) };
+        let trials =
+            Trials { tasks: vec![Box::new(GroundState::ising(3, 1.0, 0.8, 1).expect("valid"))], ..trials(readout) };
         for result in trials.run_all(3).expect("runs") {
             assert_eq!(result.reason, "time budget");
             assert!(result.spent.seconds <= 600.0 && result.iterations >= 1);
@@ -505,8 +586,8 @@ mod tests {
     fn two_tasks_of_one_name_are_refused() {
         let mut trials = trials(Readout::Exact);
         trials.tasks = vec![
-            Box::new(Ising::new(3, 1.0, 0.8, 1).expect("valid")),
-            Box::new(Ising::new(3, 1.0, 0.5, 1).expect("valid")),
+            Box::new(GroundState::ising(3, 1.0, 0.8, 1).expect("valid")),
+            Box::new(GroundState::ising(3, 1.0, 0.5, 1).expect("valid")),
         ];
         assert!(matches!(trials.run_all(1), Err(Error::DuplicateName { name }) if name == "tfim-3"));
     }

@@ -3,7 +3,7 @@
 //! `cargo run --release -p custom-optimizer` prints the table. The crate uses public API only; nothing is registered anywhere.
 #![forbid(unsafe_code)]
 
-use qbench::tasks::{Ising, Readout};
+use qbench::tasks::{GroundState, Readout};
 use qbench::{Methods, Trials, summary};
 use qopt::{StepContext, UpdateRule};
 
@@ -29,7 +29,7 @@ fn tables(seeds: u64) -> Result<String, qbench::Error> {
         .only(|name| ["sgd", "adam", "nlr-probe-adam", "kick-probe-adam"].contains(&name))
         .with("mine", |setup| setup.descent(CautiousSigns { rate: setup.rate }));
     let trials = Trials {
-        tasks: vec![Box::new(Ising::new(4, 1.0, 0.8, 2)?)],
+        tasks: vec![Box::new(GroundState::ising(4, 1.0, 0.8, 2)?)],
         readouts: vec![Readout::device("sensor-node", 25)?],
         methods: methods.clone(),
         rates: vec![0.03, 0.1, 0.3],

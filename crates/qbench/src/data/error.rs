@@ -142,4 +142,22 @@ pub enum DataError {
     /// The eigenvalue iteration did not converge.
     #[error("the eigenvalues of the covariance matrix did not converge")]
     Eigenvalues,
+    /// There is no feature of that name, or it is the only one.
+    #[error("no feature {feature:?} that could be left out, known: {known}")]
+    UnknownFeature {
+        /// The name.
+        feature: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// Impossible moons.
+    #[error(
+        "moons of {samples} samples with noise {noise}: at least 4 samples and a finite noise of at least 0 are needed"
+    )]
+    Moons {
+        /// Samples asked for.
+        samples: usize,
+        /// Noise asked for.
+        noise: f64,
+    },
 }

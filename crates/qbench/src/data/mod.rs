@@ -5,6 +5,7 @@
 //! `[0, pi]`.
 
 mod error;
+mod moons;
 mod parse;
 mod preprocess;
 
@@ -49,6 +50,15 @@ impl Dataset {
     #[must_use]
     pub fn breast_cancer() -> Self {
         Self::from_csv("breast_cancer", include_str!("../../data/breast_cancer.csv"))
+            .expect("the embedded file is well formed (a test reads it)")
+    }
+
+    /// Weather in Seattle, 2012 to 2015: 1461 days, 5 features (day of the year, precipitation, two temperatures, wind), 5 classes.
+    ///
+    /// Source: NOAA National Centers for Environmental Information, Global Historical Climatology Network Daily.
+    #[must_use]
+    pub fn seattle_weather() -> Self {
+        Self::from_csv("seattle_weather", include_str!("../../data/seattle_weather.csv"))
             .expect("the embedded file is well formed (a test reads it)")
     }
 
@@ -193,6 +203,26 @@ impl Dataset {
             labels,
             label_names,
         })
+    }
+
+    /// The data set without one feature.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::UnknownFeature`] if there is no feature of that name or no other one.
+    pub fn without(mut self, feature: &str) -> Result<Self, DataError> {
+        let place = self.feature_names.iter().position(|name| name == feature);
+        let width = self.feature_count();
+        let Some(place) = place.filter(|_| width > 1) else {
+            return Err(DataError::UnknownFeature {
+                feature: feature.to_owned(),
+                known: self.feature_names.join(", "),
+            });
+        };
+        self.feature_names.remove(place);
+        let mut column = 0..self.features.len();
+        self.features.retain(|_| column.next().is_some_and(|index| index % width != place));
+        Ok(self)
     }
 
     /// Splits the rows at random, class by class.

@@ -9,7 +9,7 @@ pub use claims::claims;
 use crate::Error;
 use crate::experiment::{Experiment, Scale};
 use crate::methods::Methods;
-use crate::tasks::{Classification, Ising, Readout, Task};
+use crate::tasks::{Classification, GroundState, Readout, Task};
 use crate::trial::Trials;
 
 /// Learning rates of every method of every trial.
@@ -60,7 +60,7 @@ fn classification(scale: Scale) -> Result<Trials, Error> {
 }
 
 fn vqe(scale: Scale) -> Result<Trials, Error> {
-    let tasks: Vec<Box<dyn Task>> = vec![Box::new(Ising::new(4, 1.0, 0.8, 3)?)];
+    let tasks: Vec<Box<dyn Task>> = vec![Box::new(GroundState::ising(4, 1.0, 0.8, 3)?)];
     let readouts = match scale {
         Scale::Quick => vec![Readout::Exact, Readout::device("sensor-node", 25)?],
         Scale::Full => {

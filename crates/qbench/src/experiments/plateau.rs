@@ -12,7 +12,7 @@ use crate::experiment::{
 };
 use crate::plateau::{Cost, first_components, gradient, uniform_angles};
 use crate::stats::{Bootstrap, BootstrapKind, Centre, DecayPoint, StatsError, VarianceEstimate, compare_decay, median};
-use crate::tasks::Ising;
+use crate::tasks::GroundState;
 
 /// The experiment.
 pub(super) struct PlateauScaling;
@@ -272,7 +272,7 @@ fn paths(qubits: usize, samples: usize, streams: &Streams) -> Result<Vec<Vec<Cel
 }
 
 fn steps(qubits: usize, samples: usize, streams: &Streams) -> Result<Vec<Vec<Cell>>, Error> {
-    let expectation = Ising::new(qubits, 1.0, 0.8, 3)?.expectation()?;
+    let expectation = GroundState::ising(qubits, 1.0, 0.8, 3)?.expectation()?;
     let parameters = expectation.program().num_parameters();
     let mut backend = StateVectorBackend::new();
     let mut before = Vec::with_capacity(samples);

@@ -1,11 +1,13 @@
 //! Tasks: what is trained, on which data, and how it is judged.
 
 mod classification;
-mod ising;
+mod ground_state;
+mod product;
 mod readout;
 
-pub use classification::{Classification, ClassificationObjective};
-pub use ising::Ising;
+pub use classification::{Classification, ClassificationObjective, Output};
+pub use ground_state::GroundState;
+pub use product::ProductPlateau;
 pub use readout::{Reader, Readout};
 
 use qopt::{Objective, Streams};
@@ -23,6 +25,15 @@ pub trait Task: Send + Sync {
     /// Whether its loss is one expectation value, so that the metric tensor of its circuit is that of the loss.
     fn has_metric(&self) -> bool {
         false
+    }
+
+    /// The loss at or below which the task counts as solved.
+    fn threshold(&self) -> f64;
+
+    /// The circuit whose parameters are trained, if the task is one expectation value on one circuit: what trained angles are
+    /// written into.
+    fn circuit(&self) -> Option<&qcore::Circuit> {
+        None
     }
 
     /// The task with everything that depends on the seed: the split of the data and the starting point, from the roles `Split`
@@ -48,6 +59,13 @@ pub trait Instance: Send {
     ///
     /// What the readout refuses.
     fn objective(&self, readout: &Readout) -> Result<Box<dyn Trainable>, Error>;
+
+    /// The exact loss on the training data at a point, from the simulator and outside any budget.
+    ///
+    /// # Errors
+    ///
+    /// As [`Instance::assess`].
+    fn loss(&self, theta: &[f64]) -> Result<f64, Error>;
 
     /// The exact loss and figures of merit at a point, from the simulator and outside any budget.
     ///

@@ -12,6 +12,12 @@ use crate::Error;
 pub enum Readout {
     /// Exact values and adjoint gradients; billed as the circuits of the exact parameter-shift rule.
     Exact,
+    /// Parameter shift with so many shots for every circuit, on a register without limits of its own: the budget is the shots of
+    /// a fixed number of plain gradient steps.
+    Shots {
+        /// Shots per circuit.
+        shots: u64,
+    },
     /// Parameter shift with so many shots for every circuit, on a device whose limits are the budget.
     Device {
         /// What the device allows and costs.
@@ -42,6 +48,9 @@ impl Readout {
     pub fn reader(&self) -> Result<Reader, Error> {
         Ok(match self {
             Self::Exact => (Box::new(Adjoint), Box::new(StateVectorBackend::new())),
+            Self::Shots { shots } => {
+                (Box::new(ParameterShift { shots: Shots::PerCircuit(*shots) }), Box::new(StateVectorBackend::new()))
+            }
             Self::Device { profile, shots } => (
                 Box::new(ParameterShift { shots: Shots::PerCircuit(*shots) }),
                 Box::new(Metered::new((**profile).clone(), StateVectorBackend::new())?),
@@ -49,11 +58,20 @@ impl Readout {
         })
     }
 
-    /// What may be spent; `None` where exact values cost nothing that is limited.
+    /// Shots per circuit; `None` where values are exact.
+    #[must_use]
+    pub fn shots(&self) -> Option<u64> {
+        match self {
+            Self::Exact => None,
+            Self::Shots { shots } | Self::Device { shots, .. } => Some(*shots),
+        }
+    }
+
+    /// What a device allows to be spent; `None` without a device.
     #[must_use]
     pub fn limits(&self) -> Option<&Limits> {
         match self {
-            Self::Exact => None,
+            Self::Exact | Self::Shots { .. } => None,
             Self::Device { profile, .. } => Some(&profile.limits),
         }
     }
@@ -62,7 +80,7 @@ impl Readout {
     #[must_use]
     pub fn key(&self) -> String {
         match self {
-            Self::Exact => "exact".to_owned(),
+            Self::Exact | Self::Shots { .. } => self.to_string(),
             Self::Device { profile, shots } => format!("{shots} {profile:?}"),
         }
     }
@@ -70,7 +88,7 @@ impl Readout {
     /// Whether measured values carry noise.
     #[must_use]
     pub fn is_noisy(&self) -> bool {
-        matches!(self, Self::Device { .. })
+        self.shots().is_some()
     }
 }
 
@@ -78,6 +96,7 @@ impl fmt::Display for Readout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exact => f.write_str("exact"),
+            Self::Shots { shots } => write!(f, "{shots}-shots"),
             Self::Device { profile, shots } => write!(f, "{}/{shots}-shots", profile.name),
         }
     }
