@@ -4,7 +4,7 @@ use num_complex::Complex64;
 
 use crate::compile::{Bound, Scratch};
 use crate::kernel::{self, Block, LANE_QUBITS, Level};
-use crate::{Error, PauliSum, Program, memory};
+use crate::{Error, PauliSum, Program, StateVector, memory};
 
 /// Members that share a group: one per lane.
 const GROUP: usize = 1 << LANE_QUBITS;
@@ -66,6 +66,7 @@ pub struct StateBatch {
     level: Level,
     scratch: Scratch,
     table: Vec<f64>,
+    sums: Vec<Block>,
 }
 
 impl StateBatch {
@@ -83,7 +84,15 @@ impl StateBatch {
         for group in blocks.chunks_exact_mut(1 << qubits) {
             group[0].re = [1.0; 4];
         }
-        Ok(Self { qubits, members, blocks, level: Level::best(), scratch: Scratch::default(), table: Vec::new() })
+        Ok(Self {
+            qubits,
+            members,
+            blocks,
+            level: Level::best(),
+            scratch: Scratch::default(),
+            table: Vec::new(),
+            sums: Vec::new(),
+        })
     }
 
     /// The same states, worked on at another kernel level from now on.
@@ -191,5 +200,105 @@ impl StateBatch {
             out.extend_from_slice(&sums[..left.min(GROUP)]);
         }
         Ok(())
+    }
+
+    /// Overwrites it with a batch of as many states of the same width, without allocation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WidthMismatch`].
+    pub fn copy_from(&mut self, other: &Self) -> Result<(), Error> {
+        let mismatch = |what, got, expected| Err(Error::WidthMismatch { what, got, expected });
+        if other.qubits != self.qubits {
+            return mismatch("state", other.qubits, self.qubits);
+        }
+        if other.members != self.members {
+            return mismatch("batch", other.members, self.members);
+        }
+        self.blocks.copy_from_slice(&other.blocks);
+        Ok(())
+    }
+
+    /// Applies H to the qubits of the mask `x`, and H after S-dagger to those of `y`, in every member: what is measured afterwards is X or Y.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WidthMismatch`] if a mask reaches beyond the register.
+    pub fn change_basis(&mut self, x: u64, y: u64) -> Result<(), Error> {
+        let width = (u64::BITS - (x | y).leading_zeros()) as usize;
+        if width > self.qubits {
+            return Err(Error::WidthMismatch { what: "measured qubits", got: width, expected: self.qubits });
+        }
+        let mut bits = [0; MAX_BATCH_QUBITS];
+        let mut count = 0;
+        for bit in (0..self.qubits as u32).filter(|bit| (x | y) >> bit & 1 == 1) {
+            bits[count] = bit;
+            count += 1;
+        }
+        for group in self.blocks.chunks_exact_mut(1 << self.qubits) {
+            let mut left = y;
+            while left != 0 {
+                let qubit = left & left.wrapping_neg();
+                kernel::apply_phase(self.level, group, qubit << LANE_QUBITS, 0.0, -1.0);
+                left ^= qubit;
+            }
+            for bits in bits[..count].chunks(3) {
+                kernel::hadamards(self.level, group, bits, 0.5_f64.powf(0.5 * bits.len() as f64));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the probability of every class of outcomes, for classes numbered below `classes`: class after class, four members each, and so
+    /// on with the next four members. `class_of` names the class of every basis state.
+    ///
+    /// # Panics
+    ///
+    /// If `class_of` has no entry for every basis state, or one that is not below `classes`.
+    pub fn class_probabilities_into(&mut self, class_of: &[u32], classes: usize, out: &mut Vec<[f64; 4]>) {
+        out.clear();
+        for group in self.blocks.chunks_exact(1 << self.qubits) {
+            self.sums.clear();
+            self.sums.resize(classes, Block::default());
+            kernel::class_squares(self.level, group, class_of, &mut self.sums);
+            out.extend(self.sums.iter().map(|sum| sum.re));
+        }
+    }
+
+    /// As [`StateBatch::class_probabilities_into`], with `sum_k Re(conj(reference_k) psi_k)` over the basis states of each class beside it, in `overlaps`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WidthMismatch`] if the reference has another width.
+    ///
+    /// # Panics
+    ///
+    /// As [`StateBatch::class_probabilities_into`].
+    pub fn class_overlaps_into(
+        &mut self,
+        reference: &StateVector,
+        class_of: &[u32],
+        classes: usize,
+        probabilities: &mut Vec<[f64; 4]>,
+        overlaps: &mut Vec<[f64; 4]>,
+    ) -> Result<(), Error> {
+        if reference.num_qubits() != self.qubits {
+            return Err(Error::WidthMismatch { what: "state", got: reference.num_qubits(), expected: self.qubits });
+        }
+        probabilities.clear();
+        overlaps.clear();
+        for group in self.blocks.chunks_exact(1 << self.qubits) {
+            self.sums.clear();
+            self.sums.resize(classes, Block::default());
+            kernel::class_overlaps(self.level, group, reference.blocks(), class_of, &mut self.sums);
+            probabilities.extend(self.sums.iter().map(|sum| sum.re));
+            overlaps.extend(self.sums.iter().map(|sum| sum.im));
+        }
+        Ok(())
+    }
+
+    /// The level and the blocks.
+    pub(crate) fn kernel_parts(&mut self) -> (Level, &mut [Block]) {
+        (self.level, &mut self.blocks)
     }
 }

@@ -33,6 +33,7 @@
 
 mod angle;
 mod batch;
+mod batch_shift;
 mod circuit;
 mod compile;
 mod energy;
@@ -51,6 +52,7 @@ mod state;
 
 pub use angle::{Angle, Param};
 pub use batch::{BatchBinding, StateBatch};
+pub use batch_shift::{ShiftFamily, ShiftGroup, ShiftedMember};
 pub use circuit::{Circuit, Control, Instruction, Operation};
 pub use error::{Error, ObservableFault};
 pub use gate::{Action, Gate, GateSpec, Generator, Part, PartAngle};

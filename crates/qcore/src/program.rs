@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use num_complex::Complex64;
 
 use crate::circuit::{Circuit, Instruction, Operation};
-use crate::compile::{Bound, Plan};
+use crate::compile::{Bound, Places, Plan};
 use crate::gate::{Action, Gate, Generator};
 use crate::kernel::{self, Block, Matrix};
 use crate::pauli::Pauli;
@@ -135,6 +135,7 @@ pub struct Program {
     others: Vec<usize>,
     plan: Option<Plan>,
     batch_plan: OnceLock<Plan>,
+    places: OnceLock<Places>,
 }
 
 /// A rotation whose angle is `constant + factor * parameter`: nearly all of them, and evaluated without a look at the expression.
@@ -168,6 +169,7 @@ impl Program {
             others: Vec::new(),
             plan: None,
             batch_plan: OnceLock::new(),
+            places: OnceLock::new(),
         };
         for (index, operation) in circuit.operations().iter().enumerate() {
             program.operation(operation, index);
@@ -356,6 +358,27 @@ impl Program {
     /// How a group of a batch is executed; made when it is first asked for.
     pub(crate) fn batch_plan(&self) -> &Plan {
         self.batch_plan.get_or_init(|| Plan::new(self.qubits, &self.steps, &self.rotations, 0))
+    }
+
+    /// Where each rotation acts in the plan for groups.
+    pub(crate) fn places(&self) -> &Places {
+        self.places.get_or_init(|| self.batch_plan().places())
+    }
+
+    /// Shifts one member of a group that is bound to this program: adds radians to the angles of some rotations.
+    pub(crate) fn shift_member(&self, bound: &mut Bound, lane: usize, shifts: &[(usize, f64)]) {
+        for &(rotation, shift) in shifts {
+            let at = 4 * rotation + lane;
+            bound.angles[at] += shift;
+            bound.arguments[at] = self.rotations[rotation].argument() * bound.angles[at];
+            let at = at..at + 1;
+            kernel::sin_cos(
+                Level::best(),
+                &bound.arguments[at.clone()],
+                &mut bound.sin[at.clone()],
+                &mut bound.cos[at],
+            );
+        }
     }
 
     /// How it is executed in one go; `None` for a program that was only lowered.

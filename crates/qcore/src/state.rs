@@ -344,6 +344,11 @@ impl StateVector {
         out.truncate(1 << self.qubits);
     }
 
+    /// The blocks of amplitudes.
+    pub(crate) fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
     /// The level and the blocks, for kernels that are no gates.
     pub(crate) fn kernel_parts(&mut self) -> (Level, &mut [Block]) {
         (self.level, &mut self.blocks)

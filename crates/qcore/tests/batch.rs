@@ -2,11 +2,9 @@
 
 mod common;
 
-use common::random_unitary;
+use common::{circuit_of, random_unitary};
 use proptest::prelude::*;
-use qcore::{
-    BatchBinding, Binding, Circuit, Error, Gate, Level, PauliString, PauliSum, Program, StateBatch, StateVector,
-};
+use qcore::{BatchBinding, Binding, Circuit, Error, Level, PauliString, PauliSum, Program, StateBatch, StateVector};
 
 /// Every member of a batch against a state of its own: amplitudes and expectation values.
 fn check(circuit: &Circuit, parameters: &[Vec<f64>], shifts: &[Option<(usize, f64)>], level: Level) {
@@ -61,22 +59,7 @@ proptest! {
         choices in prop::collection::vec((0_usize..64, 0_usize..100_000, -7.0_f64..7.0), 1..40),
         shift in -3.0_f64..3.0,
     ) {
-        let mut circuit = Circuit::new(qubits).expect("width");
-        for (k, &(gate, place, angle)) in choices.iter().enumerate() {
-            let fitting: Vec<_> = Gate::all().iter().filter(|spec| spec.qubits() <= qubits).collect();
-            let spec = fitting[gate % fitting.len()];
-            let (mut free, mut operands, mut place) = ((0..qubits).collect::<Vec<_>>(), Vec::new(), place);
-            for _ in 0..spec.qubits() {
-                operands.push(free.remove(place % free.len()));
-                place /= qubits;
-            }
-            let mut angles = Vec::new();
-            for a in 0..spec.angles {
-                let parameter = circuit.parameter(format!("p{k}_{a}")).expect("a new name");
-                angles.push(parameter * 1.5 + angle);
-            }
-            circuit.gate(spec.gate, &operands, &angles).expect("valid operands");
-        }
+        let circuit = circuit_of(qubits, &choices);
         let count = circuit.parameters().len();
         let parameters: Vec<Vec<f64>> =
             (0..members).map(|m| (0..count).map(|k| (0.3 * (m * count + k) as f64).sin()).collect()).collect();

@@ -136,7 +136,7 @@ pub(super) fn occurrences(layer: &Layer, products: &[Vec<Element>]) -> Vec<Occur
 
 impl Factor {
     /// The rotation and the `r` of a factor `e^{i r theta}`, if it has an angle of its own.
-    fn rate(&self) -> Option<(usize, f64)> {
+    pub(super) fn rate(&self) -> Option<(usize, f64)> {
         match *self {
             Self::Phase(rotation) => Some((rotation, 1.0)),
             Self::PhaseConjSquare(rotation) => Some((rotation, -2.0)),
@@ -148,7 +148,8 @@ impl Factor {
 }
 
 impl Element {
-    fn rotation(&self) -> Option<usize> {
+    /// The rotation that it is, if it is one.
+    pub(super) fn rotation(&self) -> Option<usize> {
         match self {
             Self::RotateX(rotation) | Self::RotateY(rotation) => Some(*rotation),
             Self::Diagonal(factor) => factor.rate().map(|(rotation, _)| rotation),

@@ -9,6 +9,7 @@ mod derivative;
 mod execute;
 mod reverse;
 mod schedule;
+mod shared;
 mod tiles;
 mod values;
 
@@ -17,6 +18,7 @@ use num_complex::Complex64;
 pub(crate) use derivative::Reads;
 pub(crate) use execute::{Scratch, join, threads};
 pub(crate) use reverse::Tape;
+pub(crate) use shared::{Members, Places, Tables};
 pub(crate) use values::{Bound, Recipes};
 
 use crate::kernel::{Diagonal, LANE_QUBITS, Pass};
@@ -26,7 +28,7 @@ use schedule::{Factor, Layer, Segment, bits};
 use tiles::Span;
 
 /// States of more qubits are cut into tiles.
-const WHOLE_QUBITS: usize = 13;
+pub(crate) const WHOLE_QUBITS: usize = 13;
 
 /// At most so many outer qubits have their tables made once for all tiles.
 const CLASS_QUBITS: u32 = 3;

@@ -9,7 +9,7 @@ use crate::kernel::{self, Quad, Values};
 
 /// A value that a rotation does not give directly.
 #[derive(Clone, Debug)]
-enum Extra {
+pub(super) enum Extra {
     Constant(Complex64),
     Chain(Vec<Factor>),
     /// Written by a product of one-qubit gates.
@@ -26,16 +26,16 @@ enum Extra {
 /// Values and tangents are numbered: those of the rotations first, in their order, then the others.
 #[derive(Clone, Debug)]
 pub(crate) struct Recipes {
-    rotations: usize,
+    pub(super) rotations: usize,
     /// The rotations `diag(1, e^{i theta})`, whose sine and cosine are those of the whole angle.
     whole_angles: Vec<usize>,
-    extras: Vec<Extra>,
+    pub(super) extras: Vec<Extra>,
     /// Tangent and cosine of fixed rotations and, until they are known, of products.
     turns: Vec<(f64, f64)>,
-    products: Vec<(Vec<Element>, usize)>,
-    product_values: Vec<[u32; 2]>,
+    pub(super) products: Vec<(Vec<Element>, usize)>,
+    pub(super) product_values: Vec<[u32; 2]>,
     product_turns: Vec<u32>,
-    scales: Vec<Vec<u32>>,
+    pub(super) scales: Vec<Vec<u32>>,
     phase: Complex64,
     global_turns: Vec<(usize, f64)>,
     constants: HashMap<[u64; 2], u32>,
@@ -208,6 +208,46 @@ impl Bound {
     /// The global phase, per lane.
     pub(crate) fn phase(&self) -> Quad {
         self.phase
+    }
+
+    /// Whether it has room for the numbers of a single binding, each `stride` times.
+    pub(crate) fn has_room_for(&self, single: &Self) -> bool {
+        let fits = |own: &[f64], other: &[f64]| own.len() == self.stride * other.len();
+        fits(&self.angles, &single.angles)
+            && fits(&self.tan, &single.tan)
+            && fits(&self.re, &single.re)
+            && fits(&self.scales, &single.scales)
+    }
+
+    /// Takes the numbers of another binding of the same program, without allocation.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.angles.copy_from_slice(&other.angles);
+        self.arguments.copy_from_slice(&other.arguments);
+        self.sin.copy_from_slice(&other.sin);
+        self.cos.copy_from_slice(&other.cos);
+        self.tan.copy_from_slice(&other.tan);
+        self.re.copy_from_slice(&other.re);
+        self.im.copy_from_slice(&other.im);
+        self.scales.copy_from_slice(&other.scales);
+        self.phase = other.phase;
+    }
+
+    /// Gives all four members of a group the numbers of a single binding.
+    pub(crate) fn spread_from(&mut self, single: &Self) {
+        let spread = |to: &mut [f64], from: &[f64]| {
+            for (to, &from) in to.as_chunks_mut::<4>().0.iter_mut().zip(from) {
+                *to = [from; 4];
+            }
+        };
+        spread(&mut self.angles, &single.angles);
+        spread(&mut self.arguments, &single.arguments);
+        spread(&mut self.sin, &single.sin);
+        spread(&mut self.cos, &single.cos);
+        spread(&mut self.tan, &single.tan);
+        spread(&mut self.re, &single.re);
+        spread(&mut self.im, &single.im);
+        spread(&mut self.scales, &single.scales);
+        self.phase = single.phase;
     }
 
     /// The product of the cosines of a layer, per lane.

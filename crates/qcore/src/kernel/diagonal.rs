@@ -74,8 +74,9 @@ pub(crate) struct Quad {
 impl Quad {
     pub(crate) const ONE: Self = Self { re: [1.0; 4], im: [0.0; 4] };
 
+    /// The products of the lanes.
     #[inline(always)]
-    fn times(self, o: Self) -> Self {
+    pub(crate) fn times(self, o: Self) -> Self {
         let mut out = self;
         for l in 0..4 {
             out.re[l] = self.re[l] * o.re[l] - self.im[l] * o.im[l];

@@ -13,6 +13,7 @@ mod channel;
 mod columns;
 mod diagonal;
 mod energy;
+mod group;
 mod lanes;
 mod level;
 mod matrix;
@@ -33,6 +34,7 @@ pub(crate) use channel::{
 pub(crate) use columns::{COLUMN_BLOCKS, Columns};
 pub(crate) use diagonal::{Diagonal, Doubling, Parity, Quad, Term, Values, build_batch_table, build_table};
 pub(crate) use energy::{Flips, flip_energy, weighted_probability, z_table};
+pub(crate) use group::{class_overlaps, class_squares, hadamards, shared_diagonal, spread};
 pub use level::Level;
 pub(crate) use matrix::{Matrix, apply_matrix};
 pub(crate) use pages::prefer_large_pages;

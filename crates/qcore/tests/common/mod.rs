@@ -3,7 +3,7 @@
 
 use nalgebra::{DMatrix, DVector};
 use num_complex::Complex64;
-use qcore::{Gate, Instruction, Operation, PauliString, PauliSum};
+use qcore::{Circuit, Gate, Instruction, Operation, PauliString, PauliSum};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use std::f64::consts::FRAC_1_SQRT_2;
@@ -239,4 +239,25 @@ pub(crate) fn random_unitary(dimension: usize, seed: u64) -> Vec<Complex64> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let raw = Matrix::from_fn(dimension, dimension, |_, _| c(rng.random::<f64>() - 0.5, rng.random::<f64>() - 0.5));
     raw.qr().q().transpose().iter().copied().collect()
+}
+
+/// A circuit of gates of the table: for each choice a gate, a place, and an angle that is added to a parameter of its own.
+pub(crate) fn circuit_of(qubits: usize, choices: &[(usize, usize, f64)]) -> Circuit {
+    let mut circuit = Circuit::new(qubits).expect("width");
+    for (k, &(gate, place, angle)) in choices.iter().enumerate() {
+        let fitting: Vec<_> = Gate::all().iter().filter(|spec| spec.qubits() <= qubits).collect();
+        let spec = fitting[gate % fitting.len()];
+        let (mut free, mut operands, mut place) = ((0..qubits).collect::<Vec<_>>(), Vec::new(), place);
+        for _ in 0..spec.qubits() {
+            operands.push(free.remove(place % free.len()));
+            place /= qubits;
+        }
+        let mut angles = Vec::new();
+        for a in 0..spec.angles {
+            let parameter = circuit.parameter(format!("p{k}_{a}")).expect("a new name");
+            angles.push(parameter * 1.5 + angle);
+        }
+        circuit.gate(spec.gate, &operands, &angles).expect("valid operands");
+    }
+    circuit
 }
