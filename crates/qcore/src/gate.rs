@@ -416,8 +416,12 @@ impl Gate {
 
 impl PartAngle {
     /// The angle itself, given those of the gate.
+    ///
+    /// # Panics
+    ///
+    /// If fewer angles are given than the gate has.
     #[must_use]
-    pub(crate) fn of(self, angles: &[crate::Angle]) -> crate::Angle {
+    pub fn of(self, angles: &[crate::Angle]) -> crate::Angle {
         match self {
             Self::Argument(k) => angles[k].clone(),
             Self::Minus(k) => -angles[k].clone(),

@@ -26,6 +26,7 @@ mod metered;
 mod profile;
 mod shipped;
 mod text;
+pub mod transpile;
 
 pub use error::{Error, Place, Warning};
 pub use metered::{Ledger, Metered, Remaining};

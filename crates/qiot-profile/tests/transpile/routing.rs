@@ -1,0 +1,132 @@
+//! Routing on coupling maps: lines, rings, stars, heavy hexagons, maps in parts.
+
+use qiot_profile::DeviceProfile;
+use qiot_profile::transpile::{Error, transpile};
+
+use super::*;
+
+const NATIVE: [Gate; 4] = [Gate::Rz, Gate::Sx, Gate::X, Gate::Cx];
+
+fn on(qubits: usize, edges: &[[usize; 2]]) -> Target {
+    Target { coupling: Some(edges.to_vec()), ..Target::new(qubits, &NATIVE) }
+}
+
+fn line(qubits: usize) -> Vec<[usize; 2]> {
+    (1..qubits).map(|k| [k - 1, k]).collect()
+}
+
+fn ring(qubits: usize) -> Vec<[usize; 2]> {
+    (0..qubits).map(|k| [k, (k + 1) % qubits]).collect()
+}
+
+fn star(qubits: usize) -> Vec<[usize; 2]> {
+    (1..qubits).map(|k| [0, k]).collect()
+}
+
+fn device(name: &str) -> Target {
+    let profile = DeviceProfile::shipped(name).expect("a shipped device");
+    on(profile.qubits.count, &profile.edges())
+}
+
+#[test]
+fn routed_circuits_do_the_same() {
+    let mut rng = stream(11);
+    let mut swaps = 0;
+    for (name, target) in [
+        ("line", on(6, &line(6))),
+        ("ring", on(7, &ring(7))),
+        ("star", on(5, &star(5))),
+        ("guadalupe", device("guadalupe")),
+    ] {
+        for qubits in 2..=target.qubits.min(6) {
+            let circuit = random_circuit(qubits, 40, &mut rng);
+            let native = transpile(&circuit, &target).expect("it fits");
+            check(&circuit, &target, &native, &mut rng, &format!("{qubits} qubits on a {name}"));
+            swaps += native.swaps;
+            // The same call gives the same circuit.
+            assert_eq!(transpile(&circuit, &target).expect("it fits"), native);
+        }
+    }
+    assert!(swaps > 50, "{swaps}: circuits that need no exchange test nothing");
+    let target = device("kolkata");
+    let circuit = random_circuit(9, 30, &mut rng);
+    let native = transpile(&circuit, &target).expect("it fits");
+    assert!(native.swaps > 0);
+    check(&circuit, &target, &native, &mut rng, "kolkata");
+}
+
+#[test]
+fn one_way_couplings() {
+    let mut rng = stream(12);
+    for edges in [line(5), star(5)] {
+        let target = Target { directions: Some(edges.clone()), ..on(5, &edges) };
+        let circuit = random_circuit(5, 30, &mut rng);
+        let native = transpile(&circuit, &target).expect("it fits");
+        check(&circuit, &target, &native, &mut rng, "one way");
+    }
+}
+
+/// RY on every qubit and CX along edges.
+fn layers(qubits: usize, edges: &[[usize; 2]], layers: usize) -> Circuit {
+    let mut circuit = Circuit::new(qubits).expect("a small register");
+    for layer in 0..layers {
+        for qubit in 0..qubits {
+            let theta = circuit.parameter(format!("t{layer}_{qubit}")).expect("a new name");
+            circuit.ry(qubit, theta).expect("in range");
+        }
+        for &[a, b] in edges {
+            circuit.cx(a, b).expect("in range");
+        }
+    }
+    circuit
+}
+
+#[test]
+fn no_exchange_where_none_is_needed() {
+    for device_qubits in [5, 8, 12, 27, 48] {
+        for qubits in 2..=device_qubits {
+            let native = transpile(&layers(qubits, &line(qubits), 2), &on(device_qubits, &line(device_qubits)));
+            assert_eq!(native.expect("it fits").swaps, 0, "{qubits} on {device_qubits}");
+        }
+    }
+    // Numbered in another order the line is still found.
+    let order = [4, 0, 6, 2, 5, 1, 3];
+    let shuffled: Vec<[usize; 2]> = order.windows(2).map(|pair| [pair[0], pair[1]]).collect();
+    assert_eq!(transpile(&layers(7, &shuffled, 3), &on(7, &line(7))).expect("it fits").swaps, 0);
+    // Kolkata has rings of twelve and holds lines of twenty-one.
+    assert_eq!(transpile(&layers(12, &ring(12), 2), &device("kolkata")).expect("it fits").swaps, 0);
+    assert_eq!(transpile(&layers(16, &line(16), 2), &device("kolkata")).expect("it fits").swaps, 0);
+    assert!(transpile(&layers(5, &ring(5), 2), &device("kolkata")).expect("it fits").swaps > 0);
+}
+
+#[test]
+fn maps_in_parts() {
+    let mut rng = stream(13);
+    // Two parts of three: two triangles fit, a line of four does not.
+    let target = on(6, &[[0, 1], [1, 2], [3, 4], [4, 5]]);
+    let triangles = [[0, 2], [2, 4], [4, 0], [1, 3], [3, 5], [5, 1]];
+    let circuit = layers(6, &triangles, 2);
+    let native = transpile(&circuit, &target).expect("it fits");
+    check(&circuit, &target, &native, &mut rng, "two triangles");
+    let error = transpile(&layers(5, &line(4), 1), &target).expect_err("four in a row");
+    assert_eq!(error, Error::Disconnected { circuit: vec![4, 1], device: vec![3, 3] });
+    // Parts are filled with more than one group: 3 + 2 and 2 + 2 into 5 and 4.
+    let target = on(9, &[[0, 1], [1, 2], [2, 3], [3, 4], [5, 6], [6, 7], [7, 8]]);
+    let circuit = layers(9, &[[0, 1], [1, 2], [2, 0], [3, 4], [5, 6], [7, 8]], 2);
+    let native = transpile(&circuit, &target).expect("it fits");
+    check(&circuit, &target, &native, &mut rng, "four groups");
+    // Qubits that are coupled with nobody take qubits that interact with nobody.
+    let target = on(3, &[[0, 2]]);
+    let circuit = layers(3, &[[0, 1]], 1);
+    check(&circuit, &target, &transpile(&circuit, &target).expect("it fits"), &mut rng, "a lone qubit");
+    assert!(matches!(transpile(&circuit, &on(3, &[])), Err(Error::Disconnected { .. })));
+}
+
+#[test]
+fn bad_targets_are_refused() {
+    let circuit = layers(3, &line(3), 1);
+    assert_eq!(transpile(&circuit, &on(2, &line(2))), Err(Error::Width { needed: 3, allowed: 2 }));
+    assert_eq!(transpile(&circuit, &on(3, &[[0, 3]])), Err(Error::Pair { pair: [0, 3], qubits: 3 }));
+    assert_eq!(transpile(&circuit, &on(3, &[[1, 1]])), Err(Error::Pair { pair: [1, 1], qubits: 3 }));
+    assert!(matches!(transpile(&circuit, &on(127, &line(127))), Err(Error::Device { qubits: 127, .. })));
+}
