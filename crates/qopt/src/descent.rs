@@ -2,7 +2,7 @@
 
 use crate::nlr::Walk;
 use crate::{
-    Answer, Ask, ConfigError, IterationContext, Method, MethodError, Request, State, StateError, Told, UpdateRule,
+    Answer, Ask, ConfigError, IterationContext, Method, MethodError, Query, State, StateError, Told, UpdateRule,
 };
 
 /// Plain descent by an update rule: theta <- theta - u.
@@ -24,11 +24,11 @@ impl<R: UpdateRule> Descent<R> {
 }
 
 impl<R: UpdateRule> Method for Descent<R> {
-    fn plan(&self, visit: &mut dyn FnMut(&Request)) {
-        visit(&self.walk.opening_request());
+    fn plan(&self, visit: &mut dyn FnMut(&Query<'_>)) {
+        visit(&self.walk.opening_request().into());
     }
 
-    fn ask(&mut self) -> Ask<'_> {
+    fn ask(&mut self, _context: &IterationContext) -> Ask<'_> {
         self.walk.ask()
     }
 

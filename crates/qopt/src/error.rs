@@ -121,7 +121,7 @@ pub enum MethodError {
     /// An array of the answer has the wrong length.
     #[error("{what} has {found} components instead of {expected}")]
     Length {
-        /// Which array: "gradient", "gradient_std_errors" or "metric".
+        /// Which array: "gradient", "gradient_std_errors", "metric" or "values".
         what: &'static str,
         /// The length that was asked for.
         expected: usize,
@@ -214,6 +214,14 @@ pub enum RunError {
     Exhausted {
         /// What there is no more of.
         what: String,
+    },
+    /// The method needs an ability that the objective does not have.
+    #[error("the method asks for {what} in step {step}, which the objective cannot answer")]
+    Unsupported {
+        /// What was asked for.
+        what: &'static str,
+        /// The step.
+        step: u64,
     },
     /// The method could not go on.
     #[error("the method cannot go on after step {step}")]

@@ -98,21 +98,29 @@
 mod bill;
 mod budget;
 mod descent;
+pub mod direct;
 mod error;
 mod method;
 pub mod nlr;
 mod objective;
 mod observe;
+mod query;
 mod rule;
 pub mod rules;
 mod runner;
 mod state;
 mod streams;
+mod symmetric;
 mod vector;
 
 pub use bill::Bill;
 pub use budget::{Budget, Resource};
 pub use descent::Descent;
+pub use direct::{
+    AdaptiveShots, AdaptiveShotsConfig, Allocation, CmaEs, CmaEsConfig, Curvature, RandomCoordinate,
+    RandomCoordinateConfig, Rotoselect, RotoselectConfig, Rotosolve, SecondOrderSpsa, SecondOrderSpsaConfig, Spsa,
+    SpsaConfig,
+};
 pub use error::{ConfigError, MethodError, RunError, StateError};
 pub use method::{Ask, Event, IterationContext, Method, StepReport, Told, Trigger};
 pub use nlr::{
@@ -122,8 +130,12 @@ pub use nlr::{
 };
 pub use objective::{Answer, Estimate, Objective, ObjectiveError, Request};
 pub use observe::{BestPoint, History, Observation, Observer, Record};
+pub use query::{Axis, Query};
 pub use rule::{FromFn, StepContext, UpdateRule, from_fn};
-pub use rules::{Adam, Momentum, NaturalGradient, RmsProp, Sgd};
+pub use rules::{
+    AdaGrad, Adam, AdamW, AmsGrad, Lion, Momentum, NAdam, NaturalGradient, Nesterov, NormalizedGradient, RmsProp, Sgd,
+    SignDescent,
+};
 pub use runner::{Evaluation, Outcome, RunState, Runner, Step, StopReason, reevaluate};
 pub use state::State;
 pub use streams::{Role, StepStreams, Streams};

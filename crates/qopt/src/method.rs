@@ -1,14 +1,14 @@
 //! Optimizers as ask/tell: the trait [`Method`] and what it reports.
 
-use crate::{Answer, Estimate, MethodError, Request, State, StateError, StepStreams};
+use crate::{Answer, Estimate, MethodError, Query, State, StateError, StepStreams};
 
 /// What a method wants to know next, and where.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ask<'a> {
     /// The point, P components.
     pub theta: &'a [f64],
-    /// What is to be measured there.
-    pub request: Request,
+    /// What is to be measured, there or from there.
+    pub query: Query<'a>,
 }
 
 /// The circumstances of an iteration.
@@ -45,12 +45,12 @@ pub enum Told {
 /// [`Told::Done`]. The [`Runner`](crate::Runner) does the rounds, the budget and the observers; nothing keeps a caller
 /// from doing them by hand.
 pub trait Method: Send {
-    /// Visits every request that the next iteration may need, at most. The runner prices them and starts no iteration
-    /// that does not fit.
-    fn plan(&self, visit: &mut dyn FnMut(&Request));
+    /// Visits every query that the next iteration may need, at most. The runner prices them and starts no iteration that
+    /// does not fit.
+    fn plan(&self, visit: &mut dyn FnMut(&Query<'_>));
 
-    /// The next query. Without an answer in between, the same one again.
-    fn ask(&mut self) -> Ask<'_>;
+    /// The next query, in the iteration that `context` describes. Without an answer in between, the same one again.
+    fn ask(&mut self, context: &IterationContext) -> Ask<'_>;
 
     /// Takes the answer to the last query.
     ///
@@ -73,12 +73,12 @@ pub trait Method: Send {
 }
 
 impl<M: Method + ?Sized> Method for Box<M> {
-    fn plan(&self, visit: &mut dyn FnMut(&Request)) {
+    fn plan(&self, visit: &mut dyn FnMut(&Query<'_>)) {
         (**self).plan(visit);
     }
 
-    fn ask(&mut self) -> Ask<'_> {
-        (**self).ask()
+    fn ask(&mut self, context: &IterationContext) -> Ask<'_> {
+        (**self).ask(context)
     }
 
     fn tell(&mut self, answer: &Answer, context: &IterationContext) -> Result<Told, MethodError> {

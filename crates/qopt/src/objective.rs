@@ -5,7 +5,7 @@ use std::error::Error;
 use thiserror::Error;
 
 use crate::vector::first_non_finite;
-use crate::{Bill, MethodError, StepStreams};
+use crate::{Bill, MethodError, Query, StepStreams};
 
 /// A measured number with its standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -65,6 +65,8 @@ pub struct Answer {
     pub gradient_std_errors: Vec<f64>,
     /// The metric, P x P in row-major order; empty if it was not asked for.
     pub metric: Vec<f64>,
+    /// The answers to a query for several numbers: losses at several points, or fidelities; else empty.
+    pub values: Vec<Estimate>,
     /// What this evaluation cost.
     pub bill: Bill,
     /// Whether `value` is a pure function of theta alone, that is, exact and on the full data. Only then may a method
@@ -79,6 +81,7 @@ impl Answer {
         self.gradient.clear();
         self.gradient_std_errors.clear();
         self.metric.clear();
+        self.values.clear();
         self.bill = Bill::ZERO;
         self.reusable = false;
     }
@@ -93,6 +96,20 @@ impl Answer {
             return Err(MethodError::InvalidStdError { value: loss.std_error });
         }
         Ok(loss)
+    }
+
+    /// The `count` numbers of a query for several of them, if they are there and finite, and so their standard errors.
+    pub(crate) fn measured_values(&self, count: usize) -> Result<&[Estimate], MethodError> {
+        check_length("values", count, self.values.len())?;
+        for estimate in &self.values {
+            if !estimate.value.is_finite() {
+                return Err(MethodError::NonFiniteLoss { value: estimate.value });
+            }
+            if !(estimate.std_error >= 0.0 && estimate.std_error.is_finite()) {
+                return Err(MethodError::InvalidStdError { value: estimate.std_error });
+            }
+        }
+        Ok(&self.values)
     }
 
     /// Checks that the gradient is complete and finite, and its standard errors complete if there are any.
@@ -154,6 +171,61 @@ pub trait Objective {
         answer: &mut Answer,
     ) -> Result<(), ObjectiveError>;
 
+    /// What `query` will cost at most, at any point; none if this objective cannot answer it.
+    ///
+    /// Provided: the [price](Self::price) of a point, and for several losses as many of them. Objectives with more
+    /// abilities, or with a cheaper way to several losses, overwrite it together with
+    /// [`evaluate_query`](Self::evaluate_query).
+    fn price_query(&self, query: &Query<'_>) -> Option<Bill> {
+        match query {
+            Query::Point(request) => Some(self.price(request)),
+            Query::Values { points } => {
+                let one = self.price(&Request::VALUE);
+                Some((0..points.len() / self.dimension().max(1)).map(|_| one).sum())
+            }
+            _ => None,
+        }
+    }
+
+    /// Answers `query` at `theta`, as [`evaluate`](Self::evaluate) does a request.
+    ///
+    /// Provided: a point by [`evaluate`](Self::evaluate), several losses one after the other, with streams of their own.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate), and [`ObjectiveError::Unsupported`] for a query that has no price.
+    fn evaluate_query(
+        &mut self,
+        theta: &[f64],
+        query: &Query<'_>,
+        streams: &StepStreams,
+        answer: &mut Answer,
+    ) -> Result<(), ObjectiveError> {
+        match query {
+            Query::Point(request) => self.evaluate(theta, request, streams, answer),
+            Query::Values { points } => {
+                let mut values = std::mem::take(&mut answer.values);
+                values.clear();
+                let mut bill = Bill::ZERO;
+                let mut reusable = true;
+                for (point, number) in points.chunks_exact(self.dimension().max(1)).zip(streams.query()..) {
+                    let evaluated = self.evaluate(point, &Request::VALUE, &streams.with_query(number), answer);
+                    bill += answer.bill;
+                    if let Err(error) = evaluated {
+                        answer.bill = bill;
+                        return Err(error);
+                    }
+                    reusable &= answer.reusable;
+                    // A loss that is missing is missed by whoever asked for so many.
+                    values.extend(answer.value);
+                }
+                answer.clear();
+                (answer.values, answer.bill, answer.reusable) = (values, bill, reusable);
+                Ok(())
+            }
+            other => Err(ObjectiveError::Unsupported { what: other.name() }),
+        }
+    }
+
     /// The scale of the loss, by which thresholds are set: 1 for a cost in \[0, 1\], the sum of |c_k| without the
     /// identity for a Hamiltonian sum_k c_k P_k.
     fn loss_scale(&self) -> f64 {
@@ -170,6 +242,12 @@ pub enum ObjectiveError {
     Exhausted {
         /// What there is no more of, such as "shot budget".
         what: String,
+    },
+    /// The objective has not the ability that was asked for.
+    #[error("the objective cannot answer {what}")]
+    Unsupported {
+        /// What was asked for.
+        what: &'static str,
     },
     /// The evaluation went wrong.
     #[error("the objective could not be evaluated")]

@@ -2,7 +2,7 @@
 
 use crate::streams::EVALUATION_STEP;
 use crate::{
-    Answer, Bill, Budget, Estimate, IterationContext, Method, Objective, ObjectiveError, Observation, Observer,
+    Answer, Bill, Budget, Estimate, IterationContext, Method, Objective, ObjectiveError, Observation, Observer, Query,
     Request, Resource, RunError, State, StateError, StepReport, Streams, Told,
 };
 
@@ -70,7 +70,7 @@ pub struct Step {
 pub struct RunState {
     /// The iteration that comes next, or that was interrupted.
     pub step: u64,
-    /// Queries of that iteration that have been answered.
+    /// Queries of that iteration that have been answered, a query for several losses counted once for each of them.
     pub query: u32,
     /// What was spent so far.
     pub spent: Bill,
@@ -267,20 +267,25 @@ impl<'a> Runner<'a> {
             streams,
         };
         loop {
-            let ask = self.method.ask();
-            let price = self.objective.price(&ask.request);
+            let ask = self.method.ask(&context);
+            let (query, dimension) = (ask.query, ask.theta.len());
+            let price = self.objective.price_query(&query).ok_or_else(|| unsupported(&query, self.step))?;
             let total = self.spent + price + self.reserve;
             if let Some(resource) = self.budget.exceeded_by(&total) {
                 return Ok(Iteration::Stopped(StopReason::Budget { resource }));
             }
             self.answer.clear();
+            let used = query.streams(dimension);
             let evaluated =
-                self.objective.evaluate(ask.theta, &ask.request, &streams.with_query(self.query), &mut self.answer);
+                self.objective.evaluate_query(ask.theta, &query, &streams.with_query(self.query), &mut self.answer);
             self.pay()?;
             match evaluated {
                 Ok(()) => {}
                 Err(ObjectiveError::Exhausted { what }) => {
                     return Ok(Iteration::Stopped(StopReason::Refused { what }));
+                }
+                Err(ObjectiveError::Unsupported { what }) => {
+                    return Err(RunError::Unsupported { what, step: self.step });
                 }
                 Err(ObjectiveError::Failed(source)) => {
                     return Err(RunError::Objective { step: self.step, source });
@@ -288,7 +293,7 @@ impl<'a> Runner<'a> {
             }
             let told = self.method.tell(&self.answer, &context);
             match told.map_err(|source| RunError::Method { step: self.step, source })? {
-                Told::MoreQueries => self.query = self.query.saturating_add(1),
+                Told::MoreQueries => self.query = self.query.saturating_add(used),
                 Told::Done(report) => return Ok(Iteration::Done(report)),
             }
         }
@@ -306,7 +311,15 @@ impl<'a> Runner<'a> {
         }
         let mut total = self.spent + self.reserve;
         let objective = &*self.objective;
-        self.method.plan(&mut |request| total += objective.price(request));
+        let mut missing = None;
+        let step = self.step;
+        self.method.plan(&mut |query| match objective.price_query(query) {
+            Some(price) => total += price,
+            None => missing = Some(unsupported(query, step)),
+        });
+        if let Some(error) = missing {
+            return Err(error);
+        }
         if let Some(resource) = self.budget.exceeded_by(&total) {
             return Ok(Some(StopReason::Budget { resource }));
         }
@@ -326,6 +339,10 @@ impl<'a> Runner<'a> {
         self.spent += bill;
         Ok(())
     }
+}
+
+fn unsupported(query: &Query<'_>, step: u64) -> RunError {
+    RunError::Unsupported { what: query.name(), step }
 }
 
 impl Iterator for Runner<'_> {
@@ -373,6 +390,9 @@ pub fn reevaluate(
     match objective.evaluate(theta, &Request::VALUE, &step_streams, &mut answer) {
         Ok(()) => {}
         Err(ObjectiveError::Exhausted { what }) => return Err(RunError::Exhausted { what }),
+        Err(ObjectiveError::Unsupported { what }) => {
+            return Err(RunError::Unsupported { what, step: EVALUATION_STEP });
+        }
         Err(ObjectiveError::Failed(source)) => {
             return Err(RunError::Objective { step: EVALUATION_STEP, source });
         }

@@ -103,6 +103,16 @@ impl State {
         })
     }
 
+    /// The array of whole numbers called `name`, if it has `length` of them.
+    ///
+    /// # Errors
+    /// [`StateError::Missing`], [`StateError::Length`].
+    pub fn counts_of(&self, name: &str, length: usize) -> Result<Vec<u64>, StateError> {
+        let values = self.counts.get(name).ok_or_else(|| missing(name))?;
+        check_length(name, length, values.len())?;
+        Ok(values.clone())
+    }
+
     /// The state called `name` inside this one.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 use rand::{Rng, RngExt};
 
+use crate::MethodError;
+
 /// The Euclidean norm. Components too large or too small to be squared are scaled first, so that only the zero vector
 /// has norm 0 and only a vector with a non-finite component, or with a norm above `f64::MAX`, has no finite norm.
 pub(crate) fn norm(vector: &[f64]) -> f64 {
@@ -30,13 +32,7 @@ pub(crate) fn fill_random_direction(vector: &mut [f64], length: f64, rng: &mut i
         return;
     }
     loop {
-        for pair in vector.chunks_mut(2) {
-            let (first, second) = gaussian_pair(rng);
-            pair[0] = first;
-            if let Some(x) = pair.get_mut(1) {
-                *x = second;
-            }
-        }
+        fill_gaussian(vector, rng);
         let norm = norm(vector);
         if norm > 0.0 {
             let factor = length / norm;
@@ -44,6 +40,37 @@ pub(crate) fn fill_random_direction(vector: &mut [f64], length: f64, rng: &mut i
             return;
         }
     }
+}
+
+/// Overwrites `vector` with independent signs, 1 or -1.
+pub(crate) fn fill_signs(vector: &mut [f64], rng: &mut impl Rng) {
+    for x in vector {
+        *x = if rng.random::<bool>() { 1.0 } else { -1.0 };
+    }
+}
+
+/// Overwrites `vector` with independent standard normal numbers.
+pub(crate) fn fill_gaussian(vector: &mut [f64], rng: &mut impl Rng) {
+    for pair in vector.chunks_mut(2) {
+        let (first, second) = gaussian_pair(rng);
+        pair[0] = first;
+        if let Some(x) = pair.get_mut(1) {
+            *x = second;
+        }
+    }
+}
+
+/// theta <- theta - u, unless a component of u or of the new point is not finite: then nothing is changed.
+pub(crate) fn take_step(theta: &mut [f64], step: &[f64]) -> Result<(), MethodError> {
+    if let Some((component, value)) = first_non_finite(step) {
+        return Err(MethodError::NonFiniteStep { component, value });
+    }
+    let mut next = theta.iter().zip(step).map(|(theta, u)| theta - u).enumerate();
+    if let Some((component, value)) = next.find(|(_, value)| !value.is_finite()) {
+        return Err(MethodError::NonFinitePoint { component, value });
+    }
+    theta.iter_mut().zip(step).for_each(|(theta, u)| *theta -= u);
+    Ok(())
 }
 
 /// Two independent standard normal numbers (Box and Muller 1958).

@@ -132,12 +132,12 @@ fn plans_bound_what_is_asked_for() {
         for k in 0..60 {
             let streams = Streams::new(0, 0).at(k);
             let mut planned: Vec<Request> = Vec::new();
-            method.plan(&mut |request| planned.push(*request));
+            method.plan(&mut |query| planned.push(query.request().unwrap()));
             let mut asked = Vec::new();
             loop {
-                let ask = method.ask();
-                asked.push(ask.request);
-                ising.evaluate(ask.theta, &ask.request, &streams, &mut answer).unwrap();
+                let ask = method.ask(&IterationContext::new(streams));
+                asked.push(ask.query.request().unwrap());
+                ising.evaluate(ask.theta, &ask.query.request().unwrap(), &streams, &mut answer).unwrap();
                 if let Told::Done(_) = method.tell(&answer, &IterationContext::new(streams)).unwrap() {
                     break;
                 }

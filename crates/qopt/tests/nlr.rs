@@ -44,7 +44,7 @@ fn done(told: Result<Told, MethodError>) -> StepReport {
 /// One iteration of a probing method: the loss here, the gradient, the loss of the candidate.
 fn probe(method: &mut dyn Method, opening: Answer, candidate: Answer) -> StepReport {
     assert_eq!(method.tell(&opening, &at(0)), Ok(Told::MoreQueries));
-    assert_eq!(method.ask().request, Request::VALUE);
+    assert_eq!(method.ask(&at(0)).query, Request::VALUE);
     done(method.tell(&candidate, &at(0)))
 }
 
@@ -59,9 +59,9 @@ fn probe_with(config: ProbeConfig) -> Probe<Sgd> {
 #[test]
 fn probe_accepts_the_candidate_or_climbs_from_theta() {
     let mut method = probe_with(ProbeConfig::exact());
-    assert_eq!(method.ask().request, Request::VALUE_AND_GRADIENT);
+    assert_eq!(method.ask(&at(0)).query, Request::VALUE_AND_GRADIENT);
     assert_eq!(method.tell(&exact(1.0, &[2.0, -4.0]), &at(0)), Ok(Told::MoreQueries));
-    assert_eq!(method.ask().theta, [0.0, 4.0]);
+    assert_eq!(method.ask(&at(0)).theta, [0.0, 4.0]);
     assert_eq!(method.theta(), [1.0, 2.0], "the point has not moved yet");
     let report = done(method.tell(&exact(0.5, &[]), &at(0)));
     assert_eq!((report.event, report.trigger, report.ascents, report.probes), (Event::Descent, None, 0, 1));
@@ -147,7 +147,7 @@ fn controls_of_the_probe() {
         assert!((report.step_length - expected).abs() < 1e-15, "{control:?}");
         // The loss has to be measured again, after stay too: controls pay like their variant.
         let mut planned = Vec::new();
-        method.plan(&mut |request| planned.push(*request));
+        method.plan(&mut |query| planned.push(query.request().unwrap()));
         assert_eq!(planned, [Request::VALUE_AND_GRADIENT, Request::VALUE], "{control:?}");
     }
     let [ascend, kick, stay, flip] = reports.map(|(report, method)| (report.event, method.theta().to_vec()));
@@ -193,13 +193,13 @@ fn adaptive_step_halves_and_grows_its_scale() {
     assert_eq!((report.event, report.step_length, method.theta()), (Event::Rejected, 0.0, &[0.0][..]));
     assert_eq!(method.scale(), 0.5);
     // The point has not moved, so its loss is known; the gradient is measured again.
-    assert_eq!(method.ask().request, Request::GRADIENT);
+    assert_eq!(method.ask(&at(0)).query, Request::GRADIENT);
     let report = probe(&mut method, exact(f64::NAN, &[1.0]), exact(0.9, &[]));
     assert_eq!(report.loss, Some(Estimate::exact(1.0)), "the known loss, not what was not asked for");
     assert_eq!((report.event, report.step_length, method.theta()), (Event::Descent, 0.5, &[-0.5][..]));
     assert_eq!(method.scale(), 0.6);
     for _ in 0..20 {
-        assert_eq!(method.ask().request, Request::GRADIENT);
+        assert_eq!(method.ask(&at(0)).query, Request::GRADIENT);
         probe(&mut method, exact(0.0, &[0.0]), exact(0.5, &[]));
     }
     assert_eq!(method.scale(), 4.0);
@@ -209,9 +209,9 @@ fn adaptive_step_halves_and_grows_its_scale() {
 fn adaptive_step_measures_noisy_losses_anew() {
     let mut method = AdaptiveStep::new(AdaptiveStepConfig::new(2.0), sgd(1.0), &[0.0]).unwrap();
     probe(&mut method, noisy(1.0, 0.1, &[1.0]), noisy(2.0, 0.1, &[]));
-    assert_eq!(method.ask().request, Request::VALUE_AND_GRADIENT);
+    assert_eq!(method.ask(&at(0)).query, Request::VALUE_AND_GRADIENT);
     probe(&mut method, noisy(1.0, 0.1, &[1.0]), noisy(0.5, 0.1, &[]));
-    assert_eq!(method.ask().request, Request::VALUE_AND_GRADIENT);
+    assert_eq!(method.ask(&at(0)).query, Request::VALUE_AND_GRADIENT);
 }
 
 #[test]
@@ -475,10 +475,10 @@ fn the_curvature_decides_the_sign() {
         let mut method = StallCurvature::new(config, sgd(0.0001), &[0.0, 0.0]).unwrap();
         done(method.tell(&exact(1.0, &[0.0, 0.0]), &at(0)));
         let mut planned = Vec::new();
-        method.plan(&mut |request| planned.push(*request));
+        method.plan(&mut |query| planned.push(query.request().unwrap()));
         assert_eq!(planned.len(), 2, "the next iteration may probe");
         assert_eq!(method.tell(&exact(1.0, &[3.0, 4.0]), &at(1)), Ok(Told::MoreQueries));
-        assert!(distance(method.ask().theta, &[-0.12, -0.16]) < 1e-15);
+        assert!(distance(method.ask(&at(0)).theta, &[-0.12, -0.16]) < 1e-15);
         let report = done(method.tell(&exact(probed, &[]), &at(1)));
         assert_eq!(report.probes, 1);
         let Some(Trigger::StallCurvature { curvature: Some(curvature), .. }) = report.trigger else {

@@ -163,7 +163,7 @@ fn context() -> IterationContext {
 fn an_indefinite_metric_is_an_error_and_no_other_step_is_taken() {
     let rule = NaturalGradient::new(0.5, 0.1).unwrap();
     let mut method = Descent::new(rule, &[1.0, 2.0]).unwrap();
-    assert!(method.ask().request.metric);
+    assert!(method.ask(&context()).query.request().unwrap().metric);
     let told = method.tell(&answer(&[1.0, 1.0], &[1.0, 0.0, 0.0, -1.0]), &context());
     assert!(matches!(told, Err(MethodError::NonFiniteStep { component: 0, value }) if value.is_nan()));
     assert_eq!(method.theta(), [1.0, 2.0]);

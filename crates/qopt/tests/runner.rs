@@ -330,12 +330,12 @@ fn dimensions_and_limits_are_checked_before_anything_is_spent() {
 struct Greedy(Vec<f64>, u32);
 
 impl Method for Greedy {
-    fn plan(&self, visit: &mut dyn FnMut(&Request)) {
-        visit(&Request::VALUE);
+    fn plan(&self, visit: &mut dyn FnMut(&qopt::Query<'_>)) {
+        visit(&Request::VALUE.into());
     }
 
-    fn ask(&mut self) -> qopt::Ask<'_> {
-        qopt::Ask { theta: &self.0, request: Request::VALUE }
+    fn ask(&mut self, _: &qopt::IterationContext) -> qopt::Ask<'_> {
+        qopt::Ask { theta: &self.0, query: Request::VALUE.into() }
     }
 
     fn tell(&mut self, _: &Answer, _: &qopt::IterationContext) -> Result<qopt::Told, MethodError> {

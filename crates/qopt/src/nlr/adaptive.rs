@@ -3,7 +3,8 @@
 use crate::nlr::Walk;
 use crate::nlr::probe::ProbeTest;
 use crate::{
-    Answer, Ask, ConfigError, IterationContext, Method, MethodError, Request, State, StateError, Told, UpdateRule,
+    Answer, Ask, ConfigError, IterationContext, Method, MethodError, Query, Request, State, StateError, Told,
+    UpdateRule,
 };
 
 /// Hyperparameters of [`AdaptiveStep`].
@@ -69,12 +70,12 @@ impl<R: UpdateRule> AdaptiveStep<R> {
 }
 
 impl<R: UpdateRule> Method for AdaptiveStep<R> {
-    fn plan(&self, visit: &mut dyn FnMut(&Request)) {
-        visit(&self.walk.opening_request());
-        visit(&Request::VALUE);
+    fn plan(&self, visit: &mut dyn FnMut(&Query<'_>)) {
+        visit(&self.walk.opening_request().into());
+        visit(&Request::VALUE.into());
     }
 
-    fn ask(&mut self) -> Ask<'_> {
+    fn ask(&mut self, _context: &IterationContext) -> Ask<'_> {
         self.walk.ask()
     }
 

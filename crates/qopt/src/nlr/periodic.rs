@@ -2,7 +2,7 @@
 
 use crate::nlr::{Control, Walk, decayed};
 use crate::{
-    Answer, Ask, ConfigError, IterationContext, Method, MethodError, Request, State, StateError, Told, Trigger,
+    Answer, Ask, ConfigError, IterationContext, Method, MethodError, Query, State, StateError, Told, Trigger,
     UpdateRule,
 };
 
@@ -59,11 +59,11 @@ impl<R: UpdateRule> Periodic<R> {
 }
 
 impl<R: UpdateRule> Method for Periodic<R> {
-    fn plan(&self, visit: &mut dyn FnMut(&Request)) {
-        visit(&self.walk.opening_request());
+    fn plan(&self, visit: &mut dyn FnMut(&Query<'_>)) {
+        visit(&self.walk.opening_request().into());
     }
 
-    fn ask(&mut self) -> Ask<'_> {
+    fn ask(&mut self, _context: &IterationContext) -> Ask<'_> {
         self.walk.ask()
     }
 

@@ -3,8 +3,8 @@
 use crate::nlr::{Control, Walk};
 use crate::state::finite_estimate;
 use crate::{
-    Answer, Ask, ConfigError, Estimate, IterationContext, Method, MethodError, Request, State, StateError, Told,
-    Trigger, UpdateRule,
+    Answer, Ask, ConfigError, Estimate, IterationContext, Method, MethodError, Query, State, StateError, Told, Trigger,
+    UpdateRule,
 };
 
 /// Hyperparameters of [`PostHoc`].
@@ -47,11 +47,11 @@ impl<R: UpdateRule> PostHoc<R> {
 }
 
 impl<R: UpdateRule> Method for PostHoc<R> {
-    fn plan(&self, visit: &mut dyn FnMut(&Request)) {
-        visit(&self.walk.opening_request());
+    fn plan(&self, visit: &mut dyn FnMut(&Query<'_>)) {
+        visit(&self.walk.opening_request().into());
     }
 
-    fn ask(&mut self) -> Ask<'_> {
+    fn ask(&mut self, _context: &IterationContext) -> Ask<'_> {
         self.walk.ask()
     }
 

@@ -2,7 +2,7 @@
 
 use crate::nlr::{Control, Walk};
 use crate::{
-    Answer, Ask, ConfigError, Estimate, IterationContext, Method, MethodError, Request, State, StateError, Told,
+    Answer, Ask, ConfigError, Estimate, IterationContext, Method, MethodError, Query, Request, State, StateError, Told,
     Trigger, UpdateRule,
 };
 
@@ -104,12 +104,12 @@ impl<R: UpdateRule> Probe<R> {
 }
 
 impl<R: UpdateRule> Method for Probe<R> {
-    fn plan(&self, visit: &mut dyn FnMut(&Request)) {
-        visit(&self.walk.opening_request());
-        visit(&Request::VALUE);
+    fn plan(&self, visit: &mut dyn FnMut(&Query<'_>)) {
+        visit(&self.walk.opening_request().into());
+        visit(&Request::VALUE.into());
     }
 
-    fn ask(&mut self) -> Ask<'_> {
+    fn ask(&mut self, _context: &IterationContext) -> Ask<'_> {
         self.walk.ask()
     }
 

@@ -4,7 +4,7 @@ use rand::RngExt;
 
 use crate::nlr::{Control, Walk, decayed};
 use crate::{
-    Answer, Ask, ConfigError, IterationContext, Method, MethodError, Request, Role, State, StateError, Told, Trigger,
+    Answer, Ask, ConfigError, IterationContext, Method, MethodError, Query, Role, State, StateError, Told, Trigger,
     UpdateRule,
 };
 
@@ -53,11 +53,11 @@ impl<R: UpdateRule> Random<R> {
 }
 
 impl<R: UpdateRule> Method for Random<R> {
-    fn plan(&self, visit: &mut dyn FnMut(&Request)) {
-        visit(&self.walk.opening_request());
+    fn plan(&self, visit: &mut dyn FnMut(&Query<'_>)) {
+        visit(&self.walk.opening_request().into());
     }
 
-    fn ask(&mut self) -> Ask<'_> {
+    fn ask(&mut self, _context: &IterationContext) -> Ask<'_> {
         self.walk.ask()
     }
 

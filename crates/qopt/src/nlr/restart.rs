@@ -5,7 +5,7 @@ use rand::RngExt;
 use crate::nlr::Walk;
 use crate::nlr::monitor::StallMonitor;
 use crate::{
-    Answer, Ask, ConfigError, IterationContext, Method, MethodError, Request, Role, State, StateError, Told, Trigger,
+    Answer, Ask, ConfigError, IterationContext, Method, MethodError, Query, Role, State, StateError, Told, Trigger,
     UpdateRule,
 };
 
@@ -92,11 +92,11 @@ impl<R: UpdateRule> Restart<R> {
 }
 
 impl<R: UpdateRule> Method for Restart<R> {
-    fn plan(&self, visit: &mut dyn FnMut(&Request)) {
-        visit(&self.walk.opening_request());
+    fn plan(&self, visit: &mut dyn FnMut(&Query<'_>)) {
+        visit(&self.walk.opening_request().into());
     }
 
-    fn ask(&mut self) -> Ask<'_> {
+    fn ask(&mut self, _context: &IterationContext) -> Ask<'_> {
         self.walk.ask()
     }
 

@@ -4,7 +4,7 @@ use crate::nlr::monitor::StallMonitor;
 use crate::nlr::{Control, Walk};
 use crate::vector::norm;
 use crate::{
-    Answer, Ask, ConfigError, Event, IterationContext, Method, MethodError, Request, State, StateError, Told, Trigger,
+    Answer, Ask, ConfigError, Event, IterationContext, Method, MethodError, Query, State, StateError, Told, Trigger,
     UpdateRule,
 };
 
@@ -156,11 +156,11 @@ impl<R: UpdateRule> Stall<R> {
 }
 
 impl<R: UpdateRule> Method for Stall<R> {
-    fn plan(&self, visit: &mut dyn FnMut(&Request)) {
-        visit(&self.walk.opening_request());
+    fn plan(&self, visit: &mut dyn FnMut(&Query<'_>)) {
+        visit(&self.walk.opening_request().into());
     }
 
-    fn ask(&mut self) -> Ask<'_> {
+    fn ask(&mut self, _context: &IterationContext) -> Ask<'_> {
         self.walk.ask()
     }
 

@@ -4,8 +4,8 @@ use crate::nlr::monitor::StallMonitor;
 use crate::nlr::stall::radius;
 use crate::nlr::{Control, StallConfig, Walk};
 use crate::{
-    Answer, Ask, ConfigError, Event, IterationContext, Method, MethodError, Request, State, StateError, Told, Trigger,
-    UpdateRule,
+    Answer, Ask, ConfigError, Event, IterationContext, Method, MethodError, Query, Request, State, StateError, Told,
+    Trigger, UpdateRule,
 };
 
 /// Hyperparameters of [`StallCurvature`]: those of [`StallConfig`] without the revert.
@@ -129,14 +129,14 @@ impl<R: UpdateRule> StallCurvature<R> {
 }
 
 impl<R: UpdateRule> Method for StallCurvature<R> {
-    fn plan(&self, visit: &mut dyn FnMut(&Request)) {
-        visit(&self.walk.opening_request());
+    fn plan(&self, visit: &mut dyn FnMut(&Query<'_>)) {
+        visit(&self.walk.opening_request().into());
         if self.left > 0 || self.monitor.may_stall_next() {
-            visit(&Request::VALUE);
+            visit(&Request::VALUE.into());
         }
     }
 
-    fn ask(&mut self) -> Ask<'_> {
+    fn ask(&mut self, _context: &IterationContext) -> Ask<'_> {
         self.walk.ask()
     }
 

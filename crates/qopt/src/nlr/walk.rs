@@ -74,9 +74,9 @@ impl<R: UpdateRule> Walk<R> {
 
     pub(crate) fn ask(&self) -> Ask<'_> {
         if self.probing {
-            Ask { theta: &self.scratch, request: Request::VALUE }
+            Ask { theta: &self.scratch, query: Request::VALUE.into() }
         } else {
-            Ask { theta: &self.theta, request: self.opening_request() }
+            Ask { theta: &self.theta, query: self.opening_request().into() }
         }
     }
 

@@ -2,11 +2,13 @@
 //! noise.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod waves;
+
 use qopt::{
-    Answer, Bill, Budget, Estimate, Method, Objective, ObjectiveError, Observation, Request, Role, Runner, StepStreams,
-    Streams,
+    Answer, Axis, Bill, Budget, Estimate, Method, Objective, ObjectiveError, Observation, Query, Request, Role, Runner,
+    StepStreams, Streams,
 };
-use rand::RngExt;
+use rand::{Rng, RngExt};
 use std::ops::ControlFlow;
 
 pub(crate) const QUBITS: usize = 4;
@@ -236,6 +238,86 @@ impl Objective for Quadratic {
         answer.reusable = self.loss_noise == 0.0;
         Ok(())
     }
+
+    fn price_query(&self, query: &Query<'_>) -> Option<Bill> {
+        let dimension = self.dimension();
+        let circuits = match query {
+            Query::Point(request) => return Some(self.price(request)),
+            Query::Values { points } | Query::AxisValues { points, .. } => points.len() / dimension,
+            Query::Fidelities { others } => others.len() / dimension,
+            Query::Partials { value, components, shots: [] } => 2 * components.len() + usize::from(*value),
+            Query::Partials { value, components, shots } => {
+                let extra = if *value { shots.iter().copied().max().unwrap_or(0) } else { 0 };
+                let circuits = (2 * components.len() + usize::from(*value)) as u64;
+                let shots = 2 * shots.iter().sum::<u64>() + extra;
+                return Some(Bill { jobs: 1, circuits, shots, seconds: 0.25 * circuits as f64, joules: 0.0 });
+            }
+            _ => return None,
+        } as u64;
+        let shots = circuits * self.shots;
+        Some(Bill { jobs: 1, circuits, shots, seconds: 0.25 * circuits as f64, joules: 0.0 })
+    }
+
+    fn evaluate_query(
+        &mut self,
+        theta: &[f64],
+        query: &Query<'_>,
+        streams: &StepStreams,
+        answer: &mut Answer,
+    ) -> Result<(), ObjectiveError> {
+        if let Query::Point(request) = query {
+            return self.evaluate(theta, request, streams, answer);
+        }
+        answer.clear();
+        if self.refuse_after == Some(self.answered) {
+            return Err(ObjectiveError::Exhausted { what: "shot quota".to_owned() });
+        }
+        self.answered += 1;
+        let mut rng = streams.rng(Role::Shots);
+        let spread = self.loss_noise;
+        let mut estimate = |value: f64| Estimate { value: value + spread * noise_of(&mut rng), std_error: spread };
+        let loss = |theta: &[f64]| theta.iter().zip(&self.curvatures).map(|(t, c)| c * t * t / 2.0).sum::<f64>();
+        match query {
+            Query::Values { points } => {
+                answer.values.extend(points.chunks(theta.len()).map(|point| estimate(loss(point))));
+            }
+            Query::Fidelities { others } => {
+                let overlap = |other: &[f64]| {
+                    theta.iter().zip(other).map(|(x, y)| ((x - y) / 2.0).cos().powi(2)).product::<f64>()
+                };
+                answer.values.extend(others.chunks(theta.len()).map(|other| estimate(overlap(other))));
+            }
+            Query::AxisValues { points, axes } => {
+                for (point, axes) in points.chunks(theta.len()).zip(axes.chunks(theta.len())) {
+                    let terms = point.iter().zip(axes).zip(&self.curvatures).map(|((t, axis), c)| match axis {
+                        Axis::X => c * (1.0 - t.cos()),
+                        Axis::Y => c * (1.0 - t.cos() + 0.5 * t.sin()),
+                        Axis::Z => 0.5 * c * t.sin(),
+                    });
+                    answer.values.push(estimate(terms.sum()));
+                }
+            }
+            Query::Partials { value, components, shots } => {
+                if *value {
+                    answer.value = Some(estimate(loss(theta)));
+                }
+                for (place, &k) in components.iter().enumerate() {
+                    let ratio = shots.get(place).map_or(1.0, |&shots| self.shots as f64 / shots as f64);
+                    let std_error = self.gradient_noise * ratio.sqrt();
+                    answer.gradient.push(self.curvatures[k] * theta[k] + std_error * noise_of(&mut rng));
+                    answer.gradient_std_errors.push(std_error);
+                }
+            }
+            _ => return Err(ObjectiveError::Unsupported { what: query.name() }),
+        }
+        answer.bill = self.price_query(query).expect("it has just been answered");
+        answer.reusable = self.loss_noise == 0.0;
+        Ok(())
+    }
+}
+
+fn noise_of(rng: &mut impl Rng) -> f64 {
+    gaussian(rng.random(), rng.random())
 }
 
 /// A standard normal number from two uniform ones.
@@ -282,6 +364,11 @@ pub(crate) fn trace(
     trace
 }
 
+/// Whether a method of [`shipped`] has a trigger.
+pub(crate) fn has_trigger(name: &str) -> bool {
+    !name.starts_with("descent") && !name.starts_with("direct")
+}
+
 /// A maker of a method, so that a run can be repeated and resumed with a fresh one.
 pub(crate) type Make = fn() -> Box<dyn Method>;
 
@@ -289,9 +376,12 @@ pub(crate) type Make = fn() -> Box<dyn Method>;
 /// 30 iterations of a noisy quadratic of three parameters.
 pub(crate) fn shipped() -> Vec<(&'static str, Make)> {
     use qopt::{
-        Adam, AdaptiveStep, AdaptiveStepConfig, Control, Descent, Interval, Momentum, NaturalGradient, Periodic,
-        PeriodicConfig, PostHoc, PostHocConfig, Probe, ProbeConfig, Random, RandomConfig, Restart, RestartConfig,
-        RmsProp, Sgd, Stall, StallConfig, StallCurvature, StallCurvatureConfig, UpdateRule,
+        AdaGrad, Adam, AdamW, AdaptiveShots, AdaptiveShotsConfig, AdaptiveStep, AdaptiveStepConfig, Allocation,
+        AmsGrad, CmaEs, CmaEsConfig, Control, Descent, Interval, Lion, Momentum, NAdam, NaturalGradient, Nesterov,
+        NormalizedGradient, Periodic, PeriodicConfig, PostHoc, PostHocConfig, Probe, ProbeConfig, Random, RandomConfig,
+        RandomCoordinate, RandomCoordinateConfig, Restart, RestartConfig, RmsProp, Rotoselect, RotoselectConfig,
+        Rotosolve, SecondOrderSpsa, SecondOrderSpsaConfig, Sgd, SignDescent, Spsa, SpsaConfig, Stall, StallConfig,
+        StallCurvature, StallCurvatureConfig, UpdateRule,
     };
     const START: [f64; 3] = [1.0, -0.5, 0.25];
     fn adam() -> Box<dyn UpdateRule> {
@@ -339,5 +429,39 @@ pub(crate) fn shipped() -> Vec<(&'static str, Make)> {
             let config = RestartConfig { window: 3, cooldown: 0, ..start };
             Box::new(Restart::new(config, adam(), &START).unwrap())
         }),
+        ("descent, nesterov", || Box::new(Descent::new(Nesterov::new(0.05).unwrap(), &START).unwrap())),
+        ("descent, adagrad", || Box::new(Descent::new(AdaGrad::new(0.3).unwrap(), &START).unwrap())),
+        ("descent, amsgrad", || Box::new(Descent::new(AmsGrad::new(0.2).unwrap(), &START).unwrap())),
+        ("descent, adamw", || Box::new(Descent::new(AdamW::new(0.2).unwrap(), &START).unwrap())),
+        ("descent, nadam", || Box::new(Descent::new(NAdam::new(0.2).unwrap(), &START).unwrap())),
+        ("descent, lion", || Box::new(Descent::new(Lion::new(0.1).unwrap(), &START).unwrap())),
+        ("descent, signs", || Box::new(Descent::new(SignDescent::new(0.1).unwrap(), &START).unwrap())),
+        ("descent, normalized", || Box::new(Descent::new(NormalizedGradient::new(0.1).unwrap(), &START).unwrap())),
+        ("direct, spsa", || {
+            Box::new(Spsa::new(SpsaConfig { directions: 2, ..SpsaConfig::new(0.1, 30) }, &START).unwrap())
+        }),
+        ("direct, 2-spsa", || {
+            let config = SecondOrderSpsaConfig { delay: 3, ..SecondOrderSpsaConfig::of_loss(0.1, 30) };
+            Box::new(SecondOrderSpsa::new(config, &START).unwrap())
+        }),
+        ("direct, qn-spsa", || {
+            Box::new(SecondOrderSpsa::new(SecondOrderSpsaConfig::of_fidelity(0.1, 30), &START).unwrap())
+        }),
+        ("direct, rotosolve", || Box::new(Rotosolve::new(&START).unwrap())),
+        ("direct, rotoselect", || {
+            Box::new(Rotoselect::new(RotoselectConfig::default(), &START, &[Axis::Y, Axis::X, Axis::Z]).unwrap())
+        }),
+        ("direct, random coordinate", || {
+            Box::new(RandomCoordinate::new(RandomCoordinateConfig::new(0.2), &START).unwrap())
+        }),
+        ("direct, icans", || {
+            let config = AdaptiveShotsConfig::new(Allocation::Individual, 0.2, 4.0);
+            Box::new(AdaptiveShots::new(config, &START).unwrap())
+        }),
+        ("direct, gcans", || {
+            let config = AdaptiveShotsConfig::new(Allocation::Global, 0.2, 4.0);
+            Box::new(AdaptiveShots::new(config, &START).unwrap())
+        }),
+        ("direct, cma-es", || Box::new(CmaEs::new(CmaEsConfig::new(0.3), &START).unwrap())),
     ]
 }

@@ -1,0 +1,130 @@
+//! Gradients scaled by their own history: RMSProp, AdaGrad.
+
+use crate::rules::{fit, learning_rate, moments};
+use crate::{ConfigError, State, StateError, StepContext, UpdateRule};
+
+/// RMSProp: v <- 0.9 v + 0.1 g^2, u = rate * g / (sqrt(v) + 1e-8). No bias correction.
+///
+/// Reference: T. Tieleman and G. Hinton, Coursera lecture 6.5 (2012).
+#[derive(Clone, Debug, PartialEq)]
+pub struct RmsProp {
+    rate: f64,
+    decay: f64,
+    epsilon: f64,
+    v: Vec<f64>,
+}
+
+impl RmsProp {
+    /// RMSProp with learning rate `rate` (the step length of a component whose gradient is constant), decay 0.9 and
+    /// epsilon 1e-8.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] unless the rate is positive and finite.
+    pub fn new(rate: f64) -> Result<Self, ConfigError> {
+        Ok(Self { rate: learning_rate(rate)?, decay: 0.9, epsilon: 1e-8, v: Vec::new() })
+    }
+
+    /// The same with another decay.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] unless 0 <= decay < 1.
+    pub fn with_decay(mut self, decay: f64) -> Result<Self, ConfigError> {
+        self.decay = ConfigError::fraction("decay", decay)?;
+        Ok(self)
+    }
+
+    /// The same with another epsilon.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] unless it is positive and finite.
+    pub fn with_epsilon(mut self, epsilon: f64) -> Result<Self, ConfigError> {
+        self.epsilon = ConfigError::positive("epsilon", epsilon)?;
+        Ok(self)
+    }
+}
+
+impl UpdateRule for RmsProp {
+    fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
+        fit(&mut self.v, step.len());
+        for ((u, v), g) in step.iter_mut().zip(&mut self.v).zip(context.gradient) {
+            *v = self.decay * *v + (1.0 - self.decay) * (g * g);
+            *u = self.rate * g / (v.sqrt() + self.epsilon);
+        }
+    }
+
+    fn prepare(&mut self, dimension: usize) {
+        fit(&mut self.v, dimension);
+    }
+
+    fn reset(&mut self) {
+        self.v.fill(0.0);
+    }
+
+    fn state(&self) -> State {
+        State::new("rmsprop").with_floats("v", &self.v)
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        state.expect("rmsprop", &["v"])?;
+        self.v = moments(state, "v", &self.v)?;
+        Ok(())
+    }
+}
+
+/// AdaGrad: G <- G + g^2, u = rate * g / sqrt(G + 1e-7), G = 0 at the start.
+///
+/// Reference: J. Duchi, E. Hazan and Y. Singer, J. Mach. Learn. Res. 12, 2121 (2011), diagonal case; epsilon stands
+/// inside the root, as in optax.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdaGrad {
+    rate: f64,
+    epsilon: f64,
+    sum: Vec<f64>,
+}
+
+impl AdaGrad {
+    /// AdaGrad with learning rate `rate` (the first step of every component) and epsilon 1e-7.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] unless the rate is positive and finite.
+    pub fn new(rate: f64) -> Result<Self, ConfigError> {
+        Ok(Self { rate: learning_rate(rate)?, epsilon: 1e-7, sum: Vec::new() })
+    }
+
+    /// The same with another epsilon.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] unless it is positive and finite.
+    pub fn with_epsilon(mut self, epsilon: f64) -> Result<Self, ConfigError> {
+        self.epsilon = ConfigError::positive("epsilon", epsilon)?;
+        Ok(self)
+    }
+}
+
+impl UpdateRule for AdaGrad {
+    fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
+        fit(&mut self.sum, step.len());
+        for ((u, sum), g) in step.iter_mut().zip(&mut self.sum).zip(context.gradient) {
+            *sum += g * g;
+            *u = self.rate * (g / (*sum + self.epsilon).sqrt());
+        }
+    }
+
+    fn prepare(&mut self, dimension: usize) {
+        fit(&mut self.sum, dimension);
+    }
+
+    fn reset(&mut self) {
+        self.sum.fill(0.0);
+    }
+
+    fn state(&self) -> State {
+        State::new("adagrad").with_floats("sum", &self.sum)
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        state.expect("adagrad", &["sum"])?;
+        self.sum = moments(state, "sum", &self.sum)?;
+        Ok(())
+    }
+}
