@@ -4,19 +4,7 @@ use nalgebra::DMatrix;
 use rand::Rng;
 
 use crate::second_order::jacobian_by_products;
-use crate::{Backend, Bill, Error, Estimate, Expectation, Jacobian, ParameterShift};
-
-/// How many shots a call spends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Shots {
-    /// Exact expectation values: no shots.
-    Exact,
-    /// So many for every circuit.
-    PerCircuit(u64),
-    /// So many for each job of the call, split evenly over its circuits; the first ones get one more where it does not divide.
-    Total(u64),
-}
+use crate::{Backend, Bill, Error, Estimate, Expectation, Jacobian, ParameterShift, Shots};
 
 /// A function from a row's index and measured values to the row's cotangents, each with its standard error.
 pub type Weigh<'a> = dyn FnMut(usize, &[Estimate], &mut [Estimate]) + 'a;

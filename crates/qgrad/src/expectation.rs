@@ -1,7 +1,10 @@
 //! What is estimated: observables on a parametrized circuit, and the parameters to differentiate.
 
+use std::sync::OnceLock;
+
 use qcore::{Circuit, Param, PauliSum, Program};
 
+use crate::shots::Pieces;
 use crate::{Error, Job, JobShots, Measurement, Point, SecondShiftRule, ShiftRule};
 
 /// Expectation values `f_o(theta) = <psi(theta)| O_o |psi(theta)>` with the parameters that are differentiated.
@@ -31,6 +34,7 @@ pub struct Expectation {
     measurement: Measurement,
     wrt: Vec<Param>,
     active: Vec<ActiveRotation>,
+    pieces: OnceLock<Pieces>,
 }
 
 /// A rotation whose angle depends on a differentiated parameter.
@@ -79,7 +83,7 @@ impl Expectation {
                 active.push(ActiveRotation { rotation, parameters, rule, second_rule });
             }
         }
-        Ok(Self { circuit: circuit.clone(), program, measurement, wrt: wrt.to_vec(), active })
+        Ok(Self { circuit: circuit.clone(), program, measurement, wrt: wrt.to_vec(), active, pieces: OnceLock::new() })
     }
 
     /// As [`Expectation::new`] with all parameters of the circuit.
@@ -133,6 +137,15 @@ impl Expectation {
     #[must_use]
     pub fn shift_points(&self) -> u64 {
         self.active.iter().map(|active| active.rule.num_points() as u64).sum()
+    }
+
+    /// What each observable reads in each group; made when it is first asked for.
+    pub(crate) fn pieces(&self) -> Result<&Pieces, Error> {
+        if self.pieces.get().is_none() {
+            // Another thread may have been faster: both have made the same.
+            let _ = self.pieces.set(Pieces::new(&self.measurement)?);
+        }
+        Ok(self.pieces.get().expect("just set"))
     }
 
     pub(crate) fn active(&self) -> &[ActiveRotation] {

@@ -43,18 +43,20 @@ pub mod objective;
 mod parameter_shift;
 mod second_order;
 mod shift;
+mod shots;
 mod simulator;
 
 pub use backend::{Backend, Job, JobResult, JobShots, Point, Shift};
 pub use bill::Bill;
 pub use error::{Error, Refusal};
 pub use estimate::Estimate;
-pub use estimator::{Adjoint, Cotangents, Estimator, Shots, Values, Vjp, Weigh};
+pub use estimator::{Adjoint, Cotangents, Estimator, Values, Vjp, Weigh};
 pub use expectation::Expectation;
 pub use measurement::{Group, Measurement};
 pub use parameter_shift::ParameterShift;
 pub use second_order::{GradientChange, Hessian, HessianProduct, Jacobian, LineDerivatives, SecondOrder};
 pub use shift::{SecondShiftRule, ShiftRule};
+pub use shots::{Allocation, Shots};
 pub use simulator::{Simulator, StateVectorBackend};
 
 /// The examples of the README are tests.

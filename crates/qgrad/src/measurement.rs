@@ -72,6 +72,22 @@ impl Group {
         self.y_basis
     }
 
+    /// Sum of the absolute coefficients of the strings that an observable reads in this group.
+    #[must_use]
+    pub fn one_norm(&self, observable: usize) -> f64 {
+        self.parts.iter().filter(|part| part.observable == observable).map(|part| part.one_norm).sum()
+    }
+
+    /// The terms that each observable reads in this group, for the observables that read any.
+    pub(crate) fn terms(&self) -> impl Iterator<Item = (usize, Vec<(f64, PauliString)>)> {
+        let string = |mask: u64| {
+            let (x, y) = (mask & (self.x_basis | self.y_basis), mask & self.y_basis);
+            PauliString::from_masks(x, mask & !self.x_basis | y)
+        };
+        (self.parts.iter())
+            .map(move |part| (part.observable, part.terms.iter().map(|&(c, m)| (c, string(m))).collect()))
+    }
+
     fn accepts(&self, string: PauliString) -> bool {
         let (x, y, z) = letters(string);
         // A qubit that no string of the group touches has no basis yet: its mask bits are all 0, and so are those of a Z.

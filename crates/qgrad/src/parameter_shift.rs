@@ -3,7 +3,7 @@
 use nalgebra::DMatrix;
 use rand::Rng;
 
-use crate::backend::{JobShots, Point, Shift};
+use crate::backend::{Point, Shift};
 use crate::{Backend, Bill, Cotangents, Error, Estimate, Estimator, Expectation, Jacobian, Shots, Values, Vjp};
 
 /// Derivatives by parameter shift: every occurrence of a parameter is shifted by the rule of its gate, and the chain rule puts
@@ -16,43 +16,6 @@ use crate::{Backend, Bill, Cotangents, Error, Estimate, Estimator, Expectation, 
 pub struct ParameterShift {
     /// Shots of a call.
     pub shots: Shots,
-}
-
-impl ParameterShift {
-    pub(crate) fn run(
-        &self,
-        expectation: &Expectation,
-        rows: &[f64],
-        points: &[Point],
-        backend: &mut dyn Backend,
-        rng: &mut dyn Rng,
-    ) -> Result<Values, Error> {
-        let circuits = points.len() as u64 * expectation.measurement().groups().len() as u64;
-        let split: Vec<u64>;
-        let shots = match self.shots {
-            Shots::Exact => JobShots::Exact,
-            Shots::PerCircuit(shots) => JobShots::Each(shots),
-            Shots::Total(total) => {
-                if total < circuits {
-                    return Err(Error::TooFewShots { what: "the call", needed: circuits, got: total });
-                }
-                let (each, more) = (total / circuits.max(1), total % circuits.max(1));
-                split = (0..circuits).map(|k| each + u64::from(k < more)).collect();
-                JobShots::PerCircuit(&split)
-            }
-        };
-        let result = backend.run(&expectation.job(rows, points, shots), rng)?;
-        Ok(Values { estimates: result.values, bill: result.bill })
-    }
-
-    pub(crate) fn bill(&self, circuits: u64) -> Bill {
-        let shots = match self.shots {
-            Shots::Exact => 0,
-            Shots::PerCircuit(shots) => shots.saturating_mul(circuits),
-            Shots::Total(total) => total,
-        };
-        if circuits == 0 { Bill::ZERO } else { Bill::job(circuits, shots) }
-    }
 }
 
 /// A mean and the variance of that mean.
@@ -71,6 +34,26 @@ fn shift_family(expectation: &Expectation, row: usize) -> Vec<Point> {
         }
     }
     points
+}
+
+/// The coefficient with which each point of the families of all rows, and each observable, enters the gradient: that of the rule times
+/// the length of the chain rule's factors times the weight.
+fn importance(expectation: &Expectation, rows: &[&[f64]], weight: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    let mut coefficients = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        for active in expectation.active() {
+            let angle = expectation.program().rotations()[active.rotation].angle();
+            let squares = active.parameters.iter().map(|&(_, param)| angle.derivative(row, param).powi(2));
+            let chain = squares.sum::<f64>().sqrt();
+            for &(_, coefficient) in active.rule.terms() {
+                for _ in 0..2 {
+                    coefficients
+                        .extend((0..expectation.num_observables()).map(|o| coefficient * chain * weight(index, o)));
+                }
+            }
+        }
+    }
+    coefficients
 }
 
 /// The derivatives of every observable at one row, from the row's shifted estimates, which are taken off `shifted`.
@@ -127,7 +110,7 @@ impl Estimator for ParameterShift {
     ) -> Result<Values, Error> {
         let count = expectation.rows(rows)?.len();
         let points: Vec<Point> = (0..count).map(Point::at).collect();
-        self.run(expectation, rows, &points, backend, rng)
+        self.shots.sample(expectation, rows, &points, None, backend, rng)
     }
 
     fn vjp(
@@ -159,7 +142,9 @@ impl Estimator for ParameterShift {
         let parameters = expectation.wrt().len();
         let (mut gradient, mut variances) = (vec![0.0; parameters], vec![0.0; parameters]);
         if !points.is_empty() {
-            let shifted = self.run(expectation, rows, &points, backend, rng).map_err(|error| error.after(bill))?;
+            let importance = importance(expectation, &row_slices, |row, o| weights[row * observables + o].value);
+            let shifted = self.shots.sample(expectation, rows, &points, Some(&importance), backend, rng);
+            let shifted = shifted.map_err(|error| error.after(bill))?;
             bill += shifted.bill;
             let mut shifted = shifted.estimates.chunks_exact(observables);
             let mut jacobian = vec![Moments::default(); observables * parameters];
@@ -190,7 +175,8 @@ impl Estimator for ParameterShift {
         let mut jacobian = vec![Moments::default(); observables * parameters];
         let mut bill = Bill::ZERO;
         if !points.is_empty() {
-            let shifted = self.run(expectation, row, &points, backend, rng)?;
+            let importance = importance(expectation, &[row], |_, _| 1.0);
+            let shifted = self.shots.sample(expectation, row, &points, Some(&importance), backend, rng)?;
             row_jacobian(expectation, row, &mut shifted.estimates.chunks_exact(observables), &mut jacobian);
             bill = shifted.bill;
         }
@@ -200,11 +186,11 @@ impl Estimator for ParameterShift {
     }
 
     fn price_values(&self, expectation: &Expectation, rows: u64) -> Bill {
-        self.bill(rows.saturating_mul(expectation.measurement().groups().len() as u64))
+        self.shots.bill(rows.saturating_mul(expectation.measurement().groups().len() as u64))
     }
 
     fn price_vjp(&self, expectation: &Expectation, rows: u64) -> Bill {
         let groups = expectation.measurement().groups().len() as u64;
-        self.bill(rows.saturating_mul(expectation.shift_points()).saturating_mul(groups))
+        self.shots.bill(rows.saturating_mul(expectation.shift_points()).saturating_mul(groups))
     }
 }

@@ -91,13 +91,27 @@ impl ParameterShift {
         if points.is_empty() {
             return Ok(Hessian { matrix, std_errors: variances, bill: Bill::ZERO });
         }
-        let answer = self.run(expectation, row, &points, backend, rng)?;
         let chains: Vec<Vec<(usize, f64)>> = (expectation.active().iter())
             .map(|active| {
                 let angle = expectation.program().rotations()[active.rotation].angle();
                 active.parameters.iter().map(|&(position, param)| (position, angle.derivative(row, param))).collect()
             })
             .collect();
+        let slope = |rotation: usize| chains[rotation].iter().map(|&(_, chain)| chain * chain).sum::<f64>().sqrt();
+        let mut importance = Vec::with_capacity(points.len() * observables);
+        for role in &roles {
+            let coefficient = match *role {
+                Role::Center => {
+                    let terms = expectation.active().iter().enumerate();
+                    terms.map(|(a, active)| (active.second_rule.terms()[0].1 * slope(a).powi(2)).abs()).sum()
+                }
+                Role::Second(a, b, coefficient) => coefficient * slope(a) * slope(b),
+                // Nothing is known beforehand about how much an angle bends, but that it does.
+                Role::First(_, coefficient) => coefficient,
+            };
+            importance.extend(weights.iter().map(|weight| weight * coefficient));
+        }
+        let answer = self.shots.sample(expectation, row, &points, Some(&importance), backend, rng)?;
         for (role, estimates) in roles.into_iter().zip(answer.estimates.chunks_exact(observables)) {
             let (mut value, mut variance) = (0.0, 0.0);
             for (weight, estimate) in weights.iter().zip(estimates) {
@@ -169,6 +183,6 @@ impl ParameterShift {
     pub fn price_hessian(&self, expectation: &Expectation) -> Bill {
         let mut points = 0_u64;
         family(expectation, |_, _| points += 1);
-        self.bill(points * expectation.measurement().groups().len() as u64)
+        self.shots.bill(points * expectation.measurement().groups().len() as u64)
     }
 }

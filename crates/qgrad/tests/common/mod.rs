@@ -76,11 +76,13 @@ pub(crate) fn angles(count: usize) -> Vec<f64> {
 pub(crate) struct Counting {
     inner: StateVectorBackend,
     pub(crate) bill: Bill,
+    /// Shots of each measurement group.
+    pub(crate) of_group: Vec<u64>,
 }
 
 impl Counting {
     pub(crate) fn new() -> Self {
-        Self { inner: StateVectorBackend::new(), bill: Bill::ZERO }
+        Self { inner: StateVectorBackend::new(), bill: Bill::ZERO, of_group: Vec::new() }
     }
 }
 
@@ -88,13 +90,16 @@ impl Backend for Counting {
     fn run(&mut self, job: &Job<'_>, rng: &mut dyn Rng) -> Result<JobResult, Error> {
         self.bill.jobs += 1;
         let groups = job.measurement.groups().len();
+        self.of_group.resize(groups.max(self.of_group.len()), 0);
         for circuit in 0..job.points.len() * groups {
-            self.bill.circuits += 1;
-            self.bill.shots += match job.shots {
+            let shots = match job.shots {
                 JobShots::Exact => 0,
                 JobShots::Each(shots) => shots,
                 JobShots::PerCircuit(shots) => shots[circuit],
             };
+            self.bill.circuits += 1;
+            self.bill.shots += shots;
+            self.of_group[circuit % groups] += shots;
         }
         self.inner.run(job, rng)
     }
