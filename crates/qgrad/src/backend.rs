@@ -104,6 +104,46 @@ impl Job<'_> {
         }
     }
 
+    /// Checks everything but the angles: indices, lengths, widths, and that the program can be the circuit's.
+    pub(crate) fn check(&self, rows: usize) -> Result<(), Error> {
+        let rotations = self.program.rotations().len();
+        for point in self.points {
+            if point.row >= rows {
+                return Err(Error::Index { what: "parameter row", index: point.row, count: rows });
+            }
+            let shifts = [point.shift, point.second];
+            if let Some(shift) = shifts.into_iter().flatten().find(|shift| shift.rotation >= rotations) {
+                return Err(Error::Index { what: "rotation", index: shift.rotation, count: rotations });
+            }
+        }
+        if let JobShots::PerCircuit(shots) = self.shots
+            && shots.len() as u64 != self.circuits()
+        {
+            let (what, got) = ("shots per circuit", shots.len());
+            return Err(Error::Length { what, got, expected: self.circuits() as usize });
+        }
+        let expected = self.program.num_qubits();
+        for (what, got) in [("measurement", self.measurement.num_qubits()), ("circuit", self.circuit.num_qubits())] {
+            if got != expected {
+                return Err(qcore::Error::WidthMismatch { what, got, expected }.into());
+            }
+        }
+        let (got, expected) = (self.program.num_parameters(), self.circuit.parameters().len());
+        if got != expected {
+            return Err(Error::Length { what: "the parameters of the program", got, expected });
+        }
+        Ok(())
+    }
+
+    /// Shots of one circuit of the job: that of point `point` in the basis of `group`.
+    pub(crate) fn shots_of(&self, point: usize, group: usize) -> u64 {
+        match self.shots {
+            JobShots::Exact => 0,
+            JobShots::Each(shots) => shots,
+            JobShots::PerCircuit(shots) => shots[point * self.measurement.groups().len() + group],
+        }
+    }
+
     /// The bill of this job on a device without a clock.
     #[must_use]
     pub fn bill(&self) -> Bill {

@@ -67,6 +67,12 @@ pub enum Error {
         /// What was asked for.
         what: &'static str,
     },
+    /// What belongs to a pure state was asked of a simulator with noise.
+    #[error("{what} is defined for pure states, and noise makes them mixed")]
+    MixedState {
+        /// What was asked for.
+        what: &'static str,
+    },
     /// A slice has the wrong length.
     #[error("{what} has length {got}, expected {expected}")]
     Length {
@@ -106,6 +112,16 @@ pub enum Error {
     DuplicateParameter {
         /// Its index.
         index: usize,
+    },
+    /// A mean over trajectories needs two of them for its error.
+    #[error("{what} must be at least {needed}, but is {got}")]
+    TooFewTrajectories {
+        /// Which number.
+        what: &'static str,
+        /// The smallest number that works.
+        needed: u64,
+        /// What was given.
+        got: u64,
     },
     /// A rotation or row index beyond the program or the rows of a job.
     #[error("{what} {index} is out of range, there are {count}")]

@@ -11,7 +11,7 @@ pub struct Estimate {
     pub value: f64,
     /// Its standard error; 0 for an exact value.
     pub std_error: f64,
-    /// Shots it rests on; 0 for an exact value.
+    /// Shots it rests on; 0 for an exact value and for a mean over trajectories.
     pub shots: u64,
 }
 

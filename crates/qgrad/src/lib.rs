@@ -4,6 +4,7 @@
 //! - [`Expectation`]: observables on a circuit, and the parameters to differentiate.
 //! - [`Estimator`]: how to estimate; [`Adjoint`] (exact) and [`ParameterShift`] (exact or from shots).
 //! - [`Backend`]: what runs the circuits, one [`Job`] at a time; [`StateVectorBackend`] is the simulator.
+//! - [`DensityMatrixBackend`] and [`TrajectoryBackend`]: the same with noise.
 //! - [`Simulator`]: the abilities that no device has.
 //!
 //! ```
@@ -38,6 +39,7 @@ mod estimate;
 mod estimator;
 mod expectation;
 mod measurement;
+mod noise;
 #[cfg(feature = "qopt")]
 pub mod objective;
 mod parameter_shift;
@@ -53,6 +55,7 @@ pub use estimate::Estimate;
 pub use estimator::{Adjoint, Cotangents, Estimator, Values, Vjp, Weigh};
 pub use expectation::Expectation;
 pub use measurement::{Group, Measurement};
+pub use noise::{DensityMatrixBackend, TrajectoryBackend};
 pub use parameter_shift::ParameterShift;
 pub use second_order::{GradientChange, Hessian, HessianProduct, Jacobian, LineDerivatives, SecondOrder};
 pub use shift::{SecondShiftRule, ShiftRule};

@@ -1,6 +1,6 @@
 //! Which circuits an observable needs: groups of Pauli strings that one basis change makes diagonal at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use qcore::{Binding, Circuit, Gate, PauliString, PauliSum, Program, StateVector, multinomial};
 use rand::Rng;
@@ -264,6 +264,24 @@ impl Measurement {
             estimate.shots += shots;
         }
         Ok(())
+    }
+
+    /// Adds what counted outcomes of one group say to the estimates, as [`Measurement::sample`] does with outcomes that it
+    /// draws.
+    pub(crate) fn tally(&self, group: usize, counts: &BTreeMap<u64, u64>, shots: u64, estimates: &mut [Estimate]) {
+        for part in &self.groups[group].parts {
+            let of_part = || counts.iter().map(|(&outcome, &count)| (count as f64, part.value(outcome)));
+            let (mean, variance) = mean_and_variance(of_part, shots as f64, part);
+            let estimate = &mut estimates[part.observable];
+            estimate.value += mean;
+            estimate.std_error += variance;
+            estimate.shots += shots;
+        }
+    }
+
+    /// What an outcome of a group adds to each observable that is read there.
+    pub(crate) fn outcome_values(&self, group: usize, outcome: u64) -> impl Iterator<Item = (usize, f64)> {
+        self.groups[group].parts.iter().map(move |part| (part.observable, part.value(outcome)))
     }
 
     /// Adds the identity's coefficients and turns the collected variances into standard errors.

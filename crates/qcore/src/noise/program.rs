@@ -321,7 +321,7 @@ fn slots_of(slots: &[Slot], rotations: usize) -> Vec<Range<usize>> {
 }
 
 /// The maps of one pass at the bound angles.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct BoundPass {
     pub(super) before: [[f64; 16]; 2],
     pub(super) sparse: Sparse,
@@ -335,6 +335,16 @@ pub struct NoisyBinding {
 }
 
 impl NoisyBinding {
+    /// Takes over the angles of another binding of the same program. Nothing is allocated.
+    ///
+    /// # Panics
+    ///
+    /// If it is another program's.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.turns.copy_from_slice(&other.turns);
+        self.bound.copy_from_slice(&other.bound);
+    }
+
     /// A binding for this program with all parameters at 0, or, where an angle is not finite there, with the angle 0.
     #[must_use]
     pub fn new(program: &NoisyProgram) -> Self {

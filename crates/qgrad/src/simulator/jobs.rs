@@ -17,7 +17,7 @@ impl Backend for StateVectorBackend {
     /// is linear. Points with two shifts are run one by one.
     fn run(&mut self, job: &Job<'_>, rng: &mut dyn Rng) -> Result<JobResult, Error> {
         let rows = split_rows(job.parameters, job.program.num_parameters())?;
-        check_points(job, rows.len())?;
+        job.check(rows.len())?;
         // One key for the job, a stream for each circuit of it: shots never depend on how the work is divided.
         let mut key = [0; 32];
         rng.fill_bytes(&mut key);
@@ -157,28 +157,4 @@ impl Readout<'_, '_> {
         measurement.finish(estimates);
         Ok(())
     }
-}
-
-fn check_points(job: &Job<'_>, rows: usize) -> Result<(), Error> {
-    let rotations = job.program.rotations().len();
-    for point in job.points {
-        if point.row >= rows {
-            return Err(Error::Index { what: "parameter row", index: point.row, count: rows });
-        }
-        let shifts = [point.shift, point.second];
-        if let Some(shift) = shifts.into_iter().flatten().find(|shift| shift.rotation >= rotations) {
-            return Err(Error::Index { what: "rotation", index: shift.rotation, count: rotations });
-        }
-    }
-    if let JobShots::PerCircuit(shots) = job.shots
-        && shots.len() as u64 != job.circuits()
-    {
-        let (what, got) = ("shots per circuit", shots.len());
-        return Err(Error::Length { what, got, expected: job.circuits() as usize });
-    }
-    if job.program.num_qubits() != job.measurement.num_qubits() {
-        let (what, got) = ("measurement", job.measurement.num_qubits());
-        return Err(qcore::Error::WidthMismatch { what, got, expected: job.program.num_qubits() }.into());
-    }
-    Ok(())
 }
