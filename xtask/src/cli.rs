@@ -93,12 +93,14 @@ fn print(text: &str) {
 }
 
 fn list(flags: &Reproduce, project: &Project) -> Result<u8, Error> {
-    for experiment in project.choose(&flags.only)? {
+    let chosen = if flags.only.is_empty() { project.experiments.clone() } else { project.choose(&flags.only)? };
+    for experiment in chosen {
         let tasks = experiment
             .tasks(flags.scale(), flags.seed)
             .map_err(|source| Error::planning(experiment.as_ref(), source))?
             .len();
-        print(&format!("{:20} {tasks:>5} tasks  {}\n", experiment.name(), experiment.title()));
+        let note = if experiment.is_by_name_only() { " (only with --only)" } else { "" };
+        print(&format!("{:20} {tasks:>5} tasks  {}{note}\n", experiment.name(), experiment.title()));
     }
     Ok(0)
 }

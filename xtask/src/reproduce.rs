@@ -38,15 +38,18 @@ impl Project {
         if let Some(name) = names.iter().find(|name| !known().any(|known| known == **name)) {
             return Err(Error::UnknownExperiment { name: name.clone(), known: known().map(str::to_owned).collect() });
         }
-        let chosen = |name: &str| names.is_empty() || names.iter().any(|asked| asked == name);
-        Ok(self.experiments.iter().filter(|experiment| chosen(experiment.name())).cloned().collect())
+        let chosen = |experiment: &dyn Experiment| match names {
+            [] => !experiment.is_by_name_only(),
+            names => names.iter().any(|asked| asked == experiment.name()),
+        };
+        Ok(self.experiments.iter().filter(|experiment| chosen(experiment.as_ref())).cloned().collect())
     }
 }
 
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Names of experiments; empty: all.
+    /// Names of experiments; empty: all but those that run by name only.
     pub only: Vec<String>,
     /// Root seed.
     pub seed: u64,

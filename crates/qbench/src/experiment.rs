@@ -229,6 +229,11 @@ pub trait Experiment: Send + Sync {
     /// One line: what it measures.
     fn title(&self) -> &'static str;
 
+    /// Whether it takes so long that it runs only when it is asked for by name.
+    fn is_by_name_only(&self) -> bool {
+        false
+    }
+
     /// The columns of its rows, without the leading `task_id` that whoever stores rows puts before them.
     fn columns(&self) -> &'static [&'static str];
 

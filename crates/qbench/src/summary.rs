@@ -264,39 +264,26 @@ fn condition(task: String, readout: String, results: &[&TrialResult], methods: &
         }
     };
     let scale = results.iter().map(|result| result.start_loss).fold(0.0, f64::max);
-    let mut p_values = Vec::new();
     let adam: Option<Vec<f64>> = summaries.iter().find(|s| s.name == REFERENCE).map(MethodSummary::losses);
-    for (index, summary) in summaries.iter_mut().enumerate() {
+    for summary in &mut summaries {
         let entry = methods.get(&summary.name);
         summary.against_adam = compare(&summary.name, Some(REFERENCE))?;
         summary.against_base = compare(&summary.name, entry.and_then(MethodEntry::base))?;
         summary.against_kick = compare(&summary.name, entry.and_then(MethodEntry::kick_twin))?;
         let Some(adam) = adam.as_ref().filter(|_| summary.against_adam.is_some()) else { continue };
-        let differences: Vec<f64> = summary
-            .losses()
-            .iter()
-            .zip(adam)
-            .map(|(ours, theirs)| {
-                let tied = (ours - theirs).abs() <= TIE * ours.abs().max(theirs.abs()).max(ABSOLUTE_TIE * scale);
-                if tied { 0.0 } else { ours - theirs }
-            })
-            .collect();
-        for difference in &differences {
-            summary.record[if *difference == 0.0 {
-                1
-            } else if *difference < 0.0 {
-                0
-            } else {
-                2
-            }] += 1;
-        }
-        if entry.is_some() && differences.iter().any(|d| *d != 0.0) {
-            p_values.push((index, stats::wilcoxon_signed_rank(&differences)?.p_value));
+        for difference in differences(&summary.losses(), adam, scale) {
+            let place = if difference == 0.0 { 1 } else { usize::from(difference > 0.0) * 2 };
+            summary.record[place] += 1;
         }
     }
-    let adjusted = stats::holm(&p_values.iter().map(|&(_, p)| p).collect::<Vec<_>>())?;
-    for ((index, _), p) in p_values.into_iter().zip(adjusted) {
-        summaries[index].p_value = Some(p);
+    if let Some(adam) = &adam {
+        let tested: Vec<usize> = (0..summaries.len())
+            .filter(|&k| summaries[k].against_adam.is_some() && methods.get(&summaries[k].name).is_some())
+            .collect();
+        let losses: Vec<Vec<f64>> = tested.iter().map(|&k| summaries[k].losses()).collect();
+        for (k, p) in tested.into_iter().zip(adjusted_p_values(&losses, adam, scale)?) {
+            summaries[k].p_value = p;
+        }
     }
     let mut tuning = Tuning::default();
     for result in results {
@@ -308,6 +295,38 @@ fn condition(task: String, readout: String, results: &[&TrialResult], methods: &
         }
     }
     Ok(Condition { task, readout, methods: summaries, tuning })
+}
+
+/// Paired differences, where losses that differ by rounding alone are level.
+fn differences(ours: &[f64], reference: &[f64], scale: f64) -> Vec<f64> {
+    let difference = |(&ours, &theirs): (&f64, &f64)| {
+        let tied = (ours - theirs).abs() <= TIE * ours.abs().max(theirs.abs()).max(ABSOLUTE_TIE * scale);
+        if tied { 0.0 } else { ours - theirs }
+    };
+    ours.iter().zip(reference).map(difference).collect()
+}
+
+/// Whether methods differ from a reference over paired seeds: two-sided Wilcoxon signed-rank tests of each against it, adjusted by
+/// Holm for all of them, so that the chance of any false alarm is at most the level at which they are read. `losses` holds one
+/// vector per method; differences below 1e-9 of the larger loss, or of 1e-6 of `scale`, are level. `None` where all are.
+///
+/// # Errors
+///
+/// [`Error::Stats`] if a loss is not finite.
+pub fn adjusted_p_values(losses: &[Vec<f64>], reference: &[f64], scale: f64) -> Result<Vec<Option<f64>>, Error> {
+    let mut found = vec![None; losses.len()];
+    let mut raw = Vec::new();
+    for (index, ours) in losses.iter().enumerate() {
+        let differences = differences(ours, reference, scale);
+        if differences.iter().any(|&difference| difference != 0.0) {
+            raw.push((index, stats::wilcoxon_signed_rank(&differences)?.p_value));
+        }
+    }
+    let adjusted = stats::holm(&raw.iter().map(|&(_, p)| p).collect::<Vec<_>>())?;
+    for ((index, _), p) in raw.into_iter().zip(adjusted) {
+        found[index] = Some(p);
+    }
+    Ok(found)
 }
 
 fn tuned(name: &str, results: &[&TrialResult], losses: &Losses, nlr: bool) -> MethodSummary {
@@ -441,6 +460,7 @@ mod tests {
             late_gradient_norm: 0.0,
             spent_to_threshold: None,
             start_loss: 1.0,
+            last_measured: loss,
             last: Assessment { loss, test_loss: None, accuracy: None, test_accuracy: None },
             best_loss: loss,
             chosen_loss: loss,

@@ -61,6 +61,8 @@ pub struct TrialResult {
     pub spent_to_threshold: Option<u64>,
     /// Exact loss at the start.
     pub start_loss: f64,
+    /// The loss of the last point as it was measured again after training, from shots reserved for it.
+    pub last_measured: f64,
     /// Exact figures of the last point.
     pub last: Assessment,
     /// Exact loss of the point with the smallest measured loss.
@@ -281,7 +283,8 @@ impl Trials {
             ascents,
             late_gradient_norm,
             spent_to_threshold,
-            start_loss: instance.assess(instance.start())?.loss,
+            start_loss: instance.loss(instance.start())?,
+            last_measured: measured[0].loss.value,
             last,
             best_loss: best.loss,
             chosen_loss: chosen,
@@ -352,6 +355,7 @@ fn baseline(task: &str, readout: &Readout, name: &str, seed: u64, assessment: As
         late_gradient_norm: 0.0,
         spent_to_threshold: None,
         start_loss: assessment.loss,
+        last_measured: assessment.loss,
         last: assessment,
         best_loss: assessment.loss,
         chosen_loss: assessment.loss,
@@ -392,6 +396,7 @@ pub(crate) const COLUMNS: &[&str] = &[
     "late_gradient_norm",
     "spent_to_threshold",
     "start_loss",
+    "last_measured",
     "last_loss",
     "best_loss",
     "chosen_loss",
@@ -422,6 +427,7 @@ impl TrialResult {
             Number(self.late_gradient_norm),
             self.spent_to_threshold.map_or_else(|| Text(String::new()), Integer),
             Number(self.start_loss),
+            Number(self.last_measured),
             Number(self.last.loss),
             Number(self.best_loss),
             Number(self.chosen_loss),
@@ -453,6 +459,7 @@ impl TrialResult {
             late_gradient_norm: fields.number("late_gradient_norm")?,
             spent_to_threshold: fields.optional("spent_to_threshold")?.map(|spent| spent as u64),
             start_loss: fields.number("start_loss")?,
+            last_measured: fields.number("last_measured")?,
             last: Assessment {
                 loss: fields.number("last_loss")?,
                 test_loss: fields.optional("test_loss")?,

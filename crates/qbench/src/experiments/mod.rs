@@ -1,6 +1,7 @@
 //! The experiments of `cargo xtask reproduce`, as a library: a user's own program can run them too.
 
 mod claims;
+mod escape;
 mod plateau;
 mod trials;
 
@@ -25,13 +26,17 @@ pub fn experiments() -> Vec<Box<dyn Experiment>> {
             title: "Does a negative learning rate help a small quantum classifier?",
             trials: classification,
             made: Default::default(),
+            by_name_only: false,
         }),
         Box::new(trials::TrialExperiment {
             name: VQE,
             title: "Does a negative learning rate help to find a ground state?",
             trials: vqe,
             made: Default::default(),
+            by_name_only: false,
         }),
+        Box::new(escape::PlateauEscape::new()),
+        Box::new(escape::escape_trials()),
     ]
 }
 
@@ -41,6 +46,11 @@ pub(crate) const PLATEAU: &str = "plateau-scaling";
 pub(crate) const CLASSIFICATION: &str = "nlr-classification";
 /// Name of the ground-state trial.
 pub(crate) const VQE: &str = "nlr-vqe";
+
+/// Name of the trial on plateaus of growing width.
+pub(crate) const PLATEAU_ESCAPE: &str = "plateau-escape";
+/// Name of the large trial, which runs by name only.
+pub(crate) const ESCAPE: &str = "escape-trials";
 
 fn seeds(scale: Scale) -> u64 {
     match scale {

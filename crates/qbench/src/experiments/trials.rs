@@ -14,6 +14,7 @@ pub(super) struct TrialExperiment {
     pub(super) trials: fn(Scale) -> Result<Trials, Error>,
     /// The trials at full and at quick scale, made when they are first asked for: making one reads whole data sets.
     pub(super) made: [OnceLock<Trials>; 2],
+    pub(super) by_name_only: bool,
 }
 
 impl TrialExperiment {
@@ -43,6 +44,10 @@ impl Experiment for TrialExperiment {
 
     fn title(&self) -> &'static str {
         self.title
+    }
+
+    fn is_by_name_only(&self) -> bool {
+        self.by_name_only
     }
 
     fn columns(&self) -> &'static [&'static str] {

@@ -9,6 +9,7 @@ mod error;
 mod moments;
 mod normal;
 mod paired;
+mod proportion;
 mod quantile;
 mod variance;
 
@@ -20,6 +21,7 @@ pub use paired::{
     Wilcoxon, WilcoxonMethod, holm, mean_difference, relative_reduction, relative_reduction_interval,
     wilcoxon_signed_rank,
 };
+pub use proportion::wilson;
 pub use quantile::{median, quantile};
 pub use variance::{Centre, Reliability, Trust, VarianceEstimate};
 

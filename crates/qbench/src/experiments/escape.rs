@@ -1,0 +1,204 @@
+//! Trials on true plateaus and on the tasks of the field: who escapes, at what cost.
+
+use std::sync::OnceLock;
+
+use super::trials::{TrialExperiment, conditions_of};
+use super::{ESCAPE, PLATEAU_ESCAPE};
+use crate::Error;
+use crate::chemistry::Molecule;
+use crate::experiment::{
+    Axis, Cell, Curve, CurvePoint, CurveStyle, Experiment, Figure, Row, Scale, Section, Table, Task,
+};
+use crate::graph::Graph;
+use crate::methods::Methods;
+use crate::stats;
+use crate::summary::Condition;
+use crate::tasks::{self, Classification, GroundState, ProductPlateau, Readout};
+use crate::trial::Trials;
+
+/// Learning rates of every method of these trials.
+const RATES: [f64; 5] = [0.03, 0.1, 0.3, 1.0, 3.0];
+
+/// Iterations of plain descent that every budget pays for.
+const ITERATIONS: u64 = 150;
+
+/// The methods that stand side by side.
+const METHODS: [&str; 12] = [
+    "sgd",
+    "momentum",
+    "adam",
+    "nlr-probe-sgd",
+    "nlr-probe-adam",
+    "kick-probe-adam",
+    "stay-probe-adam",
+    "nlr-periodic-adam",
+    "nlr-stall-adam",
+    "kick-stall-adam",
+    "adaptive-step-adam",
+    "restart-adam",
+];
+
+/// The trials by name: methods x tasks x exact, 1000 and 100 shots.
+pub(super) fn escape_trials() -> TrialExperiment {
+    TrialExperiment {
+        name: ESCAPE,
+        title: "Every method on every task, exact and from shots",
+        trials: all_tasks,
+        made: Default::default(),
+        by_name_only: true,
+    }
+}
+
+fn seeds(scale: Scale) -> u64 {
+    match scale {
+        Scale::Quick => 2,
+        Scale::Full => 20,
+    }
+}
+
+fn all_tasks(scale: Scale) -> Result<Trials, Error> {
+    let h2 = Molecule::shipped("H2_0.735").expect("a shipped molecule");
+    let ladder = Graph::moebius_ladder(8)?;
+    let tasks: Vec<Box<dyn tasks::Task>> = vec![
+        Box::new(Classification::iris()?),
+        Box::new(Classification::breast_cancer()?),
+        Box::new(GroundState::ising(6, 1.0, 0.8, 3)?),
+        Box::new(GroundState::molecule(&h2, 2)?),
+        Box::new(GroundState::max_cut("maxcut-8", &ladder, 3)?),
+        Box::new(ProductPlateau::new(10)?),
+    ];
+    Ok(Trials {
+        tasks,
+        readouts: vec![Readout::Exact, Readout::Shots { shots: 1000 }, Readout::Shots { shots: 100 }],
+        methods: Methods::shipped().only(|name| METHODS.contains(&name)),
+        rates: RATES.to_vec(),
+        seeds: seeds(scale),
+        exact_iterations: ITERATIONS,
+    })
+}
+
+/// The share of runs that leave the plateau of the product ansatz, against the number of qubits.
+pub(super) struct PlateauEscape {
+    trial: TrialExperiment,
+}
+
+impl PlateauEscape {
+    pub(super) fn new() -> Self {
+        let trial = TrialExperiment {
+            name: PLATEAU_ESCAPE,
+            title: "Which methods leave a true plateau, and up to which width?",
+            trials: plateaus,
+            made: [const { OnceLock::new() }; 2],
+            by_name_only: false,
+        };
+        Self { trial }
+    }
+}
+
+fn plateaus(scale: Scale) -> Result<Trials, Error> {
+    let widths: &[usize] = match scale {
+        Scale::Quick => &[4, 8],
+        Scale::Full => &[4, 8, 10, 12, 14, 16, 20],
+    };
+    let tasks = widths.iter().map(|&qubits| Ok(Box::new(ProductPlateau::new(qubits)?) as Box<dyn tasks::Task>));
+    Ok(Trials {
+        tasks: tasks.collect::<Result<_, Error>>()?,
+        readouts: vec![Readout::Shots { shots: 100 }],
+        methods: Methods::shipped().only(|name| METHODS.contains(&name)),
+        rates: RATES.to_vec(),
+        seeds: seeds(scale),
+        exact_iterations: 400,
+    })
+}
+
+impl Experiment for PlateauEscape {
+    fn name(&self) -> &'static str {
+        self.trial.name()
+    }
+
+    fn title(&self) -> &'static str {
+        self.trial.title()
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        self.trial.columns()
+    }
+
+    fn tasks(&self, scale: Scale, seed: u64) -> Result<Vec<Task>, Error> {
+        self.trial.tasks(scale, seed)
+    }
+
+    fn configuration(&self, scale: Scale) -> Result<Vec<(String, String)>, Error> {
+        self.trial.configuration(scale)
+    }
+
+    fn run(&self, task: &Task, seed: u64) -> Result<Vec<Vec<Cell>>, Error> {
+        self.trial.run(task, seed)
+    }
+
+    fn report(&self, rows: &[Row]) -> Result<Section, Error> {
+        let conditions = conditions_of(rows)?;
+        Ok(Section {
+            paragraphs: vec![
+                "The global cost 1 - |<0|U|0>|^2 of one RY per qubit from uniformly random angles: the variance of a derivative falls as \
+                 (3/8)^n, and with 100 shots most gradients are exactly zero. A run has escaped once the exact cost is at most 0.5. Every \
+                 run has the shots of 400 plain gradient steps; learning rates are chosen by cross-fitting on the cost of the last point. \
+                 Shares with 95 % Wilson intervals over the seeds."
+                    .to_owned(),
+            ],
+            tables: vec![table(&conditions)],
+            figures: vec![figure(&conditions)],
+        })
+    }
+}
+
+/// The number of qubits, which the name of the task ends with.
+fn width(condition: &Condition) -> f64 {
+    condition.task.rsplit('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(f64::NAN)
+}
+
+fn table(conditions: &[Condition]) -> Table {
+    let mut columns = vec!["method".to_owned()];
+    columns.extend(conditions.iter().map(|condition| format!("n = {}", width(condition))));
+    let names = conditions.first().map(|c| c.methods.iter().map(|m| m.name.clone()).collect()).unwrap_or_default();
+    let row = |name: &String| {
+        let cells = conditions.iter().map(|condition| {
+            let found = condition.methods.iter().find(|method| method.name == *name);
+            found.map_or_else(|| "-".to_owned(), |method| format!("{:.2}", method.solved()))
+        });
+        std::iter::once(name.clone()).chain(cells).collect()
+    };
+    let names: Vec<String> = names;
+    Table {
+        title: "Share of runs that escape".to_owned(),
+        caption: format!("Over {} paired seeds.", conditions.first().map_or(0, Condition::seeds)),
+        columns,
+        rows: names.iter().map(row).collect(),
+    }
+}
+
+fn figure(conditions: &[Condition]) -> Figure {
+    let shown = ["adam", "sgd", "nlr-probe-adam", "nlr-stall-adam", "kick-stall-adam", "restart-adam"];
+    let curves = shown.iter().map(|&name| Curve {
+        label: name.to_owned(),
+        points: conditions
+            .iter()
+            .filter_map(|condition| {
+                let method = condition.methods.iter().find(|method| method.name == name)?;
+                let (share, count) = (method.solved(), method.runs.len() as f64);
+                Some(CurvePoint { x: width(condition), y: share, interval: Some(stats::wilson(share, count, 0.95)) })
+            })
+            .collect(),
+        style: CurveStyle::Measured,
+    });
+    Figure {
+        name: format!("{PLATEAU_ESCAPE}-share"),
+        title: "Share of runs that escape the plateau of the product ansatz".to_owned(),
+        caption:
+            "100 shots per circuit, the shots of 400 plain gradient steps; bars: 95 % Wilson intervals over seeds."
+                .to_owned(),
+        x: Axis { label: "qubits".to_owned(), logarithmic: false, categories: Vec::new() },
+        y: Axis { label: "share of runs".to_owned(), logarithmic: false, categories: Vec::new() },
+        curves: curves.collect(),
+    }
+}
