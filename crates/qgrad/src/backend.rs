@@ -176,9 +176,9 @@ pub trait Backend: Send {
     /// were asked of a device; other variants for a malformed job.
     fn run(&mut self, job: &Job<'_>, rng: &mut dyn Rng) -> Result<JobResult, Error>;
 
-    /// What one job of this size costs here, before it is run: `job` counts its circuits and shots, and a backend that models
-    /// a device splits it into submissions and adds seconds and joules.
-    fn price(&self, job: Bill) -> Bill {
+    /// What one job of this size costs here, before it is run: `job` counts the bindings of `circuit` that it runs and their
+    /// shots, and a backend that models a device splits it into submissions and adds seconds and joules.
+    fn price(&self, _circuit: &Circuit, job: Bill) -> Bill {
         job
     }
 
@@ -193,8 +193,23 @@ impl<B: Backend + ?Sized> Backend for Box<B> {
         (**self).run(job, rng)
     }
 
-    fn price(&self, job: Bill) -> Bill {
-        (**self).price(job)
+    fn price(&self, circuit: &Circuit, job: Bill) -> Bill {
+        (**self).price(circuit, job)
+    }
+
+    fn simulator(&mut self) -> Option<&mut dyn Simulator> {
+        (**self).simulator()
+    }
+}
+
+/// A backend that somebody else keeps.
+impl<B: Backend + ?Sized> Backend for &mut B {
+    fn run(&mut self, job: &Job<'_>, rng: &mut dyn Rng) -> Result<JobResult, Error> {
+        (**self).run(job, rng)
+    }
+
+    fn price(&self, circuit: &Circuit, job: Bill) -> Bill {
+        (**self).price(circuit, job)
     }
 
     fn simulator(&mut self) -> Option<&mut dyn Simulator> {

@@ -22,6 +22,38 @@ pub enum Refusal {
         /// The device's limit.
         allowed: u64,
     },
+    /// A circuit alone asks for more shots than one submission can have.
+    #[error("a circuit asks for {needed} shots, the device allows {allowed} per job")]
+    ShotsPerJob {
+        /// Shots asked for.
+        needed: u64,
+        /// The device's limit.
+        allowed: u64,
+    },
+    /// A circuit alone asks for more shots than the device gives in one time window.
+    #[error("a circuit asks for {needed} shots, the device gives {allowed} per time window")]
+    ShotsPerWindow {
+        /// Shots asked for.
+        needed: u64,
+        /// The device's limit.
+        allowed: u64,
+    },
+    /// The circuit has more parameters than the device's classical side can bind.
+    #[error("the circuit has {needed} parameters, the device binds {allowed}")]
+    Parameters {
+        /// Parameters of the circuit.
+        needed: u64,
+        /// The device's limit.
+        allowed: u64,
+    },
+    /// The job needs more submissions than are left.
+    #[error("the job needs {needed} submissions, {left} are left")]
+    JobBudget {
+        /// Submissions of the job.
+        needed: u64,
+        /// Submissions left.
+        left: u64,
+    },
     /// The job does not fit into what is left of the shot budget.
     #[error("the job needs {needed} shots, {left} are left of the budget")]
     ShotBudget {

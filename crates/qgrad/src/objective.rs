@@ -107,10 +107,10 @@ impl<E: Estimator, B: Backend> Objective for ExpectationObjective<E, B> {
     fn price(&self, request: &Request) -> qopt::Bill {
         let mut bill = Bill::ZERO;
         if request.value {
-            bill += self.backend.price(self.estimator.price_values(&self.expectation, 1));
+            bill += self.backend.price(self.expectation.circuit(), self.estimator.price_values(&self.expectation, 1));
         }
         if request.gradient {
-            bill += self.backend.price(self.estimator.price_vjp(&self.expectation, 1));
+            bill += self.backend.price(self.expectation.circuit(), self.estimator.price_vjp(&self.expectation, 1));
         }
         if request.metric {
             bill += metric_bill(self.expectation.wrt().len() as u64);

@@ -234,6 +234,12 @@ pub enum Error {
         /// What the TOML writer says.
         message: String,
     },
+    /// A duration of a circuit that is none.
+    #[error("the duration of a circuit is {value} s, allowed are 0 to 1e9")]
+    CircuitSeconds {
+        /// The value.
+        value: f64,
+    },
     /// A ledger to resume from holds an amount that nobody can have spent.
     #[error("the ledger's {field} is {value}, which is not an amount spent")]
     Ledger {
@@ -269,7 +275,11 @@ impl Error {
             | Self::QubitOutOfRange { at, .. }
             | Self::Uncoupled { at, .. }
             | Self::PlaceTwice { at, .. } => Some(at),
-            Self::Syntax { .. } | Self::UnknownDevice { .. } | Self::Unwritable { .. } | Self::Ledger { .. } => None,
+            Self::Syntax { .. }
+            | Self::UnknownDevice { .. }
+            | Self::Unwritable { .. }
+            | Self::CircuitSeconds { .. }
+            | Self::Ledger { .. } => None,
         }
     }
 
@@ -296,7 +306,11 @@ impl Error {
             | Self::QubitOutOfRange { at, .. }
             | Self::Uncoupled { at, .. }
             | Self::PlaceTwice { at, .. } => Some(at),
-            Self::Syntax { .. } | Self::UnknownDevice { .. } | Self::Unwritable { .. } | Self::Ledger { .. } => None,
+            Self::Syntax { .. }
+            | Self::UnknownDevice { .. }
+            | Self::Unwritable { .. }
+            | Self::CircuitSeconds { .. }
+            | Self::Ledger { .. } => None,
         }
     }
 }

@@ -24,6 +24,7 @@
 mod error;
 mod metered;
 mod profile;
+mod schedule;
 mod shipped;
 mod text;
 pub mod transpile;

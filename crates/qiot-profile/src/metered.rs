@@ -1,9 +1,14 @@
 //! A backend that keeps a device's limits and its ledger.
 
+use std::sync::Arc;
+
+use qcore::Circuit;
 use qgrad::{Backend, Bill, Job, JobResult, JobShots, Refusal};
-use rand::Rng;
+use rand::rngs::ChaCha8Rng;
+use rand::{Rng, RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use crate::schedule::{self, Schedule};
 use crate::{DeviceProfile, Error};
 
 /// The most shots that a ledger counts where the profile sets no budget.
@@ -22,11 +27,19 @@ pub struct Ledger {
     pub bill: Bill,
     /// Jobs that were refused. They cost nothing.
     pub refused_jobs: u64,
+    /// Shots submitted in the current time window; 0 for a device without windows.
+    #[serde(default)]
+    pub window_shots: u64,
+    /// When the current time window ends on the device's clock, in seconds; 0 before the first one.
+    #[serde(default)]
+    pub window_end_seconds: f64,
 }
 
 impl Ledger {
     /// Adds the bill of a job that ran. Counts saturate instead of wrapping.
-    fn charge(&mut self, bill: &Bill) {
+    fn charge(&mut self, schedule: &Schedule) {
+        let Schedule { bill, window_shots, window_end_seconds } = schedule;
+        (self.window_shots, self.window_end_seconds) = (*window_shots, *window_end_seconds);
         let sum = &mut self.bill;
         sum.jobs = sum.jobs.saturating_add(bill.jobs);
         sum.circuits = sum.circuits.saturating_add(bill.circuits);
@@ -36,7 +49,11 @@ impl Ledger {
     }
 
     fn check(&self) -> Result<(), Error> {
-        for (field, value) in [("seconds", self.bill.seconds), ("joules", self.bill.joules)] {
+        for (field, value) in [
+            ("seconds", self.bill.seconds),
+            ("joules", self.bill.joules),
+            ("window_end_seconds", self.window_end_seconds),
+        ] {
             // A comparison with NaN is false, so NaN is refused too.
             if !(0.0..f64::INFINITY).contains(&value) {
                 return Err(Error::Ledger { field, value });
@@ -51,6 +68,8 @@ impl Ledger {
 pub struct Remaining {
     /// Shots.
     pub shots: Option<u64>,
+    /// Submissions.
+    pub jobs: Option<u64>,
     /// Time on the device's clock, in seconds.
     pub seconds: Option<f64>,
 }
@@ -58,29 +77,37 @@ pub struct Remaining {
 /// A device: a backend around another one that enforces a [`DeviceProfile`] and bills by it.
 ///
 /// **Before** anything is spent a job is checked against the profile, in this order: exact values (a device has none), the
-/// length of the shot list, the width of the circuit, shots per circuit, the shot budget, the time budget. The first check
-/// that fails ends the call; the wrapped backend does not see the job and no random number is read. Shots are compared as
-/// integers, so a budget is never exceeded by one shot; a number of shots that does not fit into 64 bits is refused and not
-/// wrapped.
+/// length of the shot list, the width of the circuit, its parameters, shots per circuit, per job and per window, the shot
+/// budget, the budget of submissions, the time budget. The first check that fails ends the call; the wrapped backend does not
+/// see the job and no random number is read. Counts are compared as integers, so a budget is never exceeded by one shot; a
+/// number of shots that does not fit into 64 bits is refused and not wrapped. Time is compared at the largest jitter, so the
+/// clock never passes the budget either.
 ///
-/// **A job that is larger than a submission** (`circuits_per_job`) is not refused: it goes out in
-/// [`DeviceProfile::submissions`] parts, each of which pays the overhead of a job, and [`Bill::jobs`] counts the parts. The
-/// wrapped backend sees the job once and as a whole, so that the numbers do not depend on this limit. For the same reason
-/// No job is too large for it.
+/// **A job that is larger than a submission** (`circuits_per_job`, `shots_per_job`, `shots_per_window`) is not refused: its
+/// circuits go out in their order in several parts, each of which pays the overhead of a job, and [`Bill::jobs`] counts the
+/// parts. The wrapped backend sees the job once and as a whole, so that the numbers do not depend on these limits. Only a
+/// circuit that alone has more shots than a part can carry is refused.
 ///
 /// **Charging** happens after the wrapped backend has returned a result: if it fails, nothing is charged. The bill of the
-/// result is the device's own ([`DeviceProfile::price`]); that of the wrapped backend is dropped. The ledger is the sum of the
-/// bills handed out, bit for bit.
+/// result is the device's own; that of the wrapped backend is dropped. The ledger is the sum of the bills handed out, bit for
+/// bit.
 ///
-/// **Time** is simulated: no call sleeps or reads a clock. The clock stands while no job runs.
+/// **Time** is simulated: no call sleeps or reads a clock. The clock stands while no job runs. Where the profile has time
+/// windows, a part that does not fit into what is left of the current one waits for the next, and the waiting is part of the
+/// job's seconds. What the network adds to a part is uniform between 0 and `jitter_seconds`, from a stream that depends on the
+/// device's [seed](Self::with_seed) and the number of the part in its life and on nothing else, so that a resumed device
+/// goes on as if it had never stopped. A shot takes as long as [`DeviceProfile::circuit_seconds`] says of the circuit, or as
+/// was [stated](Self::with_circuit_seconds), and readout and reset.
 ///
 /// A device gives no access to a simulator ([`Backend::simulator`] is `None`), nor to the wrapped backend in a way that could
 /// run a circuit past the meter.
 #[derive(Clone, Debug)]
 pub struct Metered<B> {
-    profile: DeviceProfile,
+    profile: Arc<DeviceProfile>,
     inner: B,
     ledger: Ledger,
+    seed: u64,
+    circuit_seconds: Option<f64>,
 }
 
 impl<B> Metered<B> {
@@ -89,7 +116,7 @@ impl<B> Metered<B> {
     /// # Errors
     ///
     /// What [`DeviceProfile::check`] finds.
-    pub fn new(profile: DeviceProfile, inner: B) -> Result<Self, Error> {
+    pub fn new(profile: impl Into<Arc<DeviceProfile>>, inner: B) -> Result<Self, Error> {
         Self::resume(profile, inner, Ledger::default())
     }
 
@@ -101,10 +128,36 @@ impl<B> Metered<B> {
     ///
     /// What [`DeviceProfile::check`] finds; [`Error::Ledger`] if the seconds or joules of the ledger are negative or not
     /// finite.
-    pub fn resume(profile: DeviceProfile, inner: B, ledger: Ledger) -> Result<Self, Error> {
+    pub fn resume(profile: impl Into<Arc<DeviceProfile>>, inner: B, ledger: Ledger) -> Result<Self, Error> {
+        let profile = profile.into();
         profile.check()?;
         ledger.check()?;
-        Ok(Self { profile, inner, ledger })
+        Ok(Self::checked(profile, inner, ledger))
+    }
+
+    /// As [`resume`](Self::resume) for a profile and a ledger that have been checked.
+    pub(crate) fn checked(profile: Arc<DeviceProfile>, inner: B, ledger: Ledger) -> Self {
+        Self { profile, inner, ledger, seed: 0, circuit_seconds: None }
+    }
+
+    /// The same device with another seed of the network's jitter; 0 without this call. Like the profile it is not part of the
+    /// ledger: a resumed device needs it again.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// The same device, told how long the gates of every circuit take that will run on it, as a transpiler found out; without
+    /// this call it is [`DeviceProfile::circuit_seconds`] of the circuit as it is written. In seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CircuitSeconds`] if it is negative, not finite or more than 1e9.
+    pub fn with_circuit_seconds(self, seconds: f64) -> Result<Self, Error> {
+        if !(0.0..=1e9).contains(&seconds) {
+            return Err(Error::CircuitSeconds { value: seconds });
+        }
+        Ok(Self { circuit_seconds: Some(seconds), ..self })
     }
 
     /// The profile.
@@ -127,7 +180,7 @@ impl<B> Metered<B> {
 
     /// Takes the device apart into profile, wrapped backend and ledger.
     #[must_use]
-    pub fn into_parts(self) -> (DeviceProfile, B, Ledger) {
+    pub fn into_parts(self) -> (Arc<DeviceProfile>, B, Ledger) {
         (self.profile, self.inner, self.ledger)
     }
 
@@ -137,17 +190,23 @@ impl<B> Metered<B> {
         let limits = &self.profile.limits;
         Remaining {
             shots: limits.shots_total.map(|total| total.saturating_sub(self.ledger.bill.shots)),
+            jobs: limits.jobs_total.map(|total| total.saturating_sub(self.ledger.bill.jobs)),
             seconds: limits.seconds_total.map(|total| (total - self.ledger.bill.seconds).max(0.0)),
         }
     }
 
-    /// Checks a job without running it, and returns its bill.
+    /// Checks a job without running it, and returns the most that it will cost: its bill with the largest jitter.
     ///
     /// # Errors
     ///
     /// Those with which [`Backend::run`] would end before the wrapped backend sees the job: [`qgrad::Error::NotExact`],
     /// [`qgrad::Error::Length`] for a shot list of the wrong length, [`qgrad::Error::Refused`].
     pub fn admit(&self, job: &Job<'_>) -> Result<Bill, qgrad::Error> {
+        self.plan(job).map(|(most, _)| most)
+    }
+
+    /// The most that a job will cost, and how it will run.
+    fn plan(&self, job: &Job<'_>) -> Result<(Bill, Schedule), qgrad::Error> {
         let circuits = job.circuits();
         match job.shots {
             JobShots::Exact => return Err(qgrad::Error::NotExact),
@@ -167,12 +226,21 @@ impl<B> Metered<B> {
         if qubits > self.profile.qubits.count {
             return Err(Refusal::Qubits { needed: qubits, allowed: self.profile.qubits.count }.into());
         }
+        let parameters = job.program.num_parameters() as u64;
+        if let Some(allowed) = limits.parameters.filter(|&allowed| parameters > allowed) {
+            return Err(Refusal::Parameters { needed: parameters, allowed }.into());
+        }
         // An empty job repeats no circuit, however often it would.
-        let largest = if circuits == 0 { 0 } else { job.max_shots_per_circuit() };
-        if let Some(allowed) = limits.shots_per_circuit
-            && largest > allowed
-        {
-            return Err(Refusal::ShotsPerCircuit { needed: largest, allowed }.into());
+        let needed = if circuits == 0 { 0 } else { job.max_shots_per_circuit() };
+        let too_few = |limit: Option<u64>| limit.filter(|&allowed| needed > allowed);
+        if let Some(allowed) = too_few(limits.shots_per_circuit) {
+            return Err(Refusal::ShotsPerCircuit { needed, allowed }.into());
+        }
+        if let Some(allowed) = too_few(limits.shots_per_job) {
+            return Err(Refusal::ShotsPerJob { needed, allowed }.into());
+        }
+        if let Some(allowed) = too_few(limits.shots_per_window) {
+            return Err(Refusal::ShotsPerWindow { needed, allowed }.into());
         }
         let spent = &self.ledger.bill;
         let total = limits.shots_total.map_or(COUNTABLE_SHOTS, |total| total.min(COUNTABLE_SHOTS));
@@ -181,24 +249,52 @@ impl<B> Metered<B> {
         if shots > left {
             return Err(Refusal::ShotBudget { needed: shots, left }.into());
         }
-        let bill = self.profile.price(circuits, shots);
+        let parts = schedule::parts(&self.profile, circuits, job.shots);
+        let shot_seconds = self.profile.shot_seconds(self.circuit_seconds(job.circuit));
+        let lay_out = |late: &dyn Fn(u64) -> f64| {
+            schedule::schedule(&self.profile, &self.ledger, shot_seconds, parts.iter().copied(), late)
+        };
+        let mut run = lay_out(&|_| 1.0);
+        let most = run.bill;
+        if let Some(total) = limits.jobs_total
+            && most.jobs > total.saturating_sub(spent.jobs)
+        {
+            return Err(Refusal::JobBudget { needed: most.jobs, left: total.saturating_sub(spent.jobs) }.into());
+        }
         if let Some(total) = limits.seconds_total
-            && spent.seconds + bill.seconds > total
+            && spent.seconds + most.seconds > total
         {
             let left = (total - spent.seconds).max(0.0);
-            return Err(Refusal::TimeBudget { needed: bill.seconds, left }.into());
+            return Err(Refusal::TimeBudget { needed: most.seconds, left }.into());
         }
-        Ok(bill)
+        if self.profile.latency.jitter_seconds > 0.0 {
+            run = lay_out(&|number| self.delay(number));
+            // An earlier part never makes a later one begin later; what is left is rounding.
+            run.bill.seconds = run.bill.seconds.min(most.seconds);
+        }
+        Ok((most, run))
+    }
+
+    /// Duration of a circuit's gates, in seconds.
+    fn circuit_seconds(&self, circuit: &Circuit) -> f64 {
+        self.circuit_seconds.unwrap_or_else(|| self.profile.circuit_seconds(circuit))
+    }
+
+    /// What the network adds to a submission, as a share of the jitter, by its number in the life of the device.
+    fn delay(&self, number: u64) -> f64 {
+        let mut stream = ChaCha8Rng::seed_from_u64(self.seed);
+        stream.set_stream(number);
+        stream.random()
     }
 
     fn run_admitted(&mut self, job: &Job<'_>, rng: &mut dyn Rng) -> Result<JobResult, qgrad::Error>
     where
         B: Backend,
     {
-        let bill = self.admit(job)?;
+        let (_, schedule) = self.plan(job)?;
         let result = self.inner.run(job, rng)?;
-        self.ledger.charge(&bill);
-        Ok(JobResult { bill, ..result })
+        self.ledger.charge(&schedule);
+        Ok(JobResult { bill: schedule.bill, ..result })
     }
 }
 
@@ -217,8 +313,9 @@ impl<B: Backend> Backend for Metered<B> {
         result
     }
 
-    /// [`DeviceProfile::price`] of one job with the circuits and shots of `job`, whether or not it would be taken.
-    fn price(&self, job: Bill) -> Bill {
-        self.profile.price(job.circuits, job.shots)
+    /// The most that a job of equally many shots per circuit costs if it begins now, whether or not it would be taken: with the
+    /// largest jitter, and waiting for time windows included.
+    fn price(&self, circuit: &Circuit, job: Bill) -> Bill {
+        schedule::price(&self.profile, &self.ledger, self.circuit_seconds(circuit), job.circuits, job.shots)
     }
 }

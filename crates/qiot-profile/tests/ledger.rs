@@ -1,5 +1,7 @@
 //! The ledger against a naive counter under random sequences of jobs, refusals, failures, saves and kills.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use qgrad::{Backend, Error, JobShots, Refusal};
 use qiot_profile::{DeviceProfile, Energy, Ledger, Limits, Metered};
@@ -10,6 +12,9 @@ use common::{Counter, Parts, latency, profile, stream};
 /// Times and energies of these tests are whole numbers of this unit, in seconds or joules: a power of two, so that the
 /// floating-point sums of the ledger are exact and the counter can use integers.
 const TICK: f64 = 1.0 / 1024.0;
+
+/// Of the jitter.
+const SEED: u64 = 2511;
 
 #[derive(Clone, Debug)]
 enum Shots {
@@ -44,8 +49,14 @@ struct Rules {
     shots_total: Option<u64>,
     shots_per_circuit: Option<u64>,
     circuits_per_job: Option<u64>,
+    shots_per_job: Option<u64>,
+    /// Shots in a window, and its length.
+    window: Option<(u64, u64)>,
+    jobs_total: Option<u64>,
     ticks_total: Option<u64>,
     job_ticks: u64,
+    /// In seconds, as it is no whole number of ticks that a job is late.
+    jitter: f64,
     circuit_ticks: u64,
     shot_ticks: u64,
     shot_energy: u64,
@@ -60,11 +71,16 @@ impl Rules {
             shots_total: self.shots_total,
             shots_per_circuit: self.shots_per_circuit,
             circuits_per_job: self.circuits_per_job,
+            shots_per_job: self.shots_per_job,
+            shots_per_window: self.window.map(|(shots, _)| shots),
+            window_seconds: self.window.map(|(_, ticks)| ticks as f64 * TICK),
+            jobs_total: self.jobs_total,
             seconds_total: self.ticks_total.map(|ticks| ticks as f64 * TICK),
             ..Limits::default()
         };
         let seconds = |ticks: u64| ticks as f64 * TICK;
         profile.latency = latency(seconds(self.job_ticks), seconds(self.circuit_ticks), seconds(self.shot_ticks));
+        profile.latency.jitter_seconds = self.jitter;
         profile.energy = Energy {
             joules_per_shot: self.shot_energy as f64 * TICK,
             joules_per_job: self.job_energy as f64 * TICK,
@@ -83,7 +99,7 @@ enum Outcome {
     Failed,
 }
 
-/// The independent account: counts circuit by circuit, in integers that cannot overflow.
+/// The independent account: counts circuit by circuit, in integers that cannot overflow, without jitter.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Naive {
     jobs: u128,
@@ -92,6 +108,8 @@ struct Naive {
     ticks: u128,
     energy: u128,
     refused: u64,
+    window_shots: u128,
+    window_end: u128,
 }
 
 impl Naive {
@@ -105,30 +123,47 @@ impl Naive {
         if list.len() != circuits {
             return Outcome::WrongLength;
         }
-        let mut next = *self;
-        let mut allowed = order.qubits <= rules.qubits;
-        let mut places_left = 0;
-        for shots in list {
-            if places_left == 0 {
-                next.jobs += 1;
-                next.ticks += u128::from(rules.job_ticks);
-                next.energy += u128::from(rules.job_energy);
-                places_left = rules.circuits_per_job.unwrap_or(u64::MAX);
+        let limit = |limit: Option<u64>| u128::from(limit.unwrap_or(u64::MAX));
+        let window = limit(rules.window.map(|(shots, _)| shots));
+        let most_shots = limit(rules.shots_per_job).min(window);
+        let mut allowed = order.qubits <= rules.qubits
+            && list.iter().all(|&shots| u128::from(shots) <= limit(rules.shots_per_circuit).min(most_shots));
+        // Circuits are put into submissions one by one; an empty order is a submission, too.
+        let mut parts = vec![Vec::new()];
+        for shots in list.iter().map(|&shots| u128::from(shots)) {
+            let last = parts.last_mut().expect("never empty");
+            let full = last.len() as u128 == limit(rules.circuits_per_job);
+            if full || last.iter().sum::<u128>() + shots > most_shots {
+                parts.push(vec![shots]);
+            } else {
+                last.push(shots);
             }
-            places_left -= 1;
-            next.circuits += 1;
-            next.ticks += u128::from(rules.circuit_ticks) + u128::from(shots) * u128::from(rules.shot_ticks);
-            next.energy += u128::from(shots) * u128::from(rules.shot_energy);
-            next.shots += u128::from(shots);
-            allowed &= rules.shots_per_circuit.is_none_or(|most| shots <= most);
         }
-        if circuits == 0 {
-            // An empty order is a submission, too.
+        let mut next = *self;
+        for part in parts.iter().take_while(|_| allowed) {
+            let shots: u128 = part.iter().sum();
+            if let Some((_, length)) = rules.window.map(|(shots, length)| (shots, u128::from(length))) {
+                while next.window_end <= next.ticks {
+                    next.window_end += length;
+                    next.window_shots = 0;
+                }
+                if next.window_shots + shots > window {
+                    next.ticks = next.window_end;
+                    next.window_end += length;
+                    next.window_shots = 0;
+                }
+                next.window_shots += shots;
+            }
             next.jobs += 1;
-            next.ticks += u128::from(rules.job_ticks);
-            next.energy += u128::from(rules.job_energy);
+            next.circuits += part.len() as u128;
+            next.shots += shots;
+            next.ticks += u128::from(rules.job_ticks)
+                + part.len() as u128 * u128::from(rules.circuit_ticks)
+                + shots * u128::from(rules.shot_ticks);
+            next.energy += u128::from(rules.job_energy) + shots * u128::from(rules.shot_energy);
         }
         allowed &= next.shots <= u128::from(rules.shots_total.unwrap_or(u64::MAX - 1));
+        allowed &= next.jobs <= limit(rules.jobs_total);
         allowed &= rules.ticks_total.is_none_or(|most| next.ticks <= u128::from(most));
         if !allowed {
             self.refused += 1;
@@ -163,12 +198,27 @@ impl Bench {
         let job = parts.job(shots);
         let (profile, mut inner, ledger) = self.take();
         inner.fails = order.fails;
-        self.device = Metered::resume(profile, inner, ledger).expect("it was valid");
+        self.device = Metered::resume(profile, inner, ledger).expect("it was valid").with_seed(SEED);
         let left = self.device.remaining();
-        let price = self.device.price(job.bill());
+        let admitted = self.device.admit(&job);
+        let price = self.device.price(job.circuit, job.bill());
+        let before = ledger.bill.seconds;
         match self.device.run(&job, &mut stream()) {
             Ok(result) => {
-                assert_eq!(result.bill, price);
+                let admitted = admitted.expect("it ran");
+                if matches!(order.shots, Shots::Each(_)) {
+                    assert_eq!(admitted, price);
+                }
+                let parts = result.bill.jobs as f64;
+                assert_eq!((result.bill.jobs, result.bill.joules), (admitted.jobs, admitted.joules));
+                assert!(result.bill.seconds <= admitted.seconds);
+                if self.rules.jitter == 0.0 {
+                    assert_eq!(result.bill, admitted);
+                } else if self.rules.window.is_none() {
+                    let least = admitted.seconds - parts * self.rules.jitter;
+                    assert!(result.bill.seconds >= least - 1e-12 * admitted.seconds, "{result:?} {admitted:?}");
+                }
+                assert_eq!(self.device.ledger().bill.seconds, before + result.bill.seconds);
                 assert!(left.shots.is_none_or(|left| result.bill.shots <= left));
                 Outcome::Ran
             }
@@ -187,13 +237,13 @@ impl Bench {
         }
     }
 
-    fn take(&mut self) -> (DeviceProfile, Counter, Ledger) {
+    fn take(&mut self) -> (Arc<DeviceProfile>, Counter, Ledger) {
         let empty = Self::start(&self.rules, Ledger::default()).device;
         std::mem::replace(&mut self.device, empty).into_parts()
     }
 
     fn assert_agrees(&self, naive: &Naive) {
-        let Ledger { bill, refused_jobs } = self.device.ledger();
+        let Ledger { bill, refused_jobs, .. } = self.device.ledger();
         assert_eq!(u128::from(bill.jobs), naive.jobs);
         assert_eq!(u128::from(bill.circuits), naive.circuits);
         assert_eq!(u128::from(bill.shots), naive.shots);
@@ -249,14 +299,19 @@ fn rules() -> impl Strategy<Value = Rules> {
     (
         2_usize..6,
         (of(0_u64..1500), of(1_u64..60), of(1_u64..6), of(0_u64..20_000)),
+        (of(1_u64..150), of((20_u64..300, 1_u64..3000)), of(0_u64..60)),
         (0_u64..300, 0_u64..50, 0_u64..9, 0_u64..9, 0_u64..300),
     )
-        .prop_map(|(qubits, limits, prices)| Rules {
+        .prop_map(|(qubits, limits, more, prices)| Rules {
             qubits,
             shots_total: limits.0,
             shots_per_circuit: limits.1,
             circuits_per_job: limits.2,
             ticks_total: limits.3,
+            shots_per_job: more.0,
+            window: more.1,
+            jobs_total: more.2,
+            jitter: 0.0,
             job_ticks: prices.0,
             circuit_ticks: prices.1,
             shot_ticks: prices.2,
@@ -266,7 +321,7 @@ fn rules() -> impl Strategy<Value = Rules> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// After every event the ledger says what the naive counter says, and the wrapped backend has run exactly that.
     #[test]
@@ -316,11 +371,33 @@ proptest! {
         bench.assert_agrees(&naive);
     }
 
+    /// With jitter, whoever dies and resumes has the ledger of who never died, to the last bit, and no limit is passed.
+    #[test]
+    fn a_resumed_device_is_late_by_the_same_times(
+        rules in rules(), jitter in 1e-3..10.0, events in prop::collection::vec(event(), 0..30)
+    ) {
+        let rules = Rules { jitter, ..rules };
+        let orders = events.iter().filter_map(|event| if let Event::Run(order) = event { Some(order) } else { None });
+        let (mut steady, mut shaky) = (Bench::start(&rules, Ledger::default()), Bench::start(&rules, Ledger::default()));
+        for order in orders {
+            let outcome = steady.run(order);
+            shaky = Bench::start(&rules, load(&save(&shaky.device.ledger())));
+            prop_assert_eq!(shaky.run(order), outcome);
+            prop_assume!(steady.device.ledger().bill.shots < 1 << 63);
+            prop_assert_eq!(shaky.device.ledger(), steady.device.ledger());
+            let spent = steady.device.ledger().bill;
+            prop_assert!(rules.shots_total.is_none_or(|most| spent.shots <= most));
+            prop_assert!(rules.jobs_total.is_none_or(|most| spent.jobs <= most));
+            prop_assert!(rules.ticks_total.is_none_or(|most| spent.seconds <= most as f64 * TICK));
+        }
+    }
+
     /// A saved ledger comes back to the last bit.
     #[test]
     fn ledger_round_trip(counts in prop::array::uniform4(0..=i64::MAX as u64), seconds in 0.0..1e28, joules in 0.0..1e28) {
         let [jobs, circuits, shots, refused_jobs] = counts;
-        let ledger = Ledger { bill: qgrad::Bill { jobs, circuits, shots, seconds, joules }, refused_jobs };
+        let bill = qgrad::Bill { jobs, circuits, shots, seconds, joules };
+        let ledger = Ledger { bill, refused_jobs, window_shots: shots / 3, window_end_seconds: seconds / 3.0 };
         prop_assert_eq!(load(&save(&ledger)), ledger);
     }
 }

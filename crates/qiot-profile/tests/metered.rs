@@ -41,13 +41,13 @@ fn a_job_is_billed_by_the_profile_and_not_by_the_wrapped_backend() {
         seconds: 0.5 + 6.0 * 0.25 + 21.0 / 1024.0,
         joules: 2.0 + 63.0 / 1024.0,
     };
-    assert_eq!(device.price(job.bill()), expected);
+    assert_eq!(device.price(job.circuit, job.bill()), expected);
     assert_eq!(device.admit(&job), Ok(expected));
     assert_eq!(device.ledger(), Ledger::default());
     let mut rng = stream();
     let result = device.run(&job, &mut rng).expect("no limit binds");
     assert_eq!(result.bill, expected);
-    assert_eq!(device.ledger(), Ledger { bill: expected, refused_jobs: 0 });
+    assert_eq!(device.ledger(), Ledger { bill: expected, ..Ledger::default() });
     // The values are those of the wrapped backend, from the stream that was handed in.
     let value = f64::from(stream().next_u32());
     assert!(result.values.iter().all(|estimate| estimate.value == value));
@@ -98,7 +98,7 @@ fn the_shot_budget_is_kept_to_the_shot() {
     let mut device = device(|profile| profile.limits.shots_total = Some(10));
     let parts = Parts::new(4, 2, 1);
     assert!(device.run(&parts.job(JobShots::Each(3)), &mut stream()).is_ok());
-    assert_eq!(device.remaining(), Remaining { shots: Some(4), seconds: None });
+    assert_eq!(device.remaining(), Remaining { shots: Some(4), jobs: None, seconds: None });
     let refusal = Refusal::ShotBudget { needed: 5, left: 4 }.into();
     assert_turned_away(&mut device, &parts, JobShots::PerCircuit(&[2, 3]), &refusal);
     assert!(device.run(&parts.job(JobShots::Each(2)), &mut stream()).is_ok());
@@ -114,7 +114,7 @@ fn the_time_budget_counts_jobs_circuits_and_shots() {
     let mut device = device(|profile| profile.limits.seconds_total = Some(3.25));
     let parts = Parts::new(4, 2, 1);
     assert!(device.run(&parts.job(JobShots::Each(256)), &mut stream()).is_ok());
-    assert_eq!(device.remaining(), Remaining { shots: None, seconds: Some(1.75) });
+    assert_eq!(device.remaining(), Remaining { shots: None, jobs: None, seconds: Some(1.75) });
     let needed = 1.0 + 770.0 / 1024.0;
     assert_turned_away(&mut device, &parts, JobShots::Each(385), &Refusal::TimeBudget { needed, left: 1.75 }.into());
     assert!(device.run(&parts.job(JobShots::Each(384)), &mut stream()).is_ok(), "the budget may be used up");
@@ -215,7 +215,7 @@ fn a_profile_or_a_ledger_that_means_nothing_is_not_taken() {
         ("seconds", Bill { seconds: -1.0, ..Bill::ZERO }),
         ("joules", Bill { joules: f64::INFINITY, ..Bill::ZERO }),
     ] {
-        let error = Metered::resume(profile(), Counter::default(), Ledger { bill, refused_jobs: 0 });
+        let error = Metered::resume(profile(), Counter::default(), Ledger { bill, ..Ledger::default() });
         assert!(matches!(error, Err(ProfileError::Ledger { field: found, .. }) if found == field), "{field}");
     }
 }
@@ -226,14 +226,14 @@ fn a_resumed_device_with_smaller_budgets_has_nothing_left() {
     let mut smaller = profile();
     smaller.limits.shots_total = Some(20);
     smaller.limits.seconds_total = Some(5.0);
-    let ledger = Ledger { bill, refused_jobs: 4 };
+    let ledger = Ledger { bill, refused_jobs: 4, ..Ledger::default() };
     let mut device = Metered::resume(smaller, Counter::default(), ledger).expect("valid");
     assert_eq!(device.ledger(), ledger);
-    assert_eq!(device.remaining(), Remaining { shots: Some(0), seconds: Some(0.0) });
+    assert_eq!(device.remaining(), Remaining { shots: Some(0), jobs: None, seconds: Some(0.0) });
     let refusal = Refusal::ShotBudget { needed: 1, left: 0 }.into();
     assert_turned_away(&mut device, &Parts::new(1, 1, 1), JobShots::Each(1), &refusal);
     let (_, _, ledger) = device.into_parts();
-    assert_eq!(ledger, Ledger { bill, refused_jobs: 5 });
+    assert_eq!(ledger, Ledger { bill, refused_jobs: 5, ..Ledger::default() });
 }
 
 #[test]
@@ -250,5 +250,119 @@ fn numbers_are_those_of_the_simulator_whatever_the_size_of_a_submission() {
         profile.limits.circuits_per_job = circuits_per_job;
         let mut device = Metered::new(profile, StateVectorBackend::new()).expect("a valid profile");
         assert_eq!(device.run(&job, &mut stream()).expect("no limit binds").values, bare);
+    }
+}
+
+#[test]
+fn parameters_jobs_and_shots_of_a_part_are_limited() {
+    let parts = Parts::new(4, 2, 1);
+    let mut busy = device(|profile| profile.limits.jobs_total = Some(3));
+    busy.run(&parts.job(JobShots::Each(1)), &mut stream()).expect("the first one");
+    let mut split = device(|profile| {
+        profile.limits.jobs_total = Some(3);
+        profile.limits.circuits_per_job = Some(1);
+    });
+    split.run(&parts.job(JobShots::Each(1)), &mut stream()).expect("two submissions");
+    assert_eq!(split.remaining().jobs, Some(1));
+    assert_turned_away(&mut split, &parts, JobShots::Each(1), &Refusal::JobBudget { needed: 2, left: 1 }.into());
+
+    let mut small = device(|profile| profile.limits.shots_per_job = Some(10));
+    let refusal = Refusal::ShotsPerJob { needed: 11, allowed: 10 }.into();
+    assert_turned_away(&mut small, &parts, JobShots::PerCircuit(&[1, 11]), &refusal);
+    let bill =
+        small.run(&Parts::new(4, 4, 1).job(JobShots::PerCircuit(&[3, 7, 1, 10])), &mut stream()).expect("fits").bill;
+    assert_eq!(bill.jobs, 3, "3 and 7, 1, 10");
+
+    let mut slow = device(|profile| {
+        profile.limits.shots_per_window = Some(10);
+        profile.limits.window_seconds = Some(60.0);
+    });
+    let refusal = Refusal::ShotsPerWindow { needed: 11, allowed: 10 }.into();
+    assert_turned_away(&mut slow, &parts, JobShots::Each(11), &refusal);
+
+    let mut circuit = qcore::Circuit::new(1).expect("small");
+    let theta = circuit.parameters_named("theta", 3).expect("new names");
+    circuit.ry(0, theta[2]).expect("qubit 0");
+    let mut wide = Parts::new(1, 1, 1);
+    wide.program = qcore::Program::compile(&circuit);
+    let mut frugal = device(|profile| profile.limits.parameters = Some(2));
+    assert_turned_away(&mut frugal, &wide, JobShots::Each(1), &Refusal::Parameters { needed: 3, allowed: 2 }.into());
+}
+
+/// Worked out by hand: 0.5 s per submission, 0.25 s per circuit, 1/1024 s per shot, 512 shots per minute.
+#[test]
+fn a_submission_waits_for_the_next_window() {
+    let limits = |profile: &mut DeviceProfile| {
+        profile.limits.shots_per_window = Some(512);
+        profile.limits.window_seconds = Some(60.0);
+    };
+    let mut device = device(limits);
+    let one = Parts::new(4, 1, 1);
+    let mut run = |shots| device.run(&one.job(JobShots::Each(shots)), &mut stream()).expect("fits").bill.seconds;
+    assert_eq!(run(256), 1.0);
+    assert_eq!(run(256), 1.0, "the window is full to the shot");
+    // From second 2 to 60, then a second for itself.
+    assert_eq!(run(256), 59.0);
+    // Three parts of 512 shots: at 61 the window has 256 left, so they begin at 120, 180 and 240.
+    let three = Parts::new(4, 3, 1);
+    let job = three.job(JobShots::Each(512));
+    assert_eq!(device.price(job.circuit, job.bill()).seconds, 240.0 + 1.25 - 61.0);
+    assert_eq!(device.run(&job, &mut stream()).expect("fits").bill.seconds, 240.0 + 1.25 - 61.0);
+    assert_eq!(device.ledger().window_end_seconds, 300.0);
+    // Waiting that ends after the time budget is refused.
+    let mut brief = self::device(|profile| {
+        limits(profile);
+        profile.limits.seconds_total = Some(60.0);
+    });
+    let refusal = Refusal::TimeBudget { needed: 61.25, left: 60.0 }.into();
+    assert_turned_away(&mut brief, &Parts::new(4, 2, 1), JobShots::Each(512), &refusal);
+}
+
+/// Delays are uniform below the jitter: mean and variance within 5 of their standard errors; another seed gives others.
+#[test]
+fn jitter_is_uniform_and_depends_on_the_seed() {
+    let jitter = 0.5;
+    let parts = Parts::new(1, 1, 1);
+    let delays = |seed| {
+        let mut device = device(|profile| profile.latency.jitter_seconds = jitter).with_seed(seed);
+        let times = (0..2000).map(|_| {
+            let bill = device.run(&parts.job(JobShots::Each(0)), &mut stream()).expect("no limit").bill;
+            (bill.seconds - 0.75) / jitter
+        });
+        times.collect::<Vec<f64>>()
+    };
+    let (first, second) = (delays(1), delays(2));
+    assert_ne!(first, second);
+    assert_eq!(first, delays(1));
+    let n = first.len() as f64;
+    let mean = first.iter().sum::<f64>() / n;
+    let variance = first.iter().map(|u| (u - mean).powi(2)).sum::<f64>() / n;
+    assert!((mean - 0.5).abs() < 5.0 * (1.0 / 12.0 / n).sqrt(), "{mean}");
+    // The variance of (u - 1/2)^2 is 1/80 - 1/144.
+    assert!((variance - 1.0 / 12.0).abs() < 5.0 * ((1.0 / 80.0 - 1.0 / 144.0) / n).sqrt(), "{variance}");
+    assert!(first.iter().all(|u| (0.0..1.0).contains(u)));
+}
+
+#[test]
+fn a_shot_takes_as_long_as_its_circuit() {
+    let gate = |name: &str, duration_ns| qiot_profile::NativeGate {
+        name: name.into(),
+        error: Some(0.0),
+        duration_ns: Some(duration_ns),
+        at: Vec::new(),
+    };
+    let mut parts = Parts::new(2, 1, 1);
+    parts.circuit.x(0).and_then(|circuit| circuit.cx(0, 1)).expect("two qubits");
+    let seconds = |device: Metered<Counter>| {
+        let mut device = device;
+        device.run(&parts.job(JobShots::Each(1_000_000)), &mut stream()).expect("no limit").bill.seconds - 0.75
+    };
+    let make = || device(|profile| profile.gates = vec![gate("x", 100.0), gate("cx", 400.0)]);
+    let rest = 1e6 / 1024.0;
+    assert!((seconds(make()) - rest - 0.5).abs() < 1e-9, "{}", seconds(make()));
+    let stated = make().with_circuit_seconds(2e-6).expect("a duration");
+    assert!((seconds(stated) - rest - 2.0).abs() < 1e-9);
+    for value in [-1.0, f64::NAN, f64::INFINITY] {
+        assert!(matches!(make().with_circuit_seconds(value), Err(ProfileError::CircuitSeconds { .. })));
     }
 }

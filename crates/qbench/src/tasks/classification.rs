@@ -367,10 +367,12 @@ impl Objective for ClassificationObjective {
         let mut bill = Bill::ZERO;
         // A gradient needs the values too, as factors of the derivatives, and they serve the loss as well.
         if request.value || request.gradient {
-            bill += self.backend.price(self.estimator.price_values(&self.expectation, samples));
+            bill +=
+                self.backend.price(self.expectation.circuit(), self.estimator.price_values(&self.expectation, samples));
         }
         if request.gradient {
-            bill += self.backend.price(self.estimator.price_vjp(&self.expectation, samples));
+            bill +=
+                self.backend.price(self.expectation.circuit(), self.estimator.price_vjp(&self.expectation, samples));
         }
         bill.into()
     }

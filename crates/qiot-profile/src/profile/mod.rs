@@ -209,7 +209,7 @@ pub struct Energy {
 
 impl DeviceProfile {
     /// The number of submissions that `circuits` circuits with `shots` shots in total need if all circuits have equally many
-    /// shots: as many circuits go into one as `circuits_per_job` and `shots_per_job` allow. At least one; cost constant.
+    /// shots: as many circuits go into one as `circuits_per_job`, `shots_per_job` and `shots_per_window` allow. At least one; cost constant.
     ///
     /// A profile whose limits per job are 0 fails [`check`](Self::check); here 0 is read as 1.
     #[must_use]
@@ -220,9 +220,14 @@ impl DeviceProfile {
     /// How many circuits go into one submission if `circuits` circuits share `shots` shots equally.
     pub(crate) fn circuits_in_a_job(&self, circuits: u64, shots: u64) -> u64 {
         let by_count = self.limits.circuits_per_job.unwrap_or(u64::MAX);
-        let each = shots.div_ceil(circuits.max(1)).max(1);
-        let by_shots = self.limits.shots_per_job.map_or(u64::MAX, |limit| limit / each);
+        let each = shots.div_ceil(circuits.max(1));
+        let by_shots = self.shots_in_a_job().and_then(|limit| limit.checked_div(each)).unwrap_or(u64::MAX);
         by_count.min(by_shots).max(1)
+    }
+
+    /// The most shots of one submission: what a job and a time window allow.
+    pub(crate) fn shots_in_a_job(&self) -> Option<u64> {
+        [self.limits.shots_per_job, self.limits.shots_per_window].into_iter().flatten().min()
     }
 
     /// What one submission takes besides its circuits and shots, with the largest jitter, in seconds.
@@ -254,19 +259,26 @@ impl DeviceProfile {
 
     /// As [`price`](Self::price) for circuits whose gates take `circuit_seconds`.
     ///
-    /// `seconds = jobs * job_overhead_seconds() + circuits * circuit_overhead_seconds + shots * shot_seconds()` and `joules =
-    /// jobs * joules_per_job + shots * joules_per_shot + bytes * joules_per_byte`, summed in this order, where `jobs` are the
-    /// [`submissions`](Self::submissions) and `bytes` what [`Traffic`] says. The jitter is taken at its largest.
+    /// `seconds = jobs * (round_trip + queue + compile) + circuits * circuit_overhead + shots * shot_seconds() + jobs * jitter`
+    /// and `joules = jobs * joules_per_job + shots * joules_per_shot + bytes * joules_per_byte`, summed in this order, where
+    /// `jobs` are the [`submissions`](Self::submissions) and `bytes` what [`Traffic`] says.
     #[must_use]
     pub fn price_of(&self, circuits: u64, shots: u64, circuit_seconds: f64) -> Bill {
         let jobs = self.submissions(circuits, shots);
+        self.bill(jobs, circuits, shots, self.shot_seconds(circuit_seconds), jobs as f64 * self.latency.jitter_seconds)
+    }
+
+    /// The bill of so many submissions, circuits and shots, where the network and waiting add `extra` seconds in all.
+    pub(crate) fn bill(&self, jobs: u64, circuits: u64, shots: u64, shot_seconds: f64, extra: f64) -> Bill {
+        let Latency { round_trip_seconds, queue_seconds, compile_seconds, circuit_overhead_seconds, .. } = self.latency;
         Bill {
             jobs,
             circuits,
             shots,
-            seconds: jobs as f64 * self.job_overhead_seconds()
-                + circuits as f64 * self.latency.circuit_overhead_seconds
-                + shots as f64 * self.shot_seconds(circuit_seconds),
+            seconds: jobs as f64 * (round_trip_seconds + queue_seconds + compile_seconds)
+                + circuits as f64 * circuit_overhead_seconds
+                + shots as f64 * shot_seconds
+                + extra,
             joules: self.joules(jobs, circuits, shots),
         }
     }

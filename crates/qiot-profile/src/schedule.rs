@@ -1,0 +1,110 @@
+//! How a job goes out in submissions, and when each of them begins.
+
+use qgrad::{Bill, JobShots};
+
+use crate::{DeviceProfile, Ledger};
+
+/// Above this many submissions the waiting of a job that is only priced is bounded and not worked out.
+const MAX_PRICED: u64 = 100_000;
+
+/// Circuits and shots of one submission.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Part {
+    circuits: u64,
+    shots: u64,
+}
+
+/// When and how a job would run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Schedule {
+    pub(crate) bill: Bill,
+    pub(crate) window_shots: u64,
+    pub(crate) window_end_seconds: f64,
+}
+
+/// The submissions of a job: circuits in their order, as many into each as the limits per job and window allow. An empty job
+/// is one empty submission. No circuit may have more shots than fit into a submission.
+pub(crate) fn parts(profile: &DeviceProfile, circuits: u64, shots: JobShots<'_>) -> Vec<Part> {
+    let JobShots::PerCircuit(list) = shots else {
+        let each = if let JobShots::Each(each) = shots { each } else { 0 };
+        return equal_parts(profile, circuits, each.saturating_mul(circuits)).collect();
+    };
+    let most_circuits = profile.limits.circuits_per_job.unwrap_or(u64::MAX).max(1);
+    let most_shots = profile.shots_in_a_job().unwrap_or(u64::MAX);
+    let mut parts = vec![Part { circuits: 0, shots: 0 }];
+    for &shots in list {
+        let last = parts.last_mut().expect("there is at least one");
+        match last.shots.checked_add(shots).filter(|&sum| sum <= most_shots && last.circuits < most_circuits) {
+            Some(sum) => *last = Part { circuits: last.circuits + 1, shots: sum },
+            None => parts.push(Part { circuits: 1, shots }),
+        }
+    }
+    parts
+}
+
+/// As [`parts`] for `circuits` circuits that share `shots` shots equally.
+fn equal_parts(profile: &DeviceProfile, circuits: u64, shots: u64) -> impl Iterator<Item = Part> {
+    let most = profile.circuits_in_a_job(circuits, shots);
+    let each = shots.div_ceil(circuits.max(1));
+    (0..profile.submissions(circuits, shots)).map(move |index| {
+        let before = index * most;
+        let circuits = most.min(circuits - before);
+        let left = shots.saturating_sub(before.saturating_mul(each));
+        Part { circuits, shots: left.min(circuits.saturating_mul(each)) }
+    })
+}
+
+/// The schedule of submissions that begin when the clock of `ledger` stands; `late` gives what the network adds to a
+/// submission as a share of the jitter, by the number of the submission in the life of the device.
+pub(crate) fn schedule(
+    profile: &DeviceProfile,
+    ledger: &Ledger,
+    shot_seconds: f64,
+    parts: impl Iterator<Item = Part>,
+    late: impl Fn(u64) -> f64,
+) -> Schedule {
+    let window = profile.limits.shots_per_window.zip(profile.limits.window_seconds);
+    let Ledger { mut window_shots, mut window_end_seconds, bill: spent, .. } = *ledger;
+    let (mut jobs, mut circuits, mut shots) = (0_u64, 0_u64, 0_u64);
+    let jitter = profile.latency.jitter_seconds;
+    // Shares and not seconds are added up: the sum of the largest ones is then exact.
+    let (mut shares, mut waited) = (0.0, 0.0);
+    for part in parts {
+        if let Some((most, length)) = window {
+            let clock =
+                spent.seconds + profile.bill(jobs, circuits, shots, shot_seconds, shares * jitter + waited).seconds;
+            if clock >= window_end_seconds {
+                // The product may be rounded down to the clock itself.
+                window_end_seconds = ((clock / length).floor() + 1.0) * length;
+                window_end_seconds += if window_end_seconds > clock { 0.0 } else { length };
+                window_shots = 0;
+            }
+            if window_shots.saturating_add(part.shots) > most {
+                waited += window_end_seconds - clock;
+                window_end_seconds += length;
+                window_shots = 0;
+            }
+            window_shots = window_shots.saturating_add(part.shots);
+        }
+        shares += late(spent.jobs.saturating_add(jobs));
+        jobs += 1;
+        circuits = circuits.saturating_add(part.circuits);
+        shots = shots.saturating_add(part.shots);
+    }
+    let bill = profile.bill(jobs, circuits, shots, shot_seconds, shares * jitter + waited);
+    Schedule { bill, window_shots, window_end_seconds }
+}
+
+/// What a job of equal circuits costs at most if it begins when the clock of `ledger` stands.
+pub(crate) fn price(profile: &DeviceProfile, ledger: &Ledger, circuit_seconds: f64, circuits: u64, shots: u64) -> Bill {
+    let free = profile.price_of(circuits, shots, circuit_seconds);
+    let Some((most, length)) = profile.limits.shots_per_window.zip(profile.limits.window_seconds) else { return free };
+    if free.jobs <= MAX_PRICED {
+        let shot_seconds = profile.shot_seconds(circuit_seconds);
+        return schedule(profile, ledger, shot_seconds, equal_parts(profile, circuits, shots), |_| 1.0).bill;
+    }
+    // No submission waits longer than a window, and as many as fit into one begin in it.
+    let each = profile.circuits_in_a_job(circuits, shots).saturating_mul(shots.div_ceil(circuits.max(1)));
+    let per_window = most.checked_div(each).unwrap_or(u64::MAX).max(1);
+    Bill { seconds: free.seconds + free.jobs.div_ceil(per_window) as f64 * length, ..free }
+}
