@@ -68,6 +68,8 @@ pub struct Reverse {
     ket: StateVector,
     bra: StateVector,
     tape: Tape,
+    /// Whether the last forward pass has stored states for the backward pass.
+    stored: bool,
 }
 
 impl Reverse {
@@ -78,13 +80,13 @@ impl Reverse {
     /// As [`StateVector::zero`].
     pub fn new(qubits: usize) -> Result<Self, Error> {
         let ket = StateVector::zero(qubits)?;
-        Ok(Self { bra: ket.clone(), ket, tape: Tape::default() })
+        Ok(Self { bra: ket.clone(), ket, tape: Tape::default(), stored: false })
     }
 
     /// The same, worked on at another kernel level from now on.
     #[must_use]
     pub fn with_level(self, level: Level) -> Self {
-        Self { ket: self.ket.with_level(level), bra: self.bra.with_level(level), tape: self.tape }
+        Self { ket: self.ket.with_level(level), bra: self.bra.with_level(level), ..self }
     }
 
     /// Width of the register.
@@ -105,7 +107,11 @@ impl Reverse {
     ///
     /// As [`StateVector::run`].
     pub fn forward(&mut self, program: &Program, binding: &Binding) -> Result<(), Error> {
-        self.ket.run(program, binding)
+        self.ket.check(program, binding)?;
+        let (level, ket) = self.ket.kernel_parts();
+        let plan = program.plan().filter(|_| binding.bound.in_range());
+        self.stored = plan.is_some_and(|plan| plan.forward_stored(level, ket, &binding.bound, &mut self.tape));
+        if self.stored { Ok(()) } else { self.ket.run(program, binding) }
     }
 
     /// Goes back through the program of the forward pass, and writes the derivatives of `sum_o w_o <psi|H_o|psi>` by the angles of
@@ -140,6 +146,11 @@ impl Reverse {
         }
         let bound = &binding.bound;
         match (program.plan(), &derivatives.reads) {
+            (Some(plan), Some(reads)) if self.stored => {
+                let (level, bra) = self.bra.kernel_parts();
+                plan.backward_stored(level, bra, bound, reads, &mut self.tape, out);
+                Ok(())
+            }
             (Some(plan), Some(reads)) if bound.squares_in_range() => {
                 let (level, ket) = self.ket.kernel_parts();
                 let (_, bra) = self.bra.kernel_parts();

@@ -10,7 +10,7 @@
 use super::schedule::{Element, Factor, Layer, Turn, bits};
 use super::tiles::Span;
 use super::values::Bound;
-use super::{Plan, Stage};
+use super::{Part, Plan, Stage};
 
 /// A matrix element `Im <lambda|P|psi>` behind the rotations and before the diagonal operator of a layer. Qubits are positions in
 /// the register of a tile, lanes first; those beyond the tile are outer.
@@ -175,6 +175,81 @@ pub(crate) struct Read {
     pub(crate) slot: usize,
 }
 
+/// Where the passes of a part leave the sum for a `Z` on one qubit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fold {
+    /// Among the rows of the first pass.
+    Row(usize),
+    /// Among the other bits of the block index.
+    Rest(usize),
+    Lane(usize),
+    /// An outer qubit: the sum over the tile.
+    Whole,
+}
+
+/// What is read in a part.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PartReads {
+    /// `Y`: the pass, the place among its sums, the slot; sorted.
+    pub(crate) turns: Vec<(usize, usize, usize)>,
+    /// `Z` on one qubit: the place, the outer qubits that decide the sign, the slot.
+    pub(crate) folds: Vec<(Fold, u64, usize)>,
+    /// Everything else, one by one.
+    pub(crate) others: Vec<Read>,
+}
+
+impl PartReads {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.turns.is_empty() && self.folds.is_empty() && self.others.is_empty()
+    }
+
+    /// The slots, which are consecutive numbers: first and count.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = usize> {
+        let turns = self.turns.iter().map(|turn| turn.2);
+        turns.chain(self.folds.iter().map(|fold| fold.2)).chain(self.others.iter().map(|read| read.slot))
+    }
+
+    fn add(&mut self, part: &Part, lanes: usize, read: Read) {
+        match read.probe {
+            Probe::Y(position) => match part.place(position, lanes) {
+                Some((pass, place)) => self.turns.push((pass, place, read.slot)),
+                None => self.others.push(read),
+            },
+            Probe::Z { local, outer, controls: 0, outer_controls: 0 } if local.count_ones() <= 1 => {
+                let fold = match (local != 0).then(|| local.trailing_zeros() as usize) {
+                    None => Fold::Whole,
+                    Some(lane) if lane < lanes => Fold::Lane(lane),
+                    Some(position) => {
+                        let (bit, rows) = (position - lanes, part.first_rows());
+                        let before = rows.iter().filter(|&&row| (row as usize) < bit).count();
+                        rows.iter().position(|&row| row as usize == bit).map_or(Fold::Rest(bit - before), Fold::Row)
+                    }
+                };
+                self.folds.push((fold, outer, read.slot));
+            }
+            _ => self.others.push(read),
+        }
+    }
+}
+
+impl Part {
+    /// The bits of the block index that the first pass rotates.
+    pub(crate) fn first_rows(&self) -> &[u32] {
+        self.passes.first().map_or(&[], |pass| &pass.bits[..pass.rows])
+    }
+
+    /// The pass that rotates a position, and the place of its qubit there: rows, then lanes.
+    fn place(&self, position: usize, lanes: usize) -> Option<(usize, usize)> {
+        if position < lanes {
+            return self.passes.iter().position(|pass| pass.lanes).map(|pass| (pass, 3 + position));
+        }
+        let bit = (position - lanes) as u32;
+        self.passes.iter().enumerate().find_map(|(index, pass)| {
+            pass.bits[..pass.rows].iter().position(|&row| row == bit).map(|place| (index, place))
+        })
+    }
+}
+
 /// `derivatives[output] += weight * values[slot]`.
 #[derive(Clone, Copy, Debug)]
 struct Contribution {
@@ -187,9 +262,9 @@ struct Contribution {
 #[derive(Clone, Debug)]
 pub(crate) struct Reads {
     /// Per stage of the plan and part of its sweep.
-    stages: Vec<Vec<Vec<Read>>>,
+    stages: Vec<Vec<PartReads>>,
     /// Per part of the first layer.
-    start: Vec<Vec<Read>>,
+    start: Vec<PartReads>,
     /// Number of values.
     slots: usize,
     contributions: Vec<Contribution>,
@@ -211,9 +286,9 @@ impl Reads {
                 Stage::Step(_) => Vec::new(),
                 Stage::Sweep(sweep) => {
                     if let Some(start) = &sweep.start {
-                        reads.start = start.back.iter().map(|part| reads.part(&part.sources, &outputs)).collect();
+                        reads.start = start.back.iter().map(|part| reads.part(part, plan.lanes, &outputs)).collect();
                     }
-                    sweep.parts.iter().map(|part| reads.part(&part.sources, &outputs)).collect()
+                    sweep.parts.iter().map(|part| reads.part(part, plan.lanes, &outputs)).collect()
                 }
             };
             reads.stages.push(parts);
@@ -226,23 +301,14 @@ impl Reads {
         reads
     }
 
-    /// Whether the first layer is read.
-    pub(crate) fn reach_start(&self) -> bool {
-        self.start.iter().any(|reads| !reads.is_empty())
-    }
-
-    /// The first stage and part behind the first layer that is read.
-    pub(crate) fn first(&self) -> Option<(usize, usize)> {
-        self.first
-    }
-
-    fn part(&mut self, sources: &[Source], outputs: &[Option<usize>]) -> Vec<Read> {
-        let mut wanted: Vec<(Probe, usize, Weight)> = sources
+    fn part(&mut self, part: &Part, lanes: usize, outputs: &[Option<usize>]) -> PartReads {
+        let mut wanted: Vec<(Probe, usize, Weight)> = part
+            .sources
             .iter()
             .filter_map(|source| outputs[source.rotation as usize].map(|output| (source.probe, output, source.weight)))
             .collect();
         wanted.sort_by_key(|&(probe, output, _)| (probe, output));
-        let mut reads = Vec::new();
+        let mut reads = PartReads::default();
         for of_probe in wanted.chunk_by(|a, b| a.0 == b.0) {
             let before = self.contributions.len();
             for of_output in of_probe.chunk_by(|a, b| a.1 == b.1) {
@@ -261,20 +327,31 @@ impl Reads {
                 }
             }
             if self.contributions.len() > before {
-                reads.push(Read { probe: of_probe[0].0, slot: self.slots });
+                reads.add(part, lanes, Read { probe: of_probe[0].0, slot: self.slots });
                 self.slots += 1;
             }
         }
+        reads.turns.sort_unstable();
         reads
     }
 
+    /// Whether the first layer is read.
+    pub(crate) fn reach_start(&self) -> bool {
+        self.start.iter().any(|reads| !reads.is_empty())
+    }
+
+    /// The first stage and part behind the first layer that is read.
+    pub(crate) fn first(&self) -> Option<(usize, usize)> {
+        self.first
+    }
+
     /// What to read in the parts of a sweep.
-    pub(crate) fn of_stage(&self, stage: usize) -> &[Vec<Read>] {
+    pub(crate) fn of_stage(&self, stage: usize) -> &[PartReads] {
         &self.stages[stage]
     }
 
     /// What to read in the parts of the first layer.
-    pub(crate) fn of_start(&self) -> &[Vec<Read>] {
+    pub(crate) fn of_start(&self) -> &[PartReads] {
         &self.start
     }
 

@@ -39,6 +39,8 @@ const COLUMN_QUBITS: usize = 6;
 /// A compiled program.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
+    /// Lanes of a block that are qubits: 2, or 0 in a batch.
+    lanes: usize,
     stages: Vec<Stage>,
     pub(crate) recipes: Recipes,
 }
@@ -121,7 +123,7 @@ impl Plan {
                 Segment::Layers(layers) => planner.segment(layers, &schedule.products, index == 0),
             }
         }
-        Self { stages: planner.stages, recipes: planner.recipes }
+        Self { lanes, stages: planner.stages, recipes: planner.recipes }
     }
 }
 

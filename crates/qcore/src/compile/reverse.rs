@@ -1,18 +1,32 @@
-//! Plans undone on two states at once, reading derivatives on the way.
+//! Backward passes: plans undone, derivatives read on the way.
+//!
+//! A state that is one tile has been stored behind the rotations of every layer by the forward pass, so only `bra` is undone, and
+//! the cosines that the rotations leave out cancel. Larger states, and those between steps that no layer holds, are undone
+//! together with `bra`, tile by tile; where both carry the cosines of a layer, matrix elements are divided by their square.
 
-use super::derivative::{Probe, Read, Reads};
+use super::derivative::{Fold, PartReads, Probe, Reads};
 use super::execute::{at_least, join, threads};
-use super::{COLUMN_QUBITS, Part, Plan, Shape, Stage, Sweep};
+use super::{COLUMN_QUBITS, Part, Plan, Shape, Stage, Start, Sweep};
 use crate::Level;
 use crate::compile::Bound;
-use crate::kernel::{self, Block, COLUMN_BLOCKS, Columns, LANE_QUBITS};
+use crate::kernel::{self, Block, COLUMN_BLOCKS, Columns, LANE_QUBITS, Pass, Undo};
 
 /// Sums over the tiles of a sweep are made in so many parts, whatever the number of threads.
 const GROUPS: usize = 32;
 
+/// At most so many blocks of states are stored; 64 bytes each.
+const STORED_BLOCKS: usize = 1 << 20;
+
+/// Up to so many blocks of tables are kept from the forward to the backward pass; more are made twice.
+const TABLE_BLOCKS: usize = 1 << 13;
+
 /// Memory that backward passes need besides the states; kept from one to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Tape {
+    /// The states behind the rotations of every layer, one after the other.
+    stored: Vec<Block>,
+    /// The tables of the layers, or room for one.
+    tables: Vec<Block>,
     buffers: Vec<Block>,
     /// The tangents of the inverse rotations.
     tangents: Vec<f64>,
@@ -28,7 +42,112 @@ impl Clone for Tape {
     }
 }
 
+/// The layers of a plan that is a single sweep over one tile.
+#[derive(Clone, Copy)]
+struct Layers<'a> {
+    start: &'a Start,
+    first: &'a Part,
+    rest: &'a [Part],
+}
+
+impl<'a> Layers<'a> {
+    fn len(&self) -> usize {
+        1 + self.rest.len()
+    }
+
+    fn get(&self, index: usize) -> &'a Part {
+        index.checked_sub(1).map_or(self.first, |rest| &self.rest[rest])
+    }
+}
+
+impl Tape {
+    fn begin(&mut self, bound: &Bound, reads: &Reads) {
+        self.tangents.clear();
+        self.tangents.extend(bound.tan.iter().map(|tan| -tan));
+        self.values.clear();
+        self.values.resize(reads.slots(), 0.0);
+    }
+}
+
 impl Plan {
+    /// Its layers, if it is executed in one tile and there is room for a state for each of them.
+    fn layers(&self, blocks: usize) -> Option<Layers<'_>> {
+        let [Stage::Sweep(Sweep { shape: Shape::Whole, start: Some(start), parts })] = self.stages.as_slice() else {
+            return None;
+        };
+        let [first] = start.back.as_slice() else { return None };
+        let layers = Layers { start, first, rest: parts };
+        (layers.len() * blocks <= STORED_BLOCKS).then_some(layers)
+    }
+
+    /// Runs the plan from `|0...0>` and stores the state behind the rotations of every layer; false if it is not such a plan.
+    pub(crate) fn forward_stored(&self, level: Level, state: &mut [Block], bound: &Bound, tape: &mut Tape) -> bool {
+        let blocks = state.len();
+        let Some(layers) = self.layers(blocks) else { return false };
+        let Tape { stored, tables, .. } = tape;
+        let keep = layers.len() * blocks <= TABLE_BLOCKS;
+        let (mut last, mut rest) = at_least(stored, layers.len() * blocks).split_at_mut(blocks);
+        let mut tables = at_least(tables, if keep { layers.len() * blocks } else { blocks });
+        kernel::build_table(level, last, &layers.start.bare, bound.tangents(), bound.phase(), 0);
+        for index in 0..layers.len() {
+            let table = &mut tables[..blocks];
+            layers.get(index).write(level, table, bound, 0);
+            if index + 1 == layers.len() {
+                kernel::multiply_into(level, state, last, table);
+                break;
+            }
+            let (next, left) = rest.split_at_mut(blocks);
+            match layers.get(index + 1).passes.split_first() {
+                Some((pass, others)) => {
+                    kernel::apply_first_pass(level, next, last, table, pass, &bound.tan);
+                    kernel::apply_passes(level, next, others, &bound.tan, None);
+                }
+                None => kernel::multiply_into(level, next, last, table),
+            }
+            (last, rest) = (next, left);
+            if keep {
+                tables = &mut tables[blocks..];
+            }
+        }
+        true
+    }
+
+    /// The backward pass after [`Plan::forward_stored`]: undoes the plan on `bra` alone and adds the derivatives to `out`.
+    pub(crate) fn backward_stored(
+        &self,
+        level: Level,
+        bra: &mut [Block],
+        bound: &Bound,
+        reads: &Reads,
+        tape: &mut Tape,
+        out: &mut [f64],
+    ) {
+        let blocks = bra.len();
+        let Some(layers) = self.layers(blocks) else { return };
+        tape.begin(bound, reads);
+        let Tape { stored, tables, buffers, tangents, values, .. } = tape;
+        let first = match reads.first() {
+            _ if reads.reach_start() => 0,
+            Some((_, part)) => part + 1,
+            None => return,
+        };
+        let keep = layers.len() * blocks <= TABLE_BLOCKS;
+        let (of_start, of_rest) = (reads.of_start(), reads.of_stage(0));
+        let back = Backward { level, bound, tangents, none: self.recipes.no_turn(), ket: Ket::Stored };
+        let folds = at_least(buffers, blocks);
+        for index in (first..layers.len()).rev() {
+            let (part, ket) = (layers.get(index), &mut stored[index * blocks..(index + 1) * blocks]);
+            let at = if keep { index * blocks } else { 0 };
+            let table = &mut tables[at..at + blocks];
+            if !keep {
+                part.write(level, table, bound, 0);
+            }
+            let reads = index.checked_sub(1).map_or(&of_start[0], |rest| &of_rest[rest]);
+            back.part(part, reads, Pair { ket, bra, table: Some(table), outer: 0 }, index > first, folds, values, 0);
+        }
+        reads.derivatives(self, bound, 0, values, out);
+    }
+
     /// Undoes the plan on `ket`, the state that it ends in, and on `bra`, and adds the derivatives to `out`; `undo` undoes those
     /// steps that are not part of any sweep. Nothing before the first place that is read is undone.
     #[allow(clippy::too_many_arguments, reason = "two states, what is done to them, and where the results go")]
@@ -42,16 +161,14 @@ impl Plan {
         mut undo: impl FnMut(&mut [Block], usize),
         out: &mut [f64],
     ) {
-        let Tape { buffers, tangents, values, partial } = tape;
-        tangents.clear();
-        tangents.extend(bound.tan.iter().map(|tan| -tan));
-        values.clear();
-        values.resize(reads.slots(), 0.0);
+        tape.begin(bound, reads);
+        let Tape { buffers, tangents, values, partial, .. } = tape;
         let (first, first_part) = match reads.first() {
             _ if reads.reach_start() => (0, 0),
             Some(first) => first,
             None => return,
         };
+        let back = Backward { level, bound, tangents, none: self.recipes.no_turn(), ket: Ket::Undone };
         for (index, stage) in self.stages.iter().enumerate().skip(first).rev() {
             match stage {
                 Stage::Step(step) => {
@@ -60,22 +177,18 @@ impl Plan {
                 }
                 Stage::Sweep(sweep) => {
                     let from = if index == first { first_part } else { 0 };
-                    let back = Backward {
-                        level,
-                        bound,
-                        tangents,
-                        shape: sweep.shape,
-                        undo_last: index > first || reads.reach_start(),
+                    let parts = Parts {
+                        parts: &sweep.parts[from..],
+                        reads: &reads.of_stage(index)[from..],
+                        undo_first: index > first || reads.reach_start(),
                     };
-                    let parts = (&sweep.parts[from..], &reads.of_stage(index)[from..]);
-                    back.sweep(parts, ket, bra, buffers, partial, values);
+                    back.sweep(sweep.shape, parts, (ket, bra), buffers, partial, values);
                     if let Some(start) = sweep.start.as_ref().filter(|_| reads.reach_start()) {
                         let shapes = [sweep.shape, sweep.columns()];
-                        let back = Backward { undo_last: false, ..back };
                         for ((part, reads), shape) in start.back.iter().zip(reads.of_start()).zip(shapes) {
-                            let back = Backward { shape, ..back };
-                            let (part, reads) = (std::slice::from_ref(part), std::slice::from_ref(reads));
-                            back.sweep((part, reads), ket, bra, buffers, partial, values);
+                            let (parts, reads) = (std::slice::from_ref(part), std::slice::from_ref(reads));
+                            let parts = Parts { parts, reads, undo_first: false };
+                            back.sweep(shape, parts, (ket, bra), buffers, partial, values);
                         }
                     }
                 }
@@ -95,46 +208,68 @@ impl Sweep {
     }
 }
 
-/// What all tiles of a backward sweep share.
+/// Where the `ket` of a layer comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ket {
+    Stored,
+    Undone,
+}
+
+/// What all tiles of a backward pass share.
 #[derive(Clone, Copy)]
 struct Backward<'a> {
     level: Level,
     bound: &'a Bound,
     tangents: &'a [f64],
-    shape: Shape,
-    /// Whether the rotations of the first part are undone: something is left to do behind them.
-    undo_last: bool,
+    /// Index of the tangent 0.
+    none: u32,
+    ket: Ket,
 }
 
 /// Parts, and what is read in each of them.
-type Parts<'a> = (&'a [Part], &'a [Vec<Read>]);
+#[derive(Clone, Copy)]
+struct Parts<'a> {
+    parts: &'a [Part],
+    reads: &'a [PartReads],
+    /// Whether the rotations of the first part are undone: something is left to do behind them.
+    undo_first: bool,
+}
 
-/// Some tiles of two states.
+/// A tile of both states, and the table of a diagonal operator.
+struct Pair<'a> {
+    ket: &'a mut [Block],
+    bra: &'a mut [Block],
+    table: Option<&'a [Block]>,
+    outer: u64,
+}
+
+/// Some tiles of both states.
 enum Tiles<'a> {
     Rows { ket: &'a mut [Block], bra: &'a mut [Block], first: usize },
     Columns { ket: Columns<'a>, bra: Columns<'a> },
 }
 
+/// Tiles that a thread needs for itself: a table, sums, and a column of each state.
+const BUFFERS: usize = 4;
+
 impl Backward<'_> {
     fn sweep(
         &self,
+        shape: Shape,
         parts: Parts<'_>,
-        ket: &mut [Block],
-        bra: &mut [Block],
+        (ket, bra): (&mut [Block], &mut [Block]),
         buffers: &mut Vec<Block>,
         partial: &mut Vec<f64>,
         values: &mut [f64],
     ) {
-        let (tiles, tile) = match self.shape {
+        let (tiles, tile) = match shape {
             Shape::Whole => {
-                let table = at_least(buffers, ket.len());
-                self.tile(parts, ket, bra, table, 0, values, 0);
+                let tile = ket.len();
+                let (table, folds) = at_least(buffers, 2 * tile).split_at_mut(tile);
+                self.tile(parts, ket, bra, (table, folds), 0, values, 0);
                 return;
             }
-            Shape::Rows { qubits } => {
-                let tile = 1 << (qubits - LANE_QUBITS);
-                (Tiles::Rows { ket, bra, first: 0 }, tile)
-            }
+            Shape::Rows { qubits } => (Tiles::Rows { ket, bra, first: 0 }, 1 << (qubits - LANE_QUBITS)),
             Shape::Columns { qubits } => {
                 let row = 1 << (qubits - LANE_QUBITS);
                 let tile = ket.len() / row * COLUMN_BLOCKS;
@@ -142,13 +277,13 @@ impl Backward<'_> {
             }
         };
         // The slots of a sweep are consecutive numbers.
-        let slots = parts.1.iter().flatten().map(|read| read.slot);
+        let slots = parts.reads.iter().flat_map(PartReads::slots);
         let (low, high) = slots.fold((values.len(), 0), |(low, high), slot| (low.min(slot), high.max(slot + 1)));
         let width = high.saturating_sub(low);
         let groups = GROUPS.min(tiles.len(tile));
         partial.clear();
         partial.resize(groups * width, 0.0);
-        let buffers = at_least(buffers, 3 * tile * threads());
+        let buffers = at_least(buffers, BUFFERS * tile * threads());
         self.groups(parts, tiles, tile, groups, partial, low, buffers);
         for group in partial.chunks_exact(width.max(1)) {
             values[low..].iter_mut().zip(group).for_each(|(value, part)| *value += part);
@@ -169,9 +304,9 @@ impl Backward<'_> {
         if groups > 1 {
             let (left, right) = tiles.split(tile);
             let (left_sums, right_sums) = partial.split_at_mut(partial.len() / 2);
-            let threads = buffers.len() / (3 * tile);
+            let threads = buffers.len() / (BUFFERS * tile);
             if threads > 1 {
-                let (a, b) = buffers.split_at_mut(threads / 2 * 3 * tile);
+                let (a, b) = buffers.split_at_mut(threads / 2 * BUFFERS * tile);
                 join(
                     || self.groups(parts, left, tile, groups / 2, left_sums, low, a),
                     || self.groups(parts, right, tile, groups / 2, right_sums, low, b),
@@ -182,20 +317,22 @@ impl Backward<'_> {
             }
             return;
         }
-        let (table, buffers) = buffers[..3 * tile].split_at_mut(tile);
+        let (own, columns) = buffers[..BUFFERS * tile].split_at_mut(2 * tile);
+        let (table, folds) = own.split_at_mut(tile);
         match tiles {
             Tiles::Rows { ket, bra, first } => {
                 for (k, (ket, bra)) in ket.chunks_exact_mut(tile).zip(bra.chunks_exact_mut(tile)).enumerate() {
                     let outer = ((first + k) * tile) << LANE_QUBITS;
-                    self.tile(parts, ket, bra, table, outer as u64, partial, low);
+                    self.tile(parts, ket, bra, (table, folds), outer as u64, partial, low);
                 }
             }
             Tiles::Columns { mut ket, mut bra } => {
-                let (own_ket, own_bra) = buffers.split_at_mut(tile);
+                let (own_ket, own_bra) = columns.split_at_mut(tile);
                 for column in ket.range() {
                     ket.gather(column, own_ket);
                     bra.gather(column, own_bra);
-                    self.tile(parts, own_ket, own_bra, table, (column as u64) << COLUMN_QUBITS, partial, low);
+                    let outer = (column as u64) << COLUMN_QUBITS;
+                    self.tile(parts, own_ket, own_bra, (table, folds), outer, partial, low);
                     ket.scatter(column, own_ket);
                     bra.scatter(column, own_bra);
                 }
@@ -207,28 +344,105 @@ impl Backward<'_> {
     #[allow(clippy::too_many_arguments, reason = "what a tile needs")]
     fn tile(
         &self,
-        (parts, reads): Parts<'_>,
+        parts: Parts<'_>,
         ket: &mut [Block],
         bra: &mut [Block],
-        table: &mut [Block],
+        (table, folds): (&mut [Block], &mut [Block]),
         outer: u64,
         sums: &mut [f64],
         low: usize,
     ) {
-        for (index, (part, reads)) in parts.iter().zip(reads).enumerate().rev() {
-            if part.diagonal.is_some() {
-                part.write(self.level, table, self.bound, outer);
-                kernel::apply_conjugate(self.level, ket, table);
-                kernel::apply_conjugate(self.level, bra, table);
+        for (index, (part, reads)) in parts.parts.iter().zip(parts.reads).enumerate().rev() {
+            part.write(self.level, table, self.bound, outer);
+            let table = part.diagonal.is_some().then_some(&*table);
+            let rotate = index > 0 || parts.undo_first;
+            self.part(part, reads, Pair { ket, bra, table, outer }, rotate, folds, sums, low);
+        }
+    }
+
+    /// Undoes a diagonal operator, reads matrix elements, and undoes the rotations too if `rotate` says so.
+    #[allow(clippy::too_many_arguments, reason = "what a tile needs")]
+    fn part(
+        &self,
+        part: &Part,
+        reads: &PartReads,
+        pair: Pair<'_>,
+        rotate: bool,
+        folds: &mut [Block],
+        sums: &mut [f64],
+        low: usize,
+    ) {
+        let Pair { ket, bra, mut table, outer } = pair;
+        let undone = self.ket == Ket::Undone;
+        let mut factor = if undone { part.pair_factor(self.bound) } else { 1.0 };
+        if let Some(own) = table
+            && (!reads.others.is_empty() || (undone && !rotate))
+        {
+            kernel::apply_conjugate(self.level, bra, own);
+            if undone {
+                kernel::apply_conjugate(self.level, ket, own);
             }
-            let factor = part.pair_factor(self.bound);
-            for read in reads {
-                sums[read.slot - low] += factor * read.probe.value(self.level, bra, ket, outer);
+            table = None;
+        }
+        for read in &reads.others {
+            sums[read.slot - low] += factor * read.probe.value(self.level, bra, ket, outer);
+        }
+        let empty = [Pass { rows: 0, bits: [0; 3], lanes: false, row_tans: [self.none; 3], lane_tans: [self.none; 2] }];
+        let passes = if part.passes.is_empty() { &empty } else { part.passes.as_slice() };
+        // With a stored state everything is read before anything is rotated.
+        let last_read = reads.turns.last().map_or(0, |turn| turn.0);
+        let mut turns = reads.turns.as_slice();
+        for (index, pass) in passes.iter().enumerate() {
+            let wanted = turns.iter().take_while(|turn| turn.0 == index).count();
+            let (own, later) = turns.split_at(wanted);
+            turns = later;
+            let fold = index == 0 && !reads.folds.is_empty();
+            let table = table.take_if(|_| index == 0);
+            let undo = match rotate {
+                false => Undo::Nothing,
+                true if undone => Undo::Both,
+                true if index == last_read => Undo::Bra,
+                true => Undo::Nothing,
+            };
+            // Rotations that both states have undone leave their cosines out on both.
+            let next = if undo == Undo::Both { factor * self.bound.squared_cosines(pass) } else { factor };
+            let factor = std::mem::replace(&mut factor, next);
+            if wanted == 0 && !fold && table.is_none() {
+                if undo != Undo::Nothing && !part.passes.is_empty() {
+                    kernel::apply_passes(self.level, bra, std::slice::from_ref(pass), self.tangents, None);
+                    if undone {
+                        kernel::apply_passes(self.level, ket, std::slice::from_ref(pass), self.tangents, None);
+                    }
+                }
+                continue;
             }
-            if index > 0 || self.undo_last {
-                kernel::apply_passes(self.level, ket, &part.passes, self.tangents, None);
-                kernel::apply_passes(self.level, bra, &part.passes, self.tangents, None);
+            let used = if fold { bra.len() >> pass.rows } else { 0 };
+            let mut rows = [[0.0; 4]; 3];
+            let (folds, tangents) = (&mut folds[..used], self.tangents);
+            let turned = kernel::adjoint_pass(self.level, bra, ket, pass, tangents, table, undo, folds, &mut rows);
+            for &(_, place, slot) in own {
+                sums[slot - low] += factor * turned[place];
             }
+            if fold {
+                let mut rest = [[0.0; 4]; crate::MAX_QUBITS];
+                let whole = kernel::fold_all(self.level, folds, &mut rest);
+                for &(place, signs, slot) in &reads.folds {
+                    let sum = |lanes: [f64; 4]| (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+                    let value = match place {
+                        Fold::Row(row) => sum(rows[row]),
+                        Fold::Rest(bit) => sum(rest[bit]),
+                        Fold::Lane(lane) => kernel::signed_lanes(whole, 1 << lane),
+                        Fold::Whole => sum(whole),
+                    };
+                    let negative = (outer & signs).count_ones() % 2 == 1;
+                    sums[slot - low] += if negative { -factor * value } else { factor * value };
+                }
+            }
+        }
+        if rotate && !undone {
+            let (before, behind) = part.passes.split_at(last_read.min(part.passes.len()));
+            kernel::apply_passes(self.level, bra, before, self.tangents, None);
+            kernel::apply_passes(self.level, bra, behind.get(1..).unwrap_or_default(), self.tangents, None);
         }
     }
 }

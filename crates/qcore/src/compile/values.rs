@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::schedule::{Element, Euler, Factor, Schedule, Turn};
 use crate::Level;
-use crate::kernel::{self, Quad, Values};
+use crate::kernel::{self, Pass, Quad, Values};
 
 /// A value that a rotation does not give directly.
 #[derive(Clone, Debug)]
@@ -266,6 +266,14 @@ impl Bound {
             start.im[l] *= scale.re[l];
         }
         start
+    }
+
+    /// The square of the product of the cosines of a pass.
+    pub(crate) fn squared_cosines(&self, pass: &Pass) -> f64 {
+        let lanes: &[u32] = if pass.lanes { &pass.lane_tans } else { &[] };
+        let turns = pass.row_tans[..pass.rows].iter().chain(lanes);
+        let product: f64 = turns.map(|&turn| self.cos[turn as usize]).product();
+        product * product
     }
 
     /// Whether no layer's cosines are so small that the products of two amplitudes without them could overflow.

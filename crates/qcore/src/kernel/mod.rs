@@ -8,6 +8,7 @@
 //! This is the only module with `unsafe`. Two reasons occur: block indices that are in range by construction (see
 //! [`Indices`]), and intrinsics behind run-time detection (see [`lanes`]).
 
+mod adjoint;
 mod batch;
 mod channel;
 mod columns;
@@ -26,6 +27,7 @@ mod rotation;
 mod rows;
 mod trig;
 
+pub(crate) use adjoint::{Undo, adjoint_pass, apply_first_pass, fold_all, multiply_into, signed_lanes};
 pub(crate) use batch::{add_parity, batch_pauli, batch_weighted};
 pub(crate) use channel::{
     PairMap, PairPass, Sparse, add_to_identities, add_to_identity, apply_pair, environment, inner_product,
@@ -147,15 +149,18 @@ use kernel;
 macro_rules! kernel_rows {
     ($(#[$meta:meta])* $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $generic:ident) => {
         $(#[$meta])*
+        #[allow(clippy::too_many_arguments, reason = "one call, flat scalars: the kernels are the inner interface")]
         pub(crate) fn $name(level: $crate::Level, $($arg: $ty),*) $(-> $ret)? {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,popcnt")]
+            #[allow(clippy::too_many_arguments, reason = "as above")]
             fn avx2($($arg: $ty),*) $(-> $ret)? {
                 $generic::<$crate::kernel::lanes::Avx2>($($arg),*)
             }
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma,popcnt")]
+            #[allow(clippy::too_many_arguments, reason = "as above")]
             fn avx512($($arg: $ty),*) $(-> $ret)? {
                 $generic::<$crate::kernel::rows::Avx512>($($arg),*)
             }

@@ -17,6 +17,8 @@ pub(super) trait Rows: Copy {
     /// One value per lane, the same ones for both parts.
     fn quad(values: &[f64; 4]) -> Self;
     fn mul(self, other: Self) -> Self;
+    fn add(self, other: Self) -> Self;
+    fn sub(self, other: Self) -> Self;
     /// `self * factor + addend`.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// `addend - self * factor`.
@@ -29,6 +31,10 @@ pub(super) trait Rows: Copy {
     fn times(block: [Self; 2], factor: &Block) -> [Self; 2];
     /// As [`Rows::times`], with the conjugate of the factor.
     fn times_conj(block: [Self; 2], factor: &Block) -> [Self; 2];
+    /// `Im(conj(a) b)` lane by lane, or two vectors that add up to it.
+    fn cross(a: [Self; 2], b: [Self; 2]) -> Self;
+    /// What sums of [`Rows::cross`] stand for, lane by lane.
+    fn cross_lanes(self) -> [f64; 4];
     /// The complex product of a block in memory with per-lane factors.
     fn product(block: &Block, re: &[f64; 4], im: &[f64; 4], out: &mut Block);
 }
@@ -66,6 +72,28 @@ macro_rules! rows_from_lanes {
             #[inline(always)]
             fn mul(self, other: Self) -> Self {
                 Lanes::mul(self, other)
+            }
+
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                Lanes::add(self, other)
+            }
+
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                Lanes::sub(self, other)
+            }
+
+            #[inline(always)]
+            fn cross(a: [Self; 2], b: [Self; 2]) -> Self {
+                Lanes::neg_mul_add(a[1], b[0], Lanes::mul(a[0], b[1]))
+            }
+
+            #[inline(always)]
+            fn cross_lanes(self) -> [f64; 4] {
+                let mut lanes = [0.0; 4];
+                Lanes::store(self, &mut lanes);
+                lanes
             }
 
             #[inline(always)]
@@ -129,9 +157,10 @@ pub(super) use avx512::Avx512;
 mod avx512 {
     use super::{Block, Rows};
     use std::arch::x86_64::{
-        __m256d, __m512d, _mm256_loadu_pd, _mm512_broadcast_f64x4, _mm512_castpd256_pd512, _mm512_castpd512_pd256,
-        _mm512_fmadd_pd, _mm512_fnmadd_pd, _mm512_insertf64x4, _mm512_loadu_pd, _mm512_mul_pd, _mm512_permute_pd,
-        _mm512_permutex_pd, _mm512_set1_pd, _mm512_setzero_pd, _mm512_shuffle_f64x2, _mm512_storeu_pd, _mm512_sub_pd,
+        __m256d, __m512d, _mm256_loadu_pd, _mm512_add_pd, _mm512_broadcast_f64x4, _mm512_castpd256_pd512,
+        _mm512_castpd512_pd256, _mm512_fmadd_pd, _mm512_fnmadd_pd, _mm512_insertf64x4, _mm512_loadu_pd, _mm512_mul_pd,
+        _mm512_permute_pd, _mm512_permutex_pd, _mm512_set1_pd, _mm512_setzero_pd, _mm512_shuffle_f64x2,
+        _mm512_storeu_pd, _mm512_sub_pd,
     };
 
     /// The level for processors with 512-bit vectors: a whole block in one register.
@@ -227,6 +256,32 @@ mod avx512 {
         fn mul(self, other: Self) -> Self {
             // SAFETY: AVX-512F is present (see the type).
             Self(unsafe { _mm512_mul_pd(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn add(self, other: Self) -> Self {
+            // SAFETY: AVX-512F is present (see the type).
+            Self(unsafe { _mm512_add_pd(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn sub(self, other: Self) -> Self {
+            // SAFETY: AVX-512F is present (see the type).
+            Self(unsafe { _mm512_sub_pd(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn cross(a: [Self; 2], b: [Self; 2]) -> Self {
+            // Real times imaginary parts, and imaginary times real ones, which count negatively.
+            // SAFETY: AVX-512F is present (see the type).
+            Self(unsafe { _mm512_mul_pd(a[0].0, _mm512_shuffle_f64x2::<0b0100_1110>(b[0].0, b[0].0)) })
+        }
+
+        #[inline(always)]
+        fn cross_lanes(self) -> [f64; 4] {
+            let mut block = Block::default();
+            self.store(&mut block, 0);
+            super::super::per_lane(|lane| block.re[lane] - block.im[lane])
         }
 
         #[inline(always)]
