@@ -1,10 +1,11 @@
 //! What is estimated: observables on a parametrized circuit, and the parameters to differentiate.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use qcore::{Circuit, Param, PauliSum, Program};
 
 use crate::shots::Pieces;
+use crate::simulator::gradient::AdjointPlan;
 use crate::{Error, Job, JobShots, Measurement, Point, SecondShiftRule, ShiftRule};
 
 /// Expectation values `f_o(theta) = <psi(theta)| O_o |psi(theta)>` with the parameters that are differentiated.
@@ -35,6 +36,8 @@ pub struct Expectation {
     wrt: Vec<Param>,
     active: Vec<ActiveRotation>,
     pieces: OnceLock<Pieces>,
+    /// Made when a gradient is asked for.
+    adjoint: OnceLock<Arc<AdjointPlan>>,
 }
 
 /// A rotation whose angle depends on a differentiated parameter.
@@ -83,7 +86,9 @@ impl Expectation {
                 active.push(ActiveRotation { rotation, parameters, rule, second_rule });
             }
         }
-        Ok(Self { circuit: circuit.clone(), program, measurement, wrt: wrt.to_vec(), active, pieces: OnceLock::new() })
+        let (circuit, wrt) = (circuit.clone(), wrt.to_vec());
+        let (pieces, adjoint) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { circuit, program, measurement, wrt, active, pieces, adjoint })
     }
 
     /// As [`Expectation::new`] with all parameters of the circuit.
@@ -150,6 +155,11 @@ impl Expectation {
 
     pub(crate) fn active(&self) -> &[ActiveRotation] {
         &self.active
+    }
+
+    /// What adjoint differentiation needs to know.
+    pub(crate) fn adjoint_plan(&self) -> &Arc<AdjointPlan> {
+        self.adjoint.get_or_init(|| Arc::new(AdjointPlan::new(self)))
     }
 
     /// Splits `rows` into parameter rows and checks them.

@@ -2,8 +2,9 @@
 
 use nalgebra::DMatrix;
 use num_complex::Complex64;
-use qcore::{Binding, Program, StateVector};
+use qcore::{Binding, PauliSum};
 
+use super::gradient::Gradients;
 use super::{Simulator, StateVectorBackend, States};
 use crate::{Cotangents, Error, Estimate, Expectation, HessianProduct, LineDerivatives, second_order};
 
@@ -47,36 +48,32 @@ impl Simulator for StateVectorBackend {
                 return Err(Error::Length { what: "cotangents", got: weights.len(), expected });
             }
         }
-        let (States { running: ket, tangent: bra, .. }, _) = self.workspace(program.num_qubits())?;
-        let mut binding = Binding::new(program);
+        let gradients = Gradients::of(&mut self.gradients, expectation, self.level)?;
         let mut values = Vec::new();
         let mut gradient = vec![0.0; expectation.wrt().len()];
         let mut row_values = vec![Estimate::default(); observables.len()];
         let mut weights = vec![Estimate::default(); observables.len()];
+        let mut weighted: Vec<(f64, &PauliSum)> = observables.iter().map(|observable| (0.0, observable)).collect();
         for (row, parameters) in rows.iter().enumerate() {
-            program.bind(parameters, &mut binding)?;
-            ket.run(program, &binding)?;
+            if matches!(cotangents, Cotangents::Fixed(_)) && expectation.active().is_empty() {
+                break;
+            }
+            gradients.forward(program, parameters)?;
             match &mut cotangents {
                 Cotangents::Fixed(given) => {
                     let given = &given[row * observables.len()..][..observables.len()];
-                    weights.iter_mut().zip(given).for_each(|(weight, &w)| *weight = Estimate::exact(w));
+                    weighted.iter_mut().zip(given).for_each(|(to, &weight)| to.0 = weight);
                 }
                 Cotangents::OfValues(weigh) => {
-                    for (value, observable) in row_values.iter_mut().zip(observables) {
-                        *value = Estimate::exact(ket.expectation(observable)?);
-                    }
+                    gradients.values(observables, &mut row_values)?;
                     weigh(row, &row_values, &mut weights);
                     values.extend_from_slice(&row_values);
+                    weighted.iter_mut().zip(&weights).for_each(|(to, weight)| to.0 = weight.value);
                 }
             }
-            if expectation.active().is_empty() {
-                continue;
+            if !expectation.active().is_empty() {
+                gradients.backward(program, parameters, &weighted, &mut gradient)?;
             }
-            bra.clear();
-            for (weight, observable) in weights.iter().zip(observables) {
-                ket.add_observable(weight.value, observable, bra)?;
-            }
-            backward(expectation, parameters, &binding, ket, bra, &mut gradient)?;
         }
         Ok((values, gradient))
     }
@@ -113,37 +110,6 @@ impl Simulator for StateVectorBackend {
         }
         Ok(metric_from_tangents(&state.amplitudes(), &derivatives))
     }
-}
-
-/// One backward pass: undoes the circuit on `ket` and `bra` together and collects `2 Im <bra|G|ket>` at each rotation.
-fn backward(
-    expectation: &Expectation,
-    parameters: &[f64],
-    binding: &Binding,
-    ket: &mut StateVector,
-    bra: &mut StateVector,
-    gradient: &mut [f64],
-) -> Result<(), Error> {
-    let program: &Program = expectation.program();
-    let mut left = expectation.active();
-    for step in (0..program.num_steps()).rev() {
-        // Nothing before the first differentiated rotation (a data encoding, say) has to be undone.
-        let Some((active, earlier)) = left.split_last() else { return Ok(()) };
-        if program.rotation_of_step(step) == Some(active.rotation) {
-            let spec = &program.rotations()[active.rotation];
-            let by_angle = ket.generator_overlap(bra, spec.generator())?;
-            for &(position, param) in &active.parameters {
-                gradient[position] += by_angle * spec.angle().derivative(parameters, param);
-            }
-            left = earlier;
-            if left.is_empty() {
-                return Ok(());
-            }
-        }
-        ket.undo_step(program, binding, step)?;
-        bra.undo_step(program, binding, step)?;
-    }
-    Ok(())
 }
 
 fn metric_from_tangents(state: &[Complex64], derivatives: &[Vec<Complex64>]) -> DMatrix<f64> {

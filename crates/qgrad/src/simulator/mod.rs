@@ -1,6 +1,7 @@
 //! The exact simulator as a backend, and the abilities that only a simulator has.
 
 mod adjoint;
+pub(crate) mod gradient;
 mod jobs;
 
 use nalgebra::DMatrix;
@@ -102,6 +103,7 @@ pub struct StateVectorBackend {
     /// Kept between calls, so that calls on registers of one width allocate no states.
     states: Option<States>,
     probabilities: Vec<f64>,
+    gradients: Option<gradient::Gradients>,
 }
 
 /// The states of a call.
@@ -127,7 +129,7 @@ impl StateVectorBackend {
     /// A backend at a given kernel level.
     #[must_use]
     pub fn with_level(level: Level) -> Self {
-        Self { level, states: None, probabilities: Vec::new() }
+        Self { level, states: None, probabilities: Vec::new(), gradients: None }
     }
 
     /// States of this width and the buffer for probabilities.
