@@ -108,6 +108,7 @@ mod query;
 mod rule;
 pub mod rules;
 mod runner;
+mod screened;
 mod state;
 mod streams;
 mod symmetric;
@@ -137,6 +138,7 @@ pub use rules::{
     SignDescent,
 };
 pub use runner::{Evaluation, Outcome, RunState, Runner, Step, StopReason, reevaluate};
+pub use screened::{ScreenedDescent, ScreenedDescentConfig};
 pub use state::State;
 pub use streams::{Role, StepStreams, Streams};
 

@@ -20,7 +20,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    fn check(self, component: usize) -> Result<(), ConfigError> {
+    pub(crate) fn check(self, component: usize) -> Result<(), ConfigError> {
         let Self { low, high } = self;
         if low <= high && low.is_finite() && (high - low).is_finite() {
             Ok(())
