@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+pub mod fit;
 mod metered;
 mod profile;
 mod schedule;

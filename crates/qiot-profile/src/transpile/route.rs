@@ -175,7 +175,7 @@ fn pass(gates: &Gates, map: &Map, place: &mut [usize], mut event: impl FnMut(Eve
             // No progress by the heuristic: one step along a shortest path of the gate that is nearest.
             nearest_step(gates, &front, map, place)
         } else {
-            best_exchange(gates, &front, &needs, map, place, &at, &decay)
+            best_exchange(gates, &front, &mut needs, map, place, &at, &decay)
         };
         for physical in [a, b] {
             decay[physical] += DECAY;
@@ -208,7 +208,7 @@ fn nearest_step(gates: &Gates, front: &[usize], map: &Map, place: &[usize]) -> [
 fn best_exchange(
     gates: &Gates,
     front: &[usize],
-    needs: &[u8],
+    needs: &mut [u8],
     map: &Map,
     place: &[usize],
     at: &[Option<usize>],
@@ -248,23 +248,26 @@ fn best_exchange(
     best.1
 }
 
-/// Gates that follow the front layer, nearest first.
-fn look_ahead(gates: &Gates, front: &[usize], needs: &[u8]) -> Vec<usize> {
-    let mut needs = needs.to_vec();
+/// Gates that follow the front layer, nearest first. `needs` is left as it was: its length is that of the circuit, and what is
+/// looked at is not.
+fn look_ahead(gates: &Gates, front: &[usize], needs: &mut [u8]) -> Vec<usize> {
     let mut queue: VecDeque<usize> = front.iter().copied().collect();
     let mut ahead = Vec::with_capacity(LOOK_AHEAD);
-    while let Some(gate) = queue.pop_front() {
+    let mut met = Vec::new();
+    'looking: while let Some(gate) = queue.pop_front() {
         for next in gates.next[gate].into_iter().flatten() {
             needs[next] -= 1;
+            met.push(next);
             if needs[next] == 0 {
                 ahead.push(next);
                 queue.push_back(next);
                 if ahead.len() == LOOK_AHEAD {
-                    return ahead;
+                    break 'looking;
                 }
             }
         }
     }
+    met.into_iter().for_each(|gate| needs[gate] += 1);
     ahead
 }
 

@@ -1,0 +1,250 @@
+//! What one circuit costs on one device, and which limits it exceeds.
+
+use std::collections::BTreeMap;
+
+use qcore::{Circuit, Param, PauliString, PauliSum};
+use qgrad::{Bill, Estimator, Expectation, ParameterShift, ShiftRule, Shots};
+
+use super::fidelity;
+use super::report::{FitReport, Reason};
+use super::{Error, FitOptions, StepEstimator};
+use crate::DeviceProfile;
+use crate::transpile::{self, Target, Transpiled, transpile};
+
+/// Vectors of numbers, one per parameter, that the classical side of an optimizer with two moments holds: parameters, candidate,
+/// gradient, its errors, two moments.
+const VECTORS: u64 = 6;
+/// Bytes of a number.
+const NUMBER_BYTES: u64 = 8;
+/// Bytes of a native gate: which, its qubits, and where its angle comes from.
+const GATE_BYTES: u64 = 16;
+
+/// Steps, where nothing limits them.
+const UNLIMITED: u64 = u64::MAX;
+
+/// What does not depend on shots and steps.
+pub(super) struct Prepared<'a> {
+    pub(super) profile: &'a DeviceProfile,
+    pub(super) expectation: Expectation,
+    pub(super) parameters: usize,
+    native: Result<Native, Reason>,
+    /// One-norm of the observable without the identity; `None` without observable.
+    one_norm: Option<f64>,
+}
+
+struct Native {
+    circuit: Transpiled,
+    gate_seconds: f64,
+    fidelity: f64,
+}
+
+/// What can be chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Choice {
+    pub(super) shots: u64,
+    pub(super) steps: u64,
+}
+
+/// What follows from a choice.
+pub(super) struct Costs {
+    gradients: BTreeMap<&'static str, Bill>,
+    step: Bill,
+    step_seconds: f64,
+    memory_bytes: u64,
+    pub(super) steps_in_budget: Option<u64>,
+    pub(super) reasons: Vec<Reason>,
+}
+
+/// The most shots that the device gives one circuit.
+pub(super) fn shots_limit(profile: &DeviceProfile) -> u64 {
+    let limits = &profile.limits;
+    let all = [limits.shots_per_circuit, limits.shots_per_job, limits.shots_per_window];
+    all.into_iter().flatten().min().unwrap_or(u64::MAX)
+}
+
+impl<'a> Prepared<'a> {
+    pub(super) fn new(
+        circuit: &Circuit,
+        observable: Option<&PauliSum>,
+        wrt: &[Param],
+        profile: &'a DeviceProfile,
+    ) -> Result<Self, Error> {
+        let every: Vec<usize> = (0..circuit.num_qubits()).collect();
+        let measured = observable.cloned().map_or_else(|| PauliString::z_on(&every).map(PauliSum::single), Ok)?;
+        let support = measured.terms().iter().fold(0, |mask, (_, string)| mask | string.support());
+        let one_norm = observable
+            .map(|sum| sum.terms().iter().filter(|(_, string)| string.support() != 0).map(|(c, _)| c.abs()).sum());
+        let expectation = Expectation::new(circuit, vec![measured], wrt)?;
+        let native = match transpile(circuit, &Target::from(profile)) {
+            Ok(native) => {
+                let on: Vec<usize> =
+                    every.iter().filter(|&&q| support >> q & 1 == 1).map(|&q| native.last[q]).collect();
+                let gate_seconds = profile.circuit_seconds(&native.circuit);
+                let fidelity = fidelity::estimated(profile, &native.circuit, &on);
+                Ok(Native { circuit: native, gate_seconds, fidelity })
+            }
+            Err(transpile::Error::Width { needed, allowed }) => Err(Reason::Qubits { needed, allowed }),
+            Err(transpile::Error::Disconnected { circuit, device }) => Err(Reason::Connectivity { circuit, device }),
+            Err(transpile::Error::Inexpressible { operation, name, missing, .. }) => {
+                Err(Reason::NativeGates { operation, name, missing })
+            }
+            Err(other) => return Err(other.into()),
+        };
+        Ok(Self { profile, expectation, parameters: circuit.parameters().len(), native, one_norm })
+    }
+
+    /// Gates of one shot, in seconds.
+    fn gate_seconds(&self) -> f64 {
+        self.native.as_ref().map_or(self.profile.latency.circuit_seconds, |native| native.gate_seconds)
+    }
+
+    /// The bill of a job, at the device's prices for this circuit.
+    fn price(&self, job: Bill) -> Bill {
+        if job.circuits == 0 { Bill::ZERO } else { self.profile.price_of(job.circuits, job.shots, self.gate_seconds()) }
+    }
+
+    /// A value and a gradient at each of the rows, with the costs of both.
+    pub(super) fn costs(&self, choice: Choice, options: &FitOptions) -> Costs {
+        let shift = ParameterShift { shots: Shots::PerCircuit(choice.shots) };
+        let values = shift.price_values(&self.expectation, options.rows);
+        // Two values along one random direction (J. Spall, IEEE Trans. Autom. Control 37, 332 (1992)).
+        let two_values = Bill::job(values.circuits.saturating_mul(2), values.shots.saturating_mul(2));
+        let spsa = if self.expectation.wrt().is_empty() { Bill::ZERO } else { two_values };
+        let gradients: BTreeMap<&'static str, Bill> = [
+            ("parameter_shift", self.price(shift.price_vjp(&self.expectation, options.rows))),
+            ("spsa", self.price(spsa)),
+        ]
+        .into();
+        let gradient = match options.estimator {
+            StepEstimator::ParameterShift => gradients["parameter_shift"],
+            StepEstimator::Spsa => gradients["spsa"],
+        };
+        let step = self.price(values) + gradient;
+        let limits = &self.profile.limits;
+        // In the long run no more shots than the windows give.
+        let windows = match (limits.shots_per_window, limits.window_seconds) {
+            (Some(shots), Some(seconds)) => step.shots as f64 / shots.max(1) as f64 * seconds,
+            _ => 0.0,
+        };
+        let mut costs = Costs {
+            gradients,
+            step,
+            step_seconds: step.seconds.max(windows),
+            memory_bytes: self.memory_bytes(choice),
+            steps_in_budget: None,
+            reasons: Vec::new(),
+        };
+        self.judge(choice, options, &mut costs);
+        costs
+    }
+
+    /// `6 * 8` bytes per parameter, 16 per native gate, and the outcomes of one circuit, a bit per qubit in whole bytes.
+    fn memory_bytes(&self, choice: Choice) -> u64 {
+        let gates = self.native.as_ref().map_or(0, |native| native.circuit.circuit.operations().len() as u64);
+        let outcome = self.expectation.measurement().num_qubits().div_ceil(8) as u64;
+        (self.parameters as u64 * VECTORS * NUMBER_BYTES)
+            .saturating_add(gates * GATE_BYTES)
+            .saturating_add(choice.shots.saturating_mul(outcome))
+    }
+
+    fn judge(&self, Choice { shots, steps }: Choice, options: &FitOptions, costs: &mut Costs) {
+        let (limits, reasons) = (&self.profile.limits, &mut costs.reasons);
+        match &self.native {
+            Err(reason) => reasons.push(reason.clone()),
+            Ok(native) if native.fidelity < options.min_fidelity => {
+                reasons.push(Reason::Fidelity { estimated: native.fidelity, needed: options.min_fidelity });
+            }
+            Ok(_) => {}
+        }
+        let above = |needed: u64, limit: Option<u64>| limit.filter(|&allowed| needed > allowed);
+        let parameters = self.parameters as u64;
+        if let Some(allowed) = above(parameters, limits.parameters) {
+            reasons.push(Reason::Parameters { needed: parameters, allowed });
+        }
+        if let Some(allowed) = above(costs.memory_bytes, limits.memory_bytes) {
+            reasons.push(Reason::Memory { needed: costs.memory_bytes, allowed });
+        }
+        if let Some(allowed) = above(shots, Some(shots_limit(self.profile))) {
+            reasons.push(Reason::ShotsPerCircuit { needed: shots, allowed });
+        }
+        let needed = costs.step.shots.saturating_mul(steps);
+        if let Some(allowed) = above(needed, limits.shots_total) {
+            reasons.push(Reason::Shots { steps, needed, allowed });
+        }
+        let needed = costs.step.jobs.saturating_mul(steps);
+        if let Some(allowed) = above(needed, limits.jobs_total) {
+            reasons.push(Reason::Jobs { steps, needed, allowed });
+        }
+        let needed_seconds = costs.step_seconds * steps as f64;
+        if let Some(allowed_seconds) = limits.seconds_total.filter(|&allowed| needed_seconds > allowed) {
+            reasons.push(Reason::Time { steps, needed_seconds, allowed_seconds });
+        }
+        let whole =
+            |limit: Option<u64>, each: u64| limit.and_then(|limit| limit.checked_div(each)).unwrap_or(UNLIMITED);
+        let by_time = limits.seconds_total.filter(|_| costs.step_seconds > 0.0).map_or(UNLIMITED, |seconds| {
+            let steps = (seconds / costs.step_seconds).floor();
+            // A quotient that was rounded up is one step too many.
+            if steps * costs.step_seconds > seconds { steps as u64 - 1 } else { steps as u64 }
+        });
+        let most =
+            whole(limits.shots_total, costs.step.shots).min(whole(limits.jobs_total, costs.step.jobs)).min(by_time);
+        costs.steps_in_budget = (most != UNLIMITED).then_some(most);
+    }
+
+    /// A bound on the standard error of a component of the gradient by parameter shift from so many shots per circuit, over all
+    /// components; see [`fit`](super::fit()).
+    fn gradient_std_error(&self, shots: u64, rows: u64) -> Option<f64> {
+        let norm = self.one_norm?;
+        let mut variances = vec![0.0; self.expectation.wrt().len()];
+        for rotation in self.expectation.program().rotations() {
+            let (_, terms) = rotation.angle().as_affine()?;
+            let rule = ShiftRule::from_frequencies(rotation.frequencies()).ok()?;
+            // Both signs of every shift are measured.
+            let squares: f64 = rule.terms().iter().map(|(_, coefficient)| 2.0 * coefficient * coefficient).sum();
+            for (parameter, factor) in terms {
+                if let Some(position) = self.expectation.wrt().iter().position(|wrt| wrt == parameter) {
+                    variances[position] += factor * factor * squares * norm * norm;
+                }
+            }
+        }
+        let largest = variances.into_iter().fold(0.0, f64::max);
+        Some((largest * rows as f64 / shots as f64).sqrt())
+    }
+
+    pub(super) fn report(&self, choice: Choice, options: &FitOptions) -> FitReport {
+        let costs = self.costs(choice, options);
+        let native = self.native.as_ref().ok();
+        let gradient_std_error = self.gradient_std_error(choice.shots, options.rows);
+        let shift = costs.gradients["parameter_shift"];
+        let of_budget = |error: f64| {
+            let total = self.profile.limits.shots_total.filter(|&total| total > 0 && shift.shots > 0)?;
+            Some(error * (shift.shots as f64 / total as f64).sqrt())
+        };
+        FitReport {
+            device: self.profile.name.clone(),
+            fits: costs.reasons.is_empty(),
+            width: self.expectation.measurement().num_qubits(),
+            depth: native.map(|native| native.circuit.depth()),
+            native_gates: native.map(|native| native.circuit.gate_counts()),
+            swaps: native.map(|native| native.circuit.swaps),
+            layout: native.map(|native| native.circuit.initial.clone()),
+            duration_s: native.map(|native| native.gate_seconds + self.profile.readout_seconds()),
+            fidelity: native.map(|native| native.fidelity),
+            parameters: self.parameters,
+            differentiated: self.expectation.wrt().len(),
+            memory_bytes: costs.memory_bytes,
+            shots_per_circuit: choice.shots,
+            circuits_per_gradient: costs.gradients.iter().map(|(&name, bill)| (name, bill.circuits)).collect(),
+            shots_per_gradient: costs.gradients.iter().map(|(&name, bill)| (name, bill.shots)).collect(),
+            gradient_std_error,
+            gradient_std_error_of_budget: gradient_std_error.and_then(of_budget),
+            step_shots: costs.step.shots,
+            step_jobs: costs.step.jobs,
+            step_seconds: costs.step_seconds,
+            step_joules: costs.step.joules,
+            steps_in_budget: costs.steps_in_budget,
+            reasons: costs.reasons,
+            advice: Vec::new(),
+        }
+    }
+}
