@@ -235,6 +235,10 @@ pub enum RunError {
 }
 
 impl ConfigError {
+    pub(crate) fn finite(name: &'static str, value: f64) -> Result<f64, Self> {
+        Self::check(name, "finite", value, value.is_finite())
+    }
+
     pub(crate) fn positive(name: &'static str, value: f64) -> Result<f64, Self> {
         Self::check(name, "positive and finite", value, value > 0.0 && value.is_finite())
     }

@@ -6,11 +6,11 @@
 //!
 //! | | is | made by |
 //! |---|---|---|
-//! | [`Objective`] | what is minimised: answers loss, gradient, metric, each with a standard error and a bill | you |
-//! | [`UpdateRule`] | gradient in, step out: [`Sgd`], [`Momentum`], [`RmsProp`], [`Adam`], [`NaturalGradient`] | the crate, or you |
-//! | [`Method`] | an optimizer, one query at a time: [`Descent`] by a rule, or a method of [`nlr`] around it | the crate, or you |
+//! | [`Objective`] | what is minimised: answers loss, gradient, metric, each with a standard error and a bill, and what else a [`Query`] asks if it can | you |
+//! | [`UpdateRule`] | gradient in, step out: those of [`rules`], [`Scheduled`] and [`Clipped`] ones | the crate, or you |
+//! | [`Method`] | an optimizer, one query at a time: [`Descent`] by a rule, a method of [`nlr`] around it, one of [`direct`], a [`Chain`] of them | the crate, or you |
 //! | [`Runner`] | the loop: prices an iteration before it starts, keeps the [`Budget`], calls the observers | the crate |
-//! | [`Observer`] | sees each iteration, may stop the run: [`BestPoint`], [`History`], a closure | the crate, or you |
+//! | [`Observer`] | sees each iteration, may stop the run: [`BestPoint`], [`AveragePoint`], [`Stop`], [`History`], a closure | the crate, or you |
 //!
 //! # An optimizer of one's own
 //!
@@ -86,7 +86,8 @@
 //!
 //! - The same method, objective, [`Streams`] and budget give the same bytes, in one run or in a run stopped anywhere
 //!   and resumed from its [`RunState`]. Streams are keyed by (seed, task, step, role) and never continued.
-//! - After construction, methods, rules, runner and [`BestPoint`] allocate nothing per step; [`History`] only to grow.
+//! - After construction, methods, rules, runner and [`BestPoint`] allocate nothing per step; [`History`] only to grow, a
+//!   [`Chain`] only where it goes to its next stage.
 //! - No panic on any input: a hyperparameter, a state or an answer that cannot be used is a typed error.
 //!
 //! # Features
@@ -95,8 +96,10 @@
 //! keep every bit.
 #![forbid(unsafe_code)]
 
+mod average;
 mod bill;
 mod budget;
+mod chain;
 mod descent;
 pub mod direct;
 mod error;
@@ -108,14 +111,18 @@ mod query;
 mod rule;
 pub mod rules;
 mod runner;
+mod schedule;
 mod screened;
 mod state;
+mod stop;
 mod streams;
 mod symmetric;
 mod vector;
 
+pub use average::{AveragePoint, Averaging};
 pub use bill::Bill;
 pub use budget::{Budget, Resource};
+pub use chain::{Chain, Stage};
 pub use descent::Descent;
 pub use direct::{
     AdaptiveShots, AdaptiveShotsConfig, Allocation, CmaEs, CmaEsConfig, Curvature, RandomCoordinate,
@@ -138,8 +145,10 @@ pub use rules::{
     SignDescent,
 };
 pub use runner::{Evaluation, Outcome, RunState, Runner, Step, StopReason, reevaluate};
+pub use schedule::{Clip, Clipped, Decay, Schedule, Scheduled};
 pub use screened::{ScreenedDescent, ScreenedDescentConfig};
 pub use state::State;
+pub use stop::{Stop, StopCondition};
 pub use streams::{Role, StepStreams, Streams};
 
 #[cfg(doctest)]

@@ -1,5 +1,6 @@
 //! Optimizers as ask/tell: the trait [`Method`] and what it reports.
 
+use crate::vector::norm;
 use crate::{Answer, Estimate, MethodError, Query, State, StateError, StepStreams};
 
 /// What a method wants to know next, and where.
@@ -106,6 +107,8 @@ pub struct StepReport {
     pub loss: Option<Estimate>,
     /// The Euclidean norm of the gradient measured there.
     pub gradient_norm: f64,
+    /// The root of the sum of the squared standard errors of that gradient; none if they are unknown.
+    pub gradient_std_error: Option<f64>,
     /// What was done.
     pub event: Event,
     /// What triggered it; none for the base step.
@@ -121,9 +124,26 @@ pub struct StepReport {
 }
 
 impl StepReport {
+    /// The same report with the standard errors of the gradient, one for each component; none if there are none.
+    #[must_use]
+    pub fn with_std_errors(mut self, std_errors: &[f64]) -> Self {
+        self.gradient_std_error = (!std_errors.is_empty()).then(|| norm(std_errors));
+        self
+    }
+
     /// A descent step of the given length, with nothing else to tell.
     pub const fn descent(loss: Option<Estimate>, gradient_norm: f64, step_length: f64) -> Self {
-        Self { loss, gradient_norm, event: Event::Descent, trigger: None, ascents: 0, probes: 0, kicks: 0, step_length }
+        Self {
+            loss,
+            gradient_norm,
+            gradient_std_error: None,
+            event: Event::Descent,
+            trigger: None,
+            ascents: 0,
+            probes: 0,
+            kicks: 0,
+            step_length,
+        }
     }
 }
 

@@ -151,7 +151,7 @@ impl<R: UpdateRule> ScreenedDescent<R> {
         self.order.clear();
         self.order.extend(0..count);
         // Every point in question has been measured as often as any other: sums compare as means do.
-        self.order.sort_by(|&a, &b| self.sums[a].total_cmp(&self.sums[b]).then(a.cmp(&b)));
+        self.order.sort_unstable_by(|&a, &b| self.sums[a].total_cmp(&self.sums[b]).then(a.cmp(&b)));
         let best = self.order[0];
         self.theta.copy_from_slice(&self.points[best * dimension..][..dimension]);
         self.order.truncate(survivors);
@@ -171,16 +171,8 @@ impl<R: UpdateRule> ScreenedDescent<R> {
             self.points.clear();
             self.sums.clear();
         }
-        Ok(Told::Done(StepReport {
-            loss: Some(here),
-            gradient_norm: 0.0,
-            event: Event::Restart,
-            trigger: None,
-            ascents: 0,
-            probes: self.probes,
-            kicks: 0,
-            step_length: 0.0,
-        }))
+        let report = StepReport::descent(Some(here), 0.0, 0.0);
+        Ok(Told::Done(StepReport { event: Event::Restart, probes: self.probes, ..report }))
     }
 
     fn descend(&mut self, answer: &Answer, context: &IterationContext) -> Result<Told, MethodError> {
@@ -210,7 +202,7 @@ impl<R: UpdateRule> ScreenedDescent<R> {
         take_step(&mut self.theta, &self.step)?;
         let mut report = StepReport::descent(Some(loss), norm(&answer.gradient), norm(&self.step));
         report.probes = self.probes;
-        Ok(Told::Done(report))
+        Ok(Told::Done(report.with_std_errors(&answer.gradient_std_errors)))
     }
 
     fn factor(&mut self, context: &IterationContext) -> f64 {

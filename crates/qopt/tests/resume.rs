@@ -21,7 +21,9 @@ fn bits(values: &[f64]) -> Vec<u64> {
 fn row(observation: &Observation<'_>) -> Row {
     let report = observation.report;
     let loss = report.loss.unwrap();
-    let numbers = [loss.value, loss.std_error, report.gradient_norm, report.step_length, observation.spent.seconds];
+    let error = report.gradient_std_error.unwrap_or(-1.0);
+    let seconds = observation.spent.seconds;
+    let numbers = [loss.value, loss.std_error, report.gradient_norm, error, report.step_length, seconds];
     let mut points = bits(observation.theta);
     points.extend(bits(observation.next));
     let counts = [report.ascents, report.probes, report.kicks];

@@ -202,7 +202,8 @@ impl Method for AdaptiveShots {
         take_step(&mut self.theta, &self.step)?;
         self.average(answer);
         self.allocate();
-        Ok(Told::Done(StepReport::descent(loss, norm(&answer.gradient), norm(&self.step))))
+        let report = StepReport::descent(loss, norm(&answer.gradient), norm(&self.step));
+        Ok(Told::Done(report.with_std_errors(&answer.gradient_std_errors)))
     }
 
     fn theta(&self) -> &[f64] {

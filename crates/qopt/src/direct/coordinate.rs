@@ -75,7 +75,8 @@ impl Method for RandomCoordinate {
         self.step.fill(0.0);
         self.step[component] = self.config.rate * answer.gradient[0];
         take_step(&mut self.theta, &self.step)?;
-        Ok(Told::Done(StepReport::descent(loss, answer.gradient[0].abs(), norm(&self.step))))
+        let report = StepReport::descent(loss, answer.gradient[0].abs(), norm(&self.step));
+        Ok(Told::Done(report.with_std_errors(&answer.gradient_std_errors)))
     }
 
     fn theta(&self) -> &[f64] {

@@ -44,6 +44,7 @@ mod stall_curvature;
 mod walk;
 
 pub use adaptive::{AdaptiveStep, AdaptiveStepConfig};
+pub(crate) use monitor::StallMonitor;
 pub use periodic::{Periodic, PeriodicConfig};
 pub use post_hoc::{PostHoc, PostHocConfig};
 pub use probe::{Probe, ProbeConfig};

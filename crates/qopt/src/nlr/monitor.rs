@@ -4,7 +4,7 @@ use crate::{ConfigError, Estimate, State, StateError};
 
 /// The stall test that `Stall`, `StallCurvature` and `Restart` share.
 #[derive(Clone, Debug)]
-pub(super) struct StallMonitor {
+pub(crate) struct StallMonitor {
     window: u64,
     delta: f64,
     delta_std_errors: f64,
@@ -16,7 +16,7 @@ pub(super) struct StallMonitor {
 }
 
 impl StallMonitor {
-    pub(super) fn new(window: u64, delta: f64, delta_std_errors: f64, cooldown: u64) -> Result<Self, ConfigError> {
+    pub(crate) fn new(window: u64, delta: f64, delta_std_errors: f64, cooldown: u64) -> Result<Self, ConfigError> {
         Ok(Self {
             window: ConfigError::counted("window", window)?,
             delta: ConfigError::not_negative("delta", delta)?,
@@ -34,7 +34,7 @@ impl StallMonitor {
     }
 
     /// Takes the loss of an iteration.
-    pub(super) fn track(&mut self, loss: Estimate) {
+    pub(crate) fn track(&mut self, loss: Estimate) {
         if loss.value < self.reference - self.threshold(loss) {
             self.reference = loss.value;
             self.since = 0;
@@ -44,7 +44,7 @@ impl StallMonitor {
         self.cool = self.cool.saturating_sub(1);
     }
 
-    pub(super) fn has_stalled(&self) -> bool {
+    pub(crate) fn has_stalled(&self) -> bool {
         self.since >= self.window && self.cool == 0
     }
 
@@ -65,14 +65,14 @@ impl StallMonitor {
         self.reference = f64::INFINITY;
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         State::new("monitor")
             .with_floats("reference", &[self.reference])
             .with_counts("counts", &[self.since, self.cool])
     }
 
     /// The monitor with the state of an earlier one.
-    pub(super) fn restored(&self, state: &State) -> Result<Self, StateError> {
+    pub(crate) fn restored(&self, state: &State) -> Result<Self, StateError> {
         state.expect("monitor", &["reference", "counts"])?;
         let reference = state.floats_of("reference", 1)?[0];
         if reference.is_nan() {

@@ -24,6 +24,7 @@ pub(crate) struct Walk<R> {
     loss: Estimate,
     loss_is_reusable: bool,
     gradient_norm: f64,
+    gradient_std_error: Option<f64>,
     /// Whether the next answer is that of a probe at `scratch`.
     probing: bool,
     ascents: u64,
@@ -44,6 +45,7 @@ impl<R: UpdateRule> Walk<R> {
             loss: Estimate::default(),
             loss_is_reusable: false,
             gradient_norm: 0.0,
+            gradient_std_error: None,
             probing: false,
             ascents: 0,
             probes: 0,
@@ -110,6 +112,8 @@ impl<R: UpdateRule> Walk<R> {
         self.loss = loss;
         self.loss_is_reusable = reusable;
         self.gradient_norm = norm(&answer.gradient);
+        let std_errors = &answer.gradient_std_errors;
+        self.gradient_std_error = (!std_errors.is_empty()).then(|| norm(std_errors));
         self.known = None;
         Ok(())
     }
@@ -284,6 +288,7 @@ impl<R: UpdateRule> Walk<R> {
         Told::Done(StepReport {
             loss: Some(self.loss),
             gradient_norm: self.gradient_norm,
+            gradient_std_error: self.gradient_std_error,
             event,
             trigger,
             ascents: self.ascents,
@@ -308,6 +313,9 @@ impl<R: UpdateRule> Walk<R> {
                 .with_floats("probe", &self.scratch)
                 .with_floats("opening", &[value, std_error, self.gradient_norm])
                 .with_counts("reusable", &[self.loss_is_reusable.into()]);
+            if let Some(error) = self.gradient_std_error {
+                state = state.with_floats("gradient error", &[error]);
+            }
         }
         state
     }
@@ -327,7 +335,8 @@ impl<R: UpdateRule> Walk<R> {
 
     /// Restores the walk and its rule, or changes nothing.
     pub(crate) fn restore_with_probe(&mut self, state: &State) -> Result<(), StateError> {
-        const NAMES: [&str; 8] = ["theta", "counters", "rule", "known", "step", "probe", "opening", "reusable"];
+        const NAMES: [&str; 9] =
+            ["theta", "counters", "rule", "known", "step", "probe", "opening", "reusable", "gradient error"];
         state.expect("walk", &NAMES)?;
         let dimension = self.theta.len();
         let theta = state.finite_floats("theta", dimension)?;
@@ -340,6 +349,7 @@ impl<R: UpdateRule> Walk<R> {
                 state.finite_floats("probe", dimension)?,
                 state.finite_floats("opening", 3)?,
                 reusable != 0,
+                if state.has_floats("gradient error") { Some(state.floats_of("gradient error", 1)?[0]) } else { None },
             ))
         } else {
             None
@@ -349,12 +359,13 @@ impl<R: UpdateRule> Walk<R> {
         (self.ascents, self.probes, self.kicks) = (ascents, probes, kicks);
         self.known = known;
         self.probing = probe.is_some();
-        if let Some((step, point, opening, reusable)) = probe {
+        if let Some((step, point, opening, reusable, gradient_std_error)) = probe {
             self.step = step;
             self.scratch = point;
             self.loss = Estimate { value: opening[0], std_error: opening[1] };
             self.gradient_norm = opening[2];
             self.loss_is_reusable = reusable;
+            self.gradient_std_error = gradient_std_error;
         }
         Ok(())
     }

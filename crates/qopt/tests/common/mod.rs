@@ -377,11 +377,12 @@ pub(crate) type Make = fn() -> Box<dyn Method>;
 pub(crate) fn shipped() -> Vec<(&'static str, Make)> {
     use qopt::{
         AdaGrad, Adam, AdamW, AdaptiveShots, AdaptiveShotsConfig, AdaptiveStep, AdaptiveStepConfig, Allocation,
-        AmsGrad, CmaEs, CmaEsConfig, Control, Descent, Interval, Lion, Momentum, NAdam, NaturalGradient, Nesterov,
-        NormalizedGradient, Periodic, PeriodicConfig, PostHoc, PostHocConfig, Probe, ProbeConfig, Random, RandomConfig,
-        RandomCoordinate, RandomCoordinateConfig, Restart, RestartConfig, RmsProp, Rotoselect, RotoselectConfig,
-        Rotosolve, SecondOrderSpsa, SecondOrderSpsaConfig, Sgd, SignDescent, Spsa, SpsaConfig, Stall, StallConfig,
-        StallCurvature, StallCurvatureConfig, UpdateRule,
+        AmsGrad, Chain, Clip, Clipped, CmaEs, CmaEsConfig, Control, Decay, Descent, Interval, Lion, Momentum, NAdam,
+        NaturalGradient, Nesterov, NormalizedGradient, Periodic, PeriodicConfig, PostHoc, PostHocConfig, Probe,
+        ProbeConfig, Random, RandomConfig, RandomCoordinate, RandomCoordinateConfig, Restart, RestartConfig, RmsProp,
+        Rotoselect, RotoselectConfig, Rotosolve, Schedule, Scheduled, SecondOrderSpsa, SecondOrderSpsaConfig, Sgd,
+        SignDescent, Spsa, SpsaConfig, Stage, Stall, StallConfig, StallCurvature, StallCurvatureConfig, StopCondition,
+        UpdateRule,
     };
     const START: [f64; 3] = [1.0, -0.5, 0.25];
     fn adam() -> Box<dyn UpdateRule> {
@@ -437,6 +438,26 @@ pub(crate) fn shipped() -> Vec<(&'static str, Make)> {
         ("descent, lion", || Box::new(Descent::new(Lion::new(0.1).unwrap(), &START).unwrap())),
         ("descent, signs", || Box::new(Descent::new(SignDescent::new(0.1).unwrap(), &START).unwrap())),
         ("descent, normalized", || Box::new(Descent::new(NormalizedGradient::new(0.1).unwrap(), &START).unwrap())),
+        ("descent, clipped, scheduled", || {
+            let rule = Clipped::new(Momentum::new(0.1).unwrap(), Clip::Norm(0.5)).unwrap();
+            let schedule = Schedule { warm_up: 3, decay: Decay::Cosine { period: 20, floor: 0.1 } };
+            Box::new(Descent::new(Scheduled::new(rule, schedule).unwrap(), &START).unwrap())
+        }),
+        ("chain", || {
+            let stages = vec![
+                Stage::new(|theta| Ok(Box::new(Spsa::new(SpsaConfig::new(0.1, 30), theta)?)))
+                    .until(StopCondition::Iterations { count: 7 })
+                    .until(StopCondition::Stall { window: 4, delta: 0.0, delta_std_errors: 1.0 }),
+                Stage::new(|theta| Ok(Box::new(Probe::new(ProbeConfig::new(0.0), adam(), theta)?)))
+                    .until(StopCondition::Spent { limit: Budget { circuits: Some(70), ..Budget::UNLIMITED } })
+                    .until(StopCondition::GradientUnresolved { ratio: 2.0, window: 3 }),
+                Stage::new(|theta| {
+                    let config = PeriodicConfig { descents: 3, ..PeriodicConfig::new(20) };
+                    Ok(Box::new(Periodic::new(config, adam(), theta)?))
+                }),
+            ];
+            Box::new(Chain::new(stages, &START).unwrap())
+        }),
         ("direct, spsa", || {
             Box::new(Spsa::new(SpsaConfig { directions: 2, ..SpsaConfig::new(0.1, 30) }, &START).unwrap())
         }),

@@ -164,6 +164,23 @@ def rules():
     }
 
 
+def schedules():
+    cosine = optax.cosine_decay_schedule(1.0, 30, alpha=0.1)
+    warm = optax.join_schedules([optax.linear_schedule(1 / 6, 1.0, 5), cosine], [5])
+    of = lambda schedule: [float(schedule(jnp.array(k, dtype=jnp.int64))) for k in range(50)]
+    return {
+        "factors": {
+            "step": of(optax.exponential_decay(1.0, 7, 0.5, staircase=True)),
+            "exponential": of(optax.exponential_decay(1.0, 1, 0.9)),
+            "cosine": of(cosine),
+            "warm-up, cosine": of(warm),
+        },
+        "adam, warm-up, cosine": of_rule(optax.adam(lambda k: 0.1 * warm(k.astype(jnp.int64)))),
+        "adam, norm": of_rule(optax.chain(optax.clip_by_global_norm(0.5), optax.adam(0.1))),
+        "momentum, value": of_rule(optax.chain(optax.clip(0.3), optax.sgd(0.05, momentum=0.9))),
+    }
+
+
 def gains(rate, stability, iterations):
     k = np.arange(iterations)
     return rate * ((stability + 1) / (stability + 1 + k)) ** 0.602, 0.2 / (k + 1) ** 0.101
@@ -300,6 +317,7 @@ def minimum():
 json.dump(
     {
         "rules": rules(),
+        "schedules": schedules(),
         "spsa": spsas(),
         "rotosolve": rotosolve(),
         "rotoselect": rotoselect(),
