@@ -133,6 +133,16 @@ pub enum Error {
         /// What was given.
         got: u64,
     },
+    /// A setting of an estimator that cannot be.
+    #[error("{what} is {value}, but must be {allowed}")]
+    Setting {
+        /// Which setting.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it may be.
+        allowed: &'static str,
+    },
     /// No shift rule exists for these frequencies.
     #[error("no shift rule for the frequencies {frequencies:?}: they must be positive, ascending and distinct")]
     Spectrum {

@@ -20,6 +20,36 @@ pub enum Cotangents<'a> {
     OfValues(&'a mut Weigh<'a>),
 }
 
+impl Cotangents<'_> {
+    /// The values that were measured (none for fixed weights), the weights, and what they cost.
+    pub(crate) fn weights(
+        self,
+        shots: Shots,
+        expectation: &Expectation,
+        rows: &[f64],
+        backend: &mut dyn Backend,
+        rng: &mut dyn Rng,
+    ) -> Result<(Vec<Estimate>, Vec<Estimate>, Bill), Error> {
+        let observables = expectation.num_observables();
+        match self {
+            Self::Fixed(weights) => {
+                let (got, expected) = (weights.len(), expectation.rows(rows)?.len() * observables);
+                if got != expected {
+                    return Err(Error::Length { what: "cotangents", got, expected });
+                }
+                Ok((Vec::new(), weights.iter().map(|&weight| Estimate::exact(weight)).collect(), Bill::ZERO))
+            }
+            Self::OfValues(weigh) => {
+                let Values { estimates, bill } = shots.values(expectation, rows, backend, rng)?;
+                let mut weights = vec![Estimate::default(); estimates.len()];
+                let chunks = estimates.chunks(observables).zip(weights.chunks_mut(observables));
+                chunks.enumerate().for_each(|(row, (values, weights))| weigh(row, values, weights));
+                Ok((estimates, weights, bill))
+            }
+        }
+    }
+}
+
 /// Values at some rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values {

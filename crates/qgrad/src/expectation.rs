@@ -101,6 +101,19 @@ impl Expectation {
         Self::new(circuit, observables, &all)
     }
 
+    /// The same circuit and parameters with other observables; nothing is compiled anew.
+    ///
+    /// # Errors
+    ///
+    /// As [`Expectation::new`], for the observables.
+    pub fn with_observables(&self, observables: Vec<PauliSum>) -> Result<Self, Error> {
+        if observables.is_empty() {
+            return Err(Error::NoObservable);
+        }
+        let measurement = Measurement::new(self.circuit.num_qubits(), observables)?;
+        Ok(Self { measurement, pieces: OnceLock::new(), ..self.clone() })
+    }
+
     /// The circuit as it was written.
     #[must_use]
     pub fn circuit(&self) -> &Circuit {
@@ -151,6 +164,15 @@ impl Expectation {
             let _ = self.pieces.set(Pieces::new(&self.measurement)?);
         }
         Ok(self.pieces.get().expect("just set"))
+    }
+
+    /// For each position of [`Expectation::wrt`], whether any expectation value can depend on the parameter there.
+    pub(crate) fn moving(&self) -> Vec<bool> {
+        let mut moving = vec![false; self.wrt.len()];
+        for active in &self.active {
+            active.parameters.iter().for_each(|&(position, _)| moving[position] = true);
+        }
+        moving
     }
 
     pub(crate) fn active(&self) -> &[ActiveRotation] {

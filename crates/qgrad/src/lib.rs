@@ -38,6 +38,7 @@ mod error;
 mod estimate;
 mod estimator;
 mod expectation;
+mod family;
 mod measurement;
 mod noise;
 #[cfg(feature = "qopt")]
@@ -47,6 +48,7 @@ mod second_order;
 mod shift;
 mod shots;
 mod simulator;
+mod stochastic;
 
 pub use backend::{Backend, Job, JobResult, JobShots, Point, Shift};
 pub use bill::Bill;
@@ -61,6 +63,7 @@ pub use second_order::{GradientChange, Hessian, HessianProduct, Jacobian, LineDe
 pub use shift::{SecondShiftRule, ShiftRule};
 pub use shots::{Allocation, Shots};
 pub use simulator::{Simulator, StateVectorBackend};
+pub use stochastic::{Difference, DoublyStochastic, FiniteDifferences, RandomCoordinates, Spsa, Step};
 
 /// The examples of the README are tests.
 #[cfg(doctest)]

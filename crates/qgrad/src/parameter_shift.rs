@@ -3,7 +3,8 @@
 use nalgebra::DMatrix;
 use rand::Rng;
 
-use crate::backend::{Point, Shift};
+use crate::backend::Point;
+use crate::family::{Family, Moments, add_product};
 use crate::{Backend, Bill, Cotangents, Error, Estimate, Estimator, Expectation, Jacobian, Shots, Values, Vjp};
 
 /// Derivatives by parameter shift: every occurrence of a parameter is shifted by the rule of its gate, and the chain rule puts
@@ -18,88 +19,6 @@ pub struct ParameterShift {
     pub shots: Shots,
 }
 
-/// A mean and the variance of that mean.
-#[derive(Clone, Copy, Debug, Default)]
-struct Moments {
-    mean: f64,
-    variance: f64,
-}
-
-/// The points of the shift rules at one row: per active rotation and term of its rule, the shift and its opposite.
-fn shift_family(expectation: &Expectation, row: usize) -> Vec<Point> {
-    let mut points = Vec::new();
-    for active in expectation.active() {
-        for &(angle, _) in active.rule.terms() {
-            points.extend([angle, -angle].map(|angle| Point::shifted(row, Shift { rotation: active.rotation, angle })));
-        }
-    }
-    points
-}
-
-/// The coefficient with which each point of the families of all rows, and each observable, enters the gradient: that of the rule times
-/// the length of the chain rule's factors times the weight.
-fn importance(expectation: &Expectation, rows: &[&[f64]], weight: impl Fn(usize, usize) -> f64) -> Vec<f64> {
-    let mut coefficients = Vec::new();
-    for (index, row) in rows.iter().enumerate() {
-        for active in expectation.active() {
-            let angle = expectation.program().rotations()[active.rotation].angle();
-            let squares = active.parameters.iter().map(|&(_, param)| angle.derivative(row, param).powi(2));
-            let chain = squares.sum::<f64>().sqrt();
-            for &(_, coefficient) in active.rule.terms() {
-                for _ in 0..2 {
-                    coefficients
-                        .extend((0..expectation.num_observables()).map(|o| coefficient * chain * weight(index, o)));
-                }
-            }
-        }
-    }
-    coefficients
-}
-
-/// The derivatives of every observable at one row, from the row's shifted estimates, which are taken off `shifted`.
-fn row_jacobian<'a>(
-    expectation: &Expectation,
-    row: &[f64],
-    shifted: &mut impl Iterator<Item = &'a [Estimate]>,
-    jacobian: &mut [Moments],
-) {
-    let (observables, parameters) = (expectation.num_observables(), expectation.wrt().len());
-    jacobian.fill(Moments::default());
-    let mut by_angle = vec![Moments::default(); observables];
-    for active in expectation.active() {
-        by_angle.fill(Moments::default());
-        for &(_, coefficient) in active.rule.terms() {
-            for coefficient in [coefficient, -coefficient] {
-                let estimates = shifted.next().expect("a backend answers every point and observable of its job");
-                for (sum, estimate) in by_angle.iter_mut().zip(estimates) {
-                    sum.mean += coefficient * estimate.value;
-                    sum.variance += (coefficient * estimate.std_error).powi(2);
-                }
-            }
-        }
-        let angle = expectation.program().rotations()[active.rotation].angle();
-        for &(position, param) in &active.parameters {
-            let chain = angle.derivative(row, param);
-            for (entry, derivative) in jacobian[position..].iter_mut().step_by(parameters).zip(&by_angle) {
-                entry.mean += chain * derivative.mean;
-                entry.variance += chain * chain * derivative.variance;
-            }
-        }
-    }
-}
-
-/// An unbiased estimate of the variance of the product of two independent estimates: `E[w^2] = w^2 + Var w`, so the plain
-/// first-order formula counts the product of the variances once too often.
-fn product_variance(weight: &Estimate, derivative: &Moments) -> f64 {
-    let of_weight = weight.std_error * weight.std_error;
-    let first_order = weight.value * weight.value * derivative.variance + derivative.mean * derivative.mean * of_weight;
-    (first_order - of_weight * derivative.variance).max(0.0)
-}
-
-fn check_cotangents(got: usize, expected: usize) -> Result<(), Error> {
-    if got == expected { Ok(()) } else { Err(Error::Length { what: "cotangents", got, expected }) }
-}
-
 impl Estimator for ParameterShift {
     fn values(
         &self,
@@ -108,9 +27,7 @@ impl Estimator for ParameterShift {
         backend: &mut dyn Backend,
         rng: &mut dyn Rng,
     ) -> Result<Values, Error> {
-        let count = expectation.rows(rows)?.len();
-        let points: Vec<Point> = (0..count).map(Point::at).collect();
-        self.shots.sample(expectation, rows, &points, None, backend, rng)
+        self.shots.values(expectation, rows, backend, rng)
     }
 
     fn vjp(
@@ -123,39 +40,21 @@ impl Estimator for ParameterShift {
     ) -> Result<Vjp, Error> {
         let row_slices = expectation.rows(rows)?;
         let observables = expectation.num_observables();
-        let mut bill = Bill::ZERO;
-        let (values, weights) = match cotangents {
-            Cotangents::Fixed(weights) => {
-                check_cotangents(weights.len(), row_slices.len() * observables)?;
-                (Vec::new(), weights.iter().map(|&w| Estimate::exact(w)).collect())
-            }
-            Cotangents::OfValues(weigh) => {
-                let values = self.values(expectation, rows, backend, rng)?;
-                bill += values.bill;
-                let mut weights = vec![Estimate::default(); values.estimates.len()];
-                let chunks = values.estimates.chunks(observables).zip(weights.chunks_mut(observables));
-                chunks.enumerate().for_each(|(row, (values, weights))| weigh(row, values, weights));
-                (values.estimates, weights)
-            }
-        };
-        let points: Vec<Point> = (0..row_slices.len()).flat_map(|row| shift_family(expectation, row)).collect();
+        let (values, weights, mut bill) = cotangents.weights(self.shots, expectation, rows, backend, rng)?;
+        let family = Family::new(expectation, |_| true);
+        let points: Vec<Point> = (0..row_slices.len()).flat_map(|row| family.points(row)).collect();
         let parameters = expectation.wrt().len();
         let (mut gradient, mut variances) = (vec![0.0; parameters], vec![0.0; parameters]);
         if !points.is_empty() {
-            let importance = importance(expectation, &row_slices, |row, o| weights[row * observables + o].value);
-            let shifted = self.shots.sample(expectation, rows, &points, Some(&importance), backend, rng);
+            let importance = || family.importance(&row_slices, &weights);
+            let shifted = self.shots.sample(expectation, rows, &points, &importance, backend, rng);
             let shifted = shifted.map_err(|error| error.after(bill))?;
             bill += shifted.bill;
             let mut shifted = shifted.estimates.chunks_exact(observables);
             let mut jacobian = vec![Moments::default(); observables * parameters];
             for (row, weights) in row_slices.iter().zip(weights.chunks(observables)) {
-                row_jacobian(expectation, row, &mut shifted, &mut jacobian);
-                for (weight, of_observable) in weights.iter().zip(jacobian.chunks_exact(parameters)) {
-                    for ((derivative, g), variance) in of_observable.iter().zip(&mut gradient).zip(&mut variances) {
-                        *g += weight.value * derivative.mean;
-                        *variance += product_variance(weight, derivative);
-                    }
-                }
+                family.jacobian(row, &mut shifted, &mut jacobian);
+                add_product(weights, &jacobian, &mut gradient, &mut variances);
             }
         }
         let std_errors = variances.into_iter().map(f64::sqrt).collect();
@@ -171,13 +70,14 @@ impl Estimator for ParameterShift {
     ) -> Result<Jacobian, Error> {
         expectation.one_row(row)?;
         let (observables, parameters) = (expectation.num_observables(), expectation.wrt().len());
-        let points = shift_family(expectation, 0);
+        let family = Family::new(expectation, |_| true);
+        let points: Vec<Point> = family.points(0).collect();
         let mut jacobian = vec![Moments::default(); observables * parameters];
         let mut bill = Bill::ZERO;
         if !points.is_empty() {
-            let importance = importance(expectation, &[row], |_, _| 1.0);
-            let shifted = self.shots.sample(expectation, row, &points, Some(&importance), backend, rng)?;
-            row_jacobian(expectation, row, &mut shifted.estimates.chunks_exact(observables), &mut jacobian);
+            let importance = || family.importance(&[row], &vec![Estimate::exact(1.0); observables]);
+            let shifted = self.shots.sample(expectation, row, &points, &importance, backend, rng)?;
+            family.jacobian(row, &mut shifted.estimates.chunks_exact(observables), &mut jacobian);
             bill = shifted.bill;
         }
         let entry =
@@ -186,7 +86,7 @@ impl Estimator for ParameterShift {
     }
 
     fn price_values(&self, expectation: &Expectation, rows: u64) -> Bill {
-        self.shots.bill(rows.saturating_mul(expectation.measurement().groups().len() as u64))
+        self.shots.price_values(expectation, rows)
     }
 
     fn price_vjp(&self, expectation: &Expectation, rows: u64) -> Bill {

@@ -64,14 +64,32 @@ impl Shots {
         }
     }
 
+    /// The values of all observables at every row.
+    pub(crate) fn values(
+        &self,
+        expectation: &Expectation,
+        rows: &[f64],
+        backend: &mut dyn Backend,
+        rng: &mut dyn Rng,
+    ) -> Result<Values, Error> {
+        let points: Vec<Point> = (0..expectation.rows(rows)?.len()).map(Point::at).collect();
+        let importance = || vec![1.0; points.len() * expectation.num_observables()];
+        self.sample(expectation, rows, &points, &importance, backend, rng)
+    }
+
+    /// The bill of [`Shots::values`].
+    pub(crate) fn price_values(&self, expectation: &Expectation, rows: u64) -> Bill {
+        self.bill(rows.saturating_mul(expectation.measurement().groups().len() as u64))
+    }
+
     /// Samples the observables of an expectation at some points. `importance` says with what coefficient each point and observable
-    /// (which varies fastest) enters the answer; without it all are alike.
+    /// (which varies fastest) enters the answer; it is asked only if shots are divided by it.
     pub(crate) fn sample(
         &self,
         expectation: &Expectation,
         rows: &[f64],
         points: &[Point],
-        importance: Option<&[f64]>,
+        importance: &dyn Fn() -> Vec<f64>,
         backend: &mut dyn Backend,
         rng: &mut dyn Rng,
     ) -> Result<Values, Error> {
@@ -91,12 +109,12 @@ impl Shots {
             }
             Self::Allocated { total, by: Allocation::Coefficient } => {
                 enough(circuits, total)?;
-                split = divide(total, &norms(expectation.measurement(), points.len(), importance));
+                split = divide(total, &norms(expectation.measurement(), &importance()));
                 JobShots::PerCircuit(&split)
             }
             Self::Allocated { total, by: Allocation::Variance { pilot } } => {
                 enough(circuits.saturating_mul(pilot.max(1).saturating_add(1)), total)?;
-                return two_stages(total, pilot, expectation, rows, points, importance, backend, rng);
+                return two_stages(total, pilot, expectation, rows, points, &importance(), backend, rng);
             }
         };
         let result = backend.run(&expectation.job(rows, points, shots), rng)?;
@@ -138,13 +156,11 @@ fn divide(total: u64, weights: &[f64]) -> Vec<u64> {
 }
 
 /// Per circuit (the group varies fastest) the sum over observables of importance times absolute coefficients in the group.
-fn norms(measurement: &Measurement, points: usize, importance: Option<&[f64]>) -> Vec<f64> {
-    let observables = measurement.observables().len();
-    let mut weights = Vec::with_capacity(points * measurement.groups().len());
-    for point in 0..points {
+fn norms(measurement: &Measurement, importance: &[f64]) -> Vec<f64> {
+    let mut weights = Vec::new();
+    for of_point in importance.chunks_exact(measurement.observables().len()) {
         for group in measurement.groups() {
-            let of_observable = |o: usize| importance.map_or(1.0, |of| of[point * observables + o].abs());
-            weights.push((0..observables).map(|o| of_observable(o) * group.one_norm(o)).sum());
+            weights.push(of_point.iter().enumerate().map(|(o, factor)| factor.abs() * group.one_norm(o)).sum());
         }
     }
     weights
@@ -180,7 +196,7 @@ fn two_stages(
     expectation: &Expectation,
     rows: &[f64],
     points: &[Point],
-    importance: Option<&[f64]>,
+    importance: &[f64],
     backend: &mut dyn Backend,
     rng: &mut dyn Rng,
 ) -> Result<Values, Error> {
@@ -191,7 +207,7 @@ fn two_stages(
     let mut weights = vec![0.0; points.len() * groups];
     for (point, estimates) in first.values.chunks_exact(pieces.of.len().max(1)).enumerate() {
         for (estimate, &(group, observable)) in estimates.iter().zip(&pieces.of) {
-            let coefficient = importance.map_or(1.0, |of| of[point * observables + observable]);
+            let coefficient = importance[point * observables + observable];
             weights[point * groups + group] += coefficient * coefficient * estimate.outcome_variance();
         }
     }

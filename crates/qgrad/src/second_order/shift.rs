@@ -98,9 +98,8 @@ impl ParameterShift {
             })
             .collect();
         let slope = |rotation: usize| chains[rotation].iter().map(|&(_, chain)| chain * chain).sum::<f64>().sqrt();
-        let mut importance = Vec::with_capacity(points.len() * observables);
-        for role in &roles {
-            let coefficient = match *role {
+        let coefficient_of = |role: &Role| -> f64 {
+            match *role {
                 Role::Center => {
                     let terms = expectation.active().iter().enumerate();
                     terms.map(|(a, active)| (active.second_rule.terms()[0].1 * slope(a).powi(2)).abs()).sum()
@@ -108,10 +107,16 @@ impl ParameterShift {
                 Role::Second(a, b, coefficient) => coefficient * slope(a) * slope(b),
                 // Nothing is known beforehand about how much an angle bends, but that it does.
                 Role::First(_, coefficient) => coefficient,
+            }
+        };
+        let importance = || {
+            let of_role = |role| {
+                let coefficient = coefficient_of(role);
+                weights.iter().map(move |weight| weight * coefficient)
             };
-            importance.extend(weights.iter().map(|weight| weight * coefficient));
-        }
-        let answer = self.shots.sample(expectation, row, &points, Some(&importance), backend, rng)?;
+            roles.iter().flat_map(of_role).collect()
+        };
+        let answer = self.shots.sample(expectation, row, &points, &importance, backend, rng)?;
         for (role, estimates) in roles.into_iter().zip(answer.estimates.chunks_exact(observables)) {
             let (mut value, mut variance) = (0.0, 0.0);
             for (weight, estimate) in weights.iter().zip(estimates) {
