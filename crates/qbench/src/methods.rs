@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use qopt::{
     Adam, ConfigError, Control, Descent, Interval, Method, Momentum, NaturalGradient, Periodic, PeriodicConfig, Probe,
-    ProbeConfig, Restart, RestartConfig, Sgd, Stall, StallConfig, UpdateRule,
+    ProbeConfig, Restart, RestartConfig, ScreenedDescent, ScreenedDescentConfig, Sgd, Stall, StallConfig, UpdateRule,
 };
+
+/// Share of the budget that screening takes in `screened-adam`.
+const SCREENED_SHARE: f64 = 0.1;
 
 /// What a method is told when it is set up for a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +20,8 @@ pub struct Setup {
     pub rate: f64,
     /// Iterations that the budget allows a method of one value and one gradient per iteration.
     pub planned_iterations: u64,
+    /// What one value and one gradient cost, in values.
+    pub iteration_in_losses: f64,
     /// Whether measured values carry noise.
     pub noisy: bool,
     /// The scale of the loss, see [`qopt::Objective::loss_scale`].
@@ -33,6 +38,23 @@ impl Setup {
     /// [`ConfigError`] if the starting point is empty or not finite.
     pub fn descent(&self, rule: impl UpdateRule + 'static) -> Result<Box<dyn Method>, ConfigError> {
         Ok(Box::new(Descent::new(rule, &self.start)?))
+    }
+
+    /// Descent from the best of as many random points as a tenth of the budget measures, with annealed steps.
+    fn screened(
+        &self,
+        rule: impl UpdateRule + 'static,
+        share: f64,
+        anneal: bool,
+    ) -> Result<Box<dyn Method>, ConfigError> {
+        let losses = share * self.planned_iterations as f64 * self.iteration_in_losses;
+        let (low, high) = self.start_interval;
+        let start = vec![Interval { low, high }; self.start.len()];
+        let mut config = ScreenedDescentConfig { anneal, ..ScreenedDescentConfig::new(1, start) };
+        // From shots the rounds of successive halving take a factor q/(q - 1) more than the first.
+        let rounds = if self.noisy { 1.0 - 1.0 / config.reduction as f64 } else { 1.0 };
+        config.points = ((losses * rounds) as usize).max(1);
+        Ok(Box::new(ScreenedDescent::new(config, rule, &self.start)?))
     }
 
     fn probe(&self, rule: impl UpdateRule + 'static, control: Control) -> Result<Box<dyn Method>, ConfigError> {
@@ -178,6 +200,12 @@ impl Methods {
                 Ok(Box::new(Restart::new(config, Adam::new(s.rate)?, &s.start)?))
             })
             .variant("restart-adam", "adam", None)
+            .with("screened-adam", |s| s.screened(Adam::new(s.rate)?, SCREENED_SHARE, true))
+            .variant("screened-adam", "adam", None)
+            .with("annealed-adam", |s| s.screened(Adam::new(s.rate)?, 0.0, true))
+            .variant("annealed-adam", "adam", None)
+            .with("screened-only-adam", |s| s.screened(Adam::new(s.rate)?, SCREENED_SHARE, false))
+            .variant("screened-only-adam", "adam", None)
     }
 
     /// The list with one more method; one of the same name is replaced in its place.

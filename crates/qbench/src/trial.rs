@@ -233,6 +233,7 @@ impl Trials {
             start: instance.start().to_vec(),
             rate,
             planned_iterations,
+            iteration_in_losses: iteration.circuits as f64 / objective.price(&Request::VALUE).circuits.max(1) as f64,
             noisy: readout.is_noisy(),
             loss_scale: objective.loss_scale(),
             start_interval: instance.start_interval(),

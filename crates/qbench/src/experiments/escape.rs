@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::trials::{TrialExperiment, conditions_of};
-use super::{ESCAPE, PLATEAU_ESCAPE};
+use super::{ESCAPE, ESCAPE_TUNING, PLATEAU_ESCAPE};
 use crate::Error;
 use crate::chemistry::Molecule;
 use crate::experiment::{
@@ -23,7 +23,7 @@ const RATES: [f64; 5] = [0.03, 0.1, 0.3, 1.0, 3.0];
 const ITERATIONS: u64 = 150;
 
 /// The methods that stand side by side.
-const METHODS: [&str; 12] = [
+const METHODS: [&str; 14] = [
     "sgd",
     "momentum",
     "adam",
@@ -36,6 +36,8 @@ const METHODS: [&str; 12] = [
     "kick-stall-adam",
     "adaptive-step-adam",
     "restart-adam",
+    "annealed-adam",
+    "screened-adam",
 ];
 
 /// The trials by name: methods x tasks x exact, 1000 and 100 shots.
@@ -75,6 +77,36 @@ fn all_tasks(scale: Scale) -> Result<Trials, Error> {
         seeds: seeds(scale),
         exact_iterations: ITERATIONS,
     })
+}
+
+/// The tasks on which the escape policy was chosen, none of which is in the large trial.
+pub(super) fn escape_tuning() -> TrialExperiment {
+    TrialExperiment {
+        name: ESCAPE_TUNING,
+        title: "The tasks on which the escape policy was chosen",
+        trials: tuning_tasks,
+        made: Default::default(),
+        by_name_only: true,
+    }
+}
+
+fn tuning_tasks(scale: Scale) -> Result<Trials, Error> {
+    let hehp = Molecule::shipped("HeHplus_0.772").expect("a shipped molecule");
+    let petersen = {
+        let ring = (0..5).map(|a| (a, (a + 1) % 5, 1.0));
+        let star = (0..5).map(|a| (5 + a, 5 + (a + 2) % 5, 1.0));
+        Graph::new(10, ring.chain(star).chain((0..5).map(|a| (a, a + 5, 1.0))).collect())?
+    };
+    let tasks: Vec<Box<dyn tasks::Task>> = vec![
+        Box::new(Classification::moons()?),
+        Box::new(Classification::seattle_weather()?),
+        Box::new(GroundState::ising(4, 1.0, 0.8, 3)?),
+        Box::new(GroundState::molecule(&hehp, 2)?),
+        Box::new(GroundState::max_cut("maxcut-petersen", &petersen, 2)?),
+        Box::new(ProductPlateau::new(8)?),
+    ];
+    let names = ["adam", "annealed-adam", "screened-only-adam", "screened-adam"];
+    Ok(Trials { tasks, methods: Methods::shipped().only(|name| names.contains(&name)), ..all_tasks(scale)? })
 }
 
 /// The share of runs that leave the plateau of the product ansatz, against the number of qubits.

@@ -16,6 +16,30 @@ use crate::trial::Trials;
 /// Learning rates of every method of every trial.
 const RATES: [f64; 4] = [0.03, 0.1, 0.3, 1.0];
 
+/// The methods of the trials that run by default: plain rules, and the NLR variants around them with their controls.
+const COMPARED: [&str; 16] = [
+    "sgd",
+    "momentum",
+    "adam",
+    "natural-gradient",
+    "nlr-probe-sgd",
+    "kick-probe-sgd",
+    "stay-probe-sgd",
+    "nlr-probe-adam",
+    "kick-probe-adam",
+    "stay-probe-adam",
+    "nlr-periodic-adam",
+    "kick-periodic-adam",
+    "stay-periodic-adam",
+    "nlr-stall-adam",
+    "kick-stall-adam",
+    "restart-adam",
+];
+
+fn compared() -> Methods {
+    Methods::shipped().only(|name| COMPARED.contains(&name))
+}
+
 /// All shipped experiments.
 #[must_use]
 pub fn experiments() -> Vec<Box<dyn Experiment>> {
@@ -36,6 +60,7 @@ pub fn experiments() -> Vec<Box<dyn Experiment>> {
             by_name_only: false,
         }),
         Box::new(escape::PlateauEscape::new()),
+        Box::new(escape::escape_tuning()),
         Box::new(escape::escape_trials()),
     ]
 }
@@ -49,6 +74,8 @@ pub(crate) const VQE: &str = "nlr-vqe";
 
 /// Name of the trial on plateaus of growing width.
 pub(crate) const PLATEAU_ESCAPE: &str = "plateau-escape";
+/// Name of the trial on which the escape policy was chosen, which runs by name only.
+pub(crate) const ESCAPE_TUNING: &str = "escape-tuning";
 /// Name of the large trial, which runs by name only.
 pub(crate) const ESCAPE: &str = "escape-trials";
 
@@ -64,7 +91,7 @@ fn classification(scale: Scale) -> Result<Trials, Error> {
     let readouts = vec![Readout::Exact, Readout::device("edge-gateway", 50)?];
     let methods = match scale {
         Scale::Quick => Methods::shipped().only(|name| matches!(name, "adam" | "nlr-probe-adam" | "kick-probe-adam")),
-        Scale::Full => Methods::shipped(),
+        Scale::Full => compared(),
     };
     Ok(Trials { tasks, readouts, methods, rates: RATES.to_vec(), seeds: seeds(scale), exact_iterations: 50 })
 }
@@ -80,7 +107,7 @@ fn vqe(scale: Scale) -> Result<Trials, Error> {
     Ok(Trials {
         tasks,
         readouts,
-        methods: Methods::shipped(),
+        methods: compared(),
         rates: RATES.to_vec(),
         seeds: seeds(scale),
         exact_iterations: 150,

@@ -2,16 +2,17 @@
 
 use std::f64::consts::PI;
 
+use qcore::Circuit;
 use qgrad::{Backend, Bill};
 use qopt::{Answer, Objective, ObjectiveError, Request, Role, StepStreams, Streams};
 use rand_distr::{Binomial, Distribution};
 
 use super::{Assessment, Instance, Readout, Task, Trainable};
-use crate::Error;
 use crate::plateau::{Cost, uniform_angles};
+use crate::{Error, ansatz};
 
 /// Widest register: far beyond what any optimizer leaves the plateau of.
-const WIDEST: usize = 64;
+const WIDEST: usize = qcore::MAX_QUBITS;
 
 /// `C = 1 - p`, `p = prod cos^2(theta_i / 2)`: one minus the probability of `|0...0>` after one RY per qubit, from uniformly random
 /// angles. The variance of a derivative is `(1/8)(3/8)^(n-1)`. Solved below 0.5.
@@ -29,10 +30,10 @@ impl ProductPlateau {
     ///
     /// # Errors
     ///
-    /// [`Error::Range`] unless there are 1 to 64 qubits.
+    /// [`Error::Range`] unless there are 1 to 48 qubits.
     pub fn new(qubits: usize) -> Result<Self, Error> {
         if !(1..=WIDEST).contains(&qubits) {
-            return Err(Error::Range { what: "the number of qubits", value: qubits as f64, allowed: "1 to 64" });
+            return Err(Error::Range { what: "the number of qubits", value: qubits as f64, allowed: "1 to 48" });
         }
         Ok(Self { qubits, name: format!("product-{qubits}") })
     }
@@ -100,7 +101,7 @@ impl Instance for Product {
 
 /// The cost as an objective: parameter shift (two points per angle) on one measurement group.
 struct ProductObjective {
-    qubits: usize,
+    circuit: Circuit,
     /// Shots per circuit; `None` where values are exact.
     shots: Option<u64>,
     /// Prices the jobs; nothing is run on it.
@@ -120,13 +121,13 @@ impl ProductObjective {
     }
 
     fn job(&self, circuits: u64) -> Bill {
-        self.backend.price(Bill::job(circuits, circuits * self.shots.unwrap_or(0)))
+        self.backend.price(&self.circuit, Bill::job(circuits, circuits * self.shots.unwrap_or(0)))
     }
 }
 
 impl Objective for ProductObjective {
     fn dimension(&self) -> usize {
-        self.qubits
+        self.circuit.num_qubits()
     }
 
     fn price(&self, request: &Request) -> qopt::Bill {
@@ -135,7 +136,7 @@ impl Objective for ProductObjective {
             bill += self.job(1);
         }
         if request.gradient {
-            bill += self.job(2 * self.qubits as u64);
+            bill += self.job(2 * self.circuit.num_qubits() as u64);
         }
         bill.into()
     }
@@ -254,6 +255,6 @@ mod tests {
 
     #[test]
     fn impossible_widths_are_refused() {
-        assert!(ProductPlateau::new(0).is_err() && ProductPlateau::new(65).is_err());
+        assert!(ProductPlateau::new(0).is_err() && ProductPlateau::new(49).is_err());
     }
 }
