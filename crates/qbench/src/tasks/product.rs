@@ -82,12 +82,8 @@ impl Instance for Product {
 
     fn objective(&self, readout: &Readout) -> Result<Box<dyn Trainable>, Error> {
         let (_, backend) = readout.reader()?;
-        Ok(Box::new(ProductObjective {
-            qubits: self.start.len(),
-            shots: readout.shots(),
-            backend,
-            shifted: Vec::new(),
-        }))
+        let circuit = ansatz::product(self.start.len())?;
+        Ok(Box::new(ProductObjective { circuit, shots: readout.shots(), backend, shifted: Vec::new() }))
     }
 
     fn loss(&self, theta: &[f64]) -> Result<f64, Error> {
