@@ -3,6 +3,8 @@
 use std::iter::Sum;
 use std::ops::{Add, AddAssign};
 
+use crate::RunError;
+
 /// What an evaluation costs, or did cost. Zero where unknown.
 ///
 /// Bills add component by component. The counts saturate at `u64::MAX` instead of overflowing.
@@ -24,6 +26,18 @@ pub struct Bill {
 impl Bill {
     /// The bill of nothing.
     pub const ZERO: Self = Self { jobs: 0, circuits: 0, shots: 0, seconds: 0.0, joules: 0.0 };
+}
+
+impl Bill {
+    /// Checks that time and energy are finite and not negative.
+    pub(crate) fn check(&self, step: u64) -> Result<(), RunError> {
+        for (name, value) in [("seconds", self.seconds), ("joules", self.joules)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(RunError::Bill { name, value, step });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Add for Bill {

@@ -100,9 +100,11 @@ mod average;
 mod bill;
 mod budget;
 mod chain;
+pub mod conformance;
 mod descent;
 pub mod direct;
 mod error;
+mod evaluator;
 mod method;
 pub mod nlr;
 mod objective;
@@ -130,6 +132,7 @@ pub use direct::{
     SpsaConfig,
 };
 pub use error::{ConfigError, MethodError, RunError, StateError};
+pub use evaluator::Evaluator;
 pub use method::{Ask, Event, IterationContext, Method, StepReport, Told, Trigger};
 pub use nlr::{
     AdaptiveStep, AdaptiveStepConfig, Control, Interval, Periodic, PeriodicConfig, PostHoc, PostHocConfig, Probe,

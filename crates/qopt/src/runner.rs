@@ -330,13 +330,8 @@ impl<'a> Runner<'a> {
     }
 
     fn pay(&mut self) -> Result<(), RunError> {
-        let bill = self.answer.bill;
-        for (name, value) in [("seconds", bill.seconds), ("joules", bill.joules)] {
-            if !(value >= 0.0 && value.is_finite()) {
-                return Err(RunError::Bill { name, value, step: self.step });
-            }
-        }
-        self.spent += bill;
+        self.answer.bill.check(self.step)?;
+        self.spent += self.answer.bill;
         Ok(())
     }
 }

@@ -47,6 +47,13 @@ fn main() -> Result<(), qbench::Error> {
 
 #[cfg(test)]
 mod tests {
+    /// The suite that every optimizer should pass before it is compared with others.
+    #[test]
+    fn the_own_optimizer_conforms() {
+        let report = qopt::conformance::check_rule(|| Ok::<_, qopt::ConfigError>(super::CautiousSigns { rate: 0.1 }));
+        assert!(report.is_clean(), "{report}");
+    }
+
     #[test]
     fn the_own_optimizer_stands_in_the_table_beside_the_shipped_ones() {
         let table = super::tables(2).expect("runs");

@@ -1,0 +1,278 @@
+//! The checks of a method.
+
+use std::fmt;
+
+use crate::conformance::bowl::Bowl;
+use crate::conformance::{DIMENSIONS, Finding, Report};
+use crate::vector::first_non_finite;
+use crate::{Answer, Bill, IterationContext, Method, Objective, Query, State, StepReport, Streams, Told};
+
+/// Iterations of a run: enough for a phase or two, short enough for a test.
+const ITERATIONS: u64 = 24;
+/// More queries than any iteration of `DIMENSIONS` parameters can need.
+const MOST_QUERIES: u32 = 10_000;
+
+fn start(dimension: usize) -> Vec<f64> {
+    (0..dimension).map(|k| 0.7 - 0.37 * (k % 5) as f64).collect()
+}
+
+fn context(step: u64) -> IterationContext {
+    let remaining = Some(1.0 - step as f64 / (2 * ITERATIONS) as f64);
+    IterationContext { remaining, ..IterationContext::new(Streams::new(17, 3).at(step)) }
+}
+
+fn bits(values: &[f64]) -> Vec<u64> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// Whether the arrays of a query fit, and what it is called.
+fn fits(theta: &[f64], query: &Query<'_>, dimension: usize) -> bool {
+    let whole = |points: &[f64]| !points.is_empty() && points.len().is_multiple_of(dimension);
+    theta.len() == dimension
+        && match query {
+            Query::Point(_) => true,
+            Query::Values { points } => whole(points),
+            Query::Fidelities { others } => whole(others),
+            Query::AxisValues { points, axes } => whole(points) && axes.len() == points.len(),
+            Query::Partials { components, shots, .. } => {
+                !components.is_empty()
+                    && components.iter().all(|component| *component < dimension)
+                    && (shots.is_empty() || shots.len() == components.len())
+            }
+        }
+}
+
+/// A query with its point and arrays, to compare it with another one.
+fn picture(theta: &[f64], query: &Query<'_>) -> String {
+    // The shortest decimals tell any two numbers apart, and 0 from -0.
+    format!("{theta:?} {query:?}")
+}
+
+/// One method on one problem.
+struct Run<M> {
+    method: M,
+    bowl: Bowl,
+    answer: Answer,
+}
+
+impl<M: Method> Run<M> {
+    fn new(method: M, bowl: Bowl) -> Self {
+        Self { method, bowl, answer: Answer::default() }
+    }
+
+    /// Asks and evaluates; the number of query streams used and the price.
+    fn query(&mut self, context: &IterationContext, number: u32) -> Result<(u32, Bill), Finding> {
+        let dimension = self.bowl.dimension();
+        let ask = self.method.ask(context);
+        if !fits(ask.theta, &ask.query, dimension) {
+            return Err(Finding::MisfitQuery { dimension, what: ask.query.name() });
+        }
+        let streams = context.streams.with_query(number);
+        let evaluated = self.bowl.evaluate_query(ask.theta, &ask.query, &streams, &mut self.answer);
+        evaluated.map_err(|error| Finding::RefusesAnswer { step: context.step, message: error.to_string() })?;
+        Ok((ask.query.streams(dimension), self.answer.bill))
+    }
+
+    /// One whole iteration.
+    fn iterate(&mut self, step: u64) -> Result<StepReport, Finding> {
+        self.finish(step, 0)
+    }
+
+    /// What is left of an iteration of which the answers with lower numbers have been told.
+    fn finish(&mut self, step: u64, mut number: u32) -> Result<StepReport, Finding> {
+        let context = context(step);
+        let before = bits(self.method.theta());
+        let mut planned = Bill::ZERO;
+        let opens = number == 0;
+        if opens {
+            let bowl = &self.bowl;
+            self.method.plan(&mut |query| planned += bowl.price_query(query).unwrap_or(Bill::ZERO));
+        }
+        let mut asked = Bill::ZERO;
+        loop {
+            let (used, price) = self.query(&context, number)?;
+            asked += price;
+            let told = self.method.tell(&self.answer, &context);
+            match told.map_err(|error| Finding::RefusesAnswer { step, message: error.to_string() })? {
+                Told::MoreQueries if number > MOST_QUERIES => {
+                    return Err(Finding::EndlessIteration { queries: number });
+                }
+                Told::MoreQueries if bits(self.method.theta()) != before => return Err(Finding::MovesEarly { step }),
+                Told::MoreQueries => number = number.saturating_add(used),
+                Told::Done(report) => {
+                    let short = asked.circuits > planned.circuits || asked.shots > planned.shots;
+                    if opens && (short || asked.jobs > planned.jobs) {
+                        let (planned, asked) = (Box::new(planned), Box::new(asked));
+                        return Err(Finding::PlanTooLow { step, planned, asked });
+                    }
+                    self.check_point(step)?;
+                    return check_report(step, report);
+                }
+            }
+        }
+    }
+
+    fn check_point(&self, step: u64) -> Result<(), Finding> {
+        match first_non_finite(self.method.theta()) {
+            None => Ok(()),
+            Some((component, value)) => Err(Finding::NonFinitePoint { step, component, value }),
+        }
+    }
+}
+
+fn check_report(step: u64, report: StepReport) -> Result<StepReport, Finding> {
+    for (field, value) in [("gradient_norm", report.gradient_norm), ("step_length", report.step_length)] {
+        if !(value >= 0.0 && value.is_finite()) {
+            return Err(Finding::BadReport { step, field, value });
+        }
+    }
+    Ok(report)
+}
+
+/// All checks, in the order in which they rest on one another.
+pub(super) fn check<M: Method, E: fmt::Display>(report: &mut Report, make: &dyn Fn(&[f64]) -> Result<M, E>) {
+    let made = |dimension: usize| {
+        make(&start(dimension)).map_err(|error| Finding::NotMade { dimension, message: error.to_string() })
+    };
+    let sound = report.run("dimensions", || {
+        for dimension in DIMENSIONS {
+            let mut run = Run::new(made(dimension)?, Bowl::noisy(dimension));
+            if bits(run.method.theta()) != bits(&start(dimension)) {
+                return Err(Finding::WrongStart { dimension });
+            }
+            for step in 0..ITERATIONS {
+                run.iterate(step)?;
+            }
+        }
+        Ok(())
+    });
+    if !sound {
+        return;
+    }
+    let deterministic = report.run("determinism", || {
+        let mut runs = [Run::new(made(5)?, Bowl::noisy(5)), Run::new(made(5)?, Bowl::noisy(5))];
+        for step in 0..ITERATIONS {
+            let asks = runs.each_mut().map(|run| {
+                let ask = run.method.ask(&context(step));
+                let first = picture(ask.theta, &ask.query);
+                let ask = run.method.ask(&context(step));
+                (first, picture(ask.theta, &ask.query))
+            });
+            if asks[0].0 != asks[1].0 {
+                return Err(Finding::NotDeterministic { step });
+            }
+            if asks[0].0 != asks[0].1 {
+                return Err(Finding::AskChanges { step });
+            }
+            for run in &mut runs {
+                run.iterate(step)?;
+            }
+            if bits(runs[0].method.theta()) != bits(runs[1].method.theta()) {
+                return Err(Finding::NotDeterministic { step });
+            }
+        }
+        Ok(())
+    });
+    if deterministic {
+        report.run("resume", || resume(&made));
+        report.run("resume", || refuses_foreign(|state| Ok(made(2)?.restore(state).is_ok())));
+    }
+    for what in ["gradient", "loss", "list of losses"] {
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            report.run("answers that are not finite", || spoiled(made(3)?, what, value));
+        }
+    }
+    report.run("a gradient of 0", || {
+        let mut run = Run::new(made(3)?, Bowl::flat(3));
+        for step in 0..ITERATIONS {
+            run.iterate(step).map_err(|finding| match finding {
+                Finding::RefusesAnswer { message, .. } => Finding::FailsAtZero { message },
+                Finding::NonFinitePoint { component, value, .. } => {
+                    Finding::FailsAtZero { message: format!("component {component} of theta is {value}") }
+                }
+                Finding::BadReport { field, value, .. } => {
+                    Finding::FailsAtZero { message: format!("the report says {field} = {value}") }
+                }
+                other => other,
+            })?;
+        }
+        Ok(())
+    });
+}
+
+/// Whether a state of something else is refused, by the `restore` that is handed in.
+pub(super) fn refuses_foreign(accepts: impl FnOnce(&State) -> Result<bool, Finding>) -> Result<(), Finding> {
+    let foreign = State::new("no optimizer of this crate").with_counts("n", &[1]);
+    if accepts(&foreign)? { Err(Finding::AcceptsForeignState) } else { Ok(()) }
+}
+
+/// A state taken after each step, and after the first query of each, goes on as the run did.
+fn resume<M: Method>(made: &dyn Fn(usize) -> Result<M, Finding>) -> Result<(), Finding> {
+    let dimension = 3;
+    let mut whole = Run::new(made(dimension)?, Bowl::noisy(dimension));
+    // The step, the number of the next query, and the state there.
+    let mut states = Vec::new();
+    let mut points = vec![bits(whole.method.theta())];
+    for step in 0..ITERATIONS {
+        states.push((step, 0, whole.method.state()));
+        let (used, _) = whole.query(&context(step), 0)?;
+        let told = whole.method.tell(&whole.answer, &context(step));
+        let refused = |error: crate::MethodError| Finding::RefusesAnswer { step, message: error.to_string() };
+        if told.map_err(refused)? == Told::MoreQueries {
+            states.push((step, used, whole.method.state()));
+            whole.finish(step, used)?;
+        }
+        points.push(bits(whole.method.theta()));
+    }
+    let last = whole.method.state();
+    for (saved, number, state) in states {
+        let mut run = Run::new(made(dimension)?, Bowl::noisy(dimension));
+        let restored = run.method.restore(&state);
+        restored.map_err(|error| Finding::RefusesItsState { step: saved, message: error.to_string() })?;
+        if run.method.state() != state {
+            return Err(Finding::LosesState { step: saved });
+        }
+        for step in saved..ITERATIONS {
+            run.finish(step, if step == saved { number } else { 0 })?;
+            if bits(run.method.theta()) != points[step as usize + 1] {
+                return Err(Finding::ResumeDiffers { saved, step });
+            }
+        }
+        if run.method.state() != last {
+            return Err(Finding::ResumeDiffers { saved, step: ITERATIONS });
+        }
+    }
+    Ok(())
+}
+
+/// Every query of the third iteration is answered with one number that is not finite, if it is answered with such a
+/// number at all. Whoever accepts it has not looked.
+fn spoiled<M: Method>(method: M, what: &'static str, value: f64) -> Result<(), Finding> {
+    let mut run = Run::new(method, Bowl::noisy(3));
+    for step in 0..2 {
+        run.iterate(step)?;
+    }
+    let context = context(2);
+    let mut number = 0;
+    loop {
+        let (used, _) = run.query(&context, number)?;
+        let spoiled = match what {
+            "gradient" => run.answer.gradient.last_mut(),
+            "loss" => run.answer.value.as_mut().map(|loss| &mut loss.value),
+            _ => run.answer.values.last_mut().map(|loss| &mut loss.value),
+        };
+        let is_spoiled = spoiled.is_some();
+        if let Some(number) = spoiled {
+            *number = value;
+        }
+        match run.method.tell(&run.answer, &context) {
+            Err(_) => return Ok(()),
+            Ok(_) if is_spoiled => return Err(Finding::AcceptsNonFinite { what, value }),
+            Ok(Told::Done(_)) => return Ok(()),
+            Ok(Told::MoreQueries) if number > MOST_QUERIES => {
+                return Err(Finding::EndlessIteration { queries: number });
+            }
+            Ok(Told::MoreQueries) => number = number.saturating_add(used),
+        }
+    }
+}
