@@ -53,7 +53,7 @@ impl Search<'_> {
             if budget && self.wrt.len() > 1 {
                 let of = self.wrt.len();
                 let keep = largest(of as u64 - 1, |keep| {
-                    let fewer = Prepared::new(self.circuit, self.observable, &self.wrt[..keep as usize], self.profile)?;
+                    let fewer = self.as_it_is.differentiating(&self.wrt[..keep as usize])?;
                     Ok(self.holds(&fewer, self.choice, limit))
                 })?;
                 keep.into_iter().for_each(|keep| add(Change::Differentiate { keep: keep as usize, of }));

@@ -1,6 +1,7 @@
 //! What one circuit costs on one device, and which limits it exceeds.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use qcore::{Circuit, Param, PauliString, PauliSum};
 use qgrad::{Bill, Estimator, Expectation, ParameterShift, ShiftRule, Shots};
@@ -27,7 +28,7 @@ pub(super) struct Prepared<'a> {
     pub(super) profile: &'a DeviceProfile,
     pub(super) expectation: Expectation,
     pub(super) parameters: usize,
-    native: Result<Native, Reason>,
+    native: Rc<Result<Native, Reason>>,
     /// One-norm of the observable without the identity; `None` without observable.
     one_norm: Option<f64>,
 }
@@ -90,12 +91,23 @@ impl<'a> Prepared<'a> {
             }
             Err(other) => return Err(other.into()),
         };
-        Ok(Self { profile, expectation, parameters: circuit.parameters().len(), native, one_norm })
+        Ok(Self { profile, expectation, parameters: circuit.parameters().len(), native: Rc::new(native), one_norm })
+    }
+
+    /// The same with fewer parameters differentiated.
+    pub(super) fn differentiating(&self, wrt: &[Param]) -> Result<Self, Error> {
+        let observables = self.expectation.measurement().observables().to_vec();
+        let expectation = Expectation::new(self.expectation.circuit(), observables, wrt)?;
+        Ok(Self { expectation, native: Rc::clone(&self.native), ..*self })
+    }
+
+    fn native(&self) -> Option<&Native> {
+        (*self.native).as_ref().ok()
     }
 
     /// Gates of one shot, in seconds.
     fn gate_seconds(&self) -> f64 {
-        self.native.as_ref().map_or(self.profile.latency.circuit_seconds, |native| native.gate_seconds)
+        self.native().map_or(self.profile.latency.circuit_seconds, |native| native.gate_seconds)
     }
 
     /// The bill of a job, at the device's prices for this circuit.
@@ -140,7 +152,7 @@ impl<'a> Prepared<'a> {
 
     /// `6 * 8` bytes per parameter, 16 per native gate, and the outcomes of one circuit, a bit per qubit in whole bytes.
     fn memory_bytes(&self, choice: Choice) -> u64 {
-        let gates = self.native.as_ref().map_or(0, |native| native.circuit.circuit.operations().len() as u64);
+        let gates = self.native().map_or(0, |native| native.circuit.circuit.operations().len() as u64);
         let outcome = self.expectation.measurement().num_qubits().div_ceil(8) as u64;
         (self.parameters as u64 * VECTORS * NUMBER_BYTES)
             .saturating_add(gates * GATE_BYTES)
@@ -149,7 +161,7 @@ impl<'a> Prepared<'a> {
 
     fn judge(&self, Choice { shots, steps }: Choice, options: &FitOptions, costs: &mut Costs) {
         let (limits, reasons) = (&self.profile.limits, &mut costs.reasons);
-        match &self.native {
+        match &*self.native {
             Err(reason) => reasons.push(reason.clone()),
             Ok(native) if native.fidelity < options.min_fidelity => {
                 reasons.push(Reason::Fidelity { estimated: native.fidelity, needed: options.min_fidelity });
@@ -213,7 +225,7 @@ impl<'a> Prepared<'a> {
 
     pub(super) fn report(&self, choice: Choice, options: &FitOptions) -> FitReport {
         let costs = self.costs(choice, options);
-        let native = self.native.as_ref().ok();
+        let native = self.native();
         let gradient_std_error = self.gradient_std_error(choice.shots, options.rows);
         let shift = costs.gradients["parameter_shift"];
         let of_budget = |error: f64| {

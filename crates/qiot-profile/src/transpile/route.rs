@@ -15,7 +15,7 @@ const DECAY: f64 = 0.001;
 /// Exchanges after which these weights start anew.
 const DECAY_RESET: usize = 5;
 /// Two-qubit gates, over all starts, that the search for an initial layout may route.
-const LAYOUT_WORK: usize = 200_000;
+const LAYOUT_WORK: usize = 100_000;
 
 /// A coupling map with its distances.
 pub(super) struct Map {
@@ -175,7 +175,7 @@ fn pass(gates: &Gates, map: &Map, place: &mut [usize], mut event: impl FnMut(Eve
             // No progress by the heuristic: one step along a shortest path of the gate that is nearest.
             nearest_step(gates, &front, map, place)
         } else {
-            best_exchange(gates, &front, &mut needs, map, place, &at, &decay)
+            best_exchange(gates, &front, &mut needs, map, place, &decay)
         };
         for physical in [a, b] {
             decay[physical] += DECAY;
@@ -211,14 +211,16 @@ fn best_exchange(
     needs: &mut [u8],
     map: &Map,
     place: &[usize],
-    at: &[Option<usize>],
     decay: &[f64],
 ) -> [usize; 2] {
-    let ahead = look_ahead(gates, front, needs);
-    let touched = |physical: usize| {
-        at[physical].is_some_and(|qubit| front.iter().any(|&gate| gates.pairs[gate].contains(&qubit)))
+    let placed = |list: &[usize]| -> Vec<[usize; 2]> {
+        list.iter().map(|&gate| gates.pairs[gate].map(|qubit| place[qubit])).collect()
     };
-    let mean = |list: &[usize], [a, b]: [usize; 2]| {
+    let (now, ahead) = (placed(front), placed(&look_ahead(gates, front, needs)));
+    let total = |pairs: &[[usize; 2]]| pairs.iter().map(|&[x, y]| map.distance(x, y)).sum::<usize>();
+    let totals = (total(&now), total(&ahead));
+    // Only gates with one of the two qubits come nearer or go further.
+    let mean = |pairs: &[[usize; 2]], total: usize, [a, b]: [usize; 2]| {
         let moved = |physical: usize| {
             if physical == a {
                 b
@@ -228,19 +230,24 @@ fn best_exchange(
                 physical
             }
         };
-        let total: usize = list
-            .iter()
-            .map(|&gate| gates.pairs[gate].map(|qubit| moved(place[qubit])))
-            .map(|[x, y]| map.distance(x, y))
-            .sum();
-        total as f64 / list.len().max(1) as f64
+        let mut sum = total;
+        for &[x, y] in pairs {
+            let (u, v) = (moved(x), moved(y));
+            if (u, v) != (x, y) {
+                sum = sum - map.distance(x, y) + map.distance(u, v);
+            }
+        }
+        sum as f64 / pairs.len().max(1) as f64
     };
+    let mut touched = vec![false; map.qubits()];
+    now.iter().flatten().for_each(|&physical| touched[physical] = true);
     let mut best = (f64::INFINITY, [0, 0]);
     for &[a, b] in &map.edges {
-        if !touched(a) && !touched(b) {
+        if !touched[a] && !touched[b] {
             continue;
         }
-        let score = (mean(front, [a, b]) + LOOK_AHEAD_WEIGHT * mean(&ahead, [a, b])) * decay[a].max(decay[b]);
+        let score = (mean(&now, totals.0, [a, b]) + LOOK_AHEAD_WEIGHT * mean(&ahead, totals.1, [a, b]))
+            * decay[a].max(decay[b]);
         if score < best.0 {
             best = (score, [a, b]);
         }

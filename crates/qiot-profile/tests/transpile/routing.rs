@@ -130,3 +130,34 @@ fn bad_targets_are_refused() {
     assert_eq!(transpile(&circuit, &on(3, &[[1, 1]])), Err(Error::Pair { pair: [1, 1], qubits: 3 }));
     assert!(matches!(transpile(&circuit, &on(127, &line(127))), Err(Error::Device { qubits: 127, .. })));
 }
+
+/// Circuits that Qiskit has routed as well; `data/generate.py` says how. The best of its twenty random trials is compared with a
+/// router that draws none.
+#[test]
+fn as_few_exchanges_as_the_sabre_of_qiskit() {
+    let folder = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/transpile/data");
+    let read = |name: String| std::fs::read_to_string(folder.join(name)).expect("readable");
+    let recorded: serde_json::Value = serde_json::from_str(&read("recorded.json".into())).expect("JSON");
+    let mut rng = stream(14);
+    let (mut ours, mut theirs) = ([0.0; 2], [0.0; 2]);
+    for case in recorded["cases"].as_array().expect("a list") {
+        let name = case["name"].as_str().expect("a name");
+        let circuit = qcore::qasm::parse(&read(format!("{name}.qasm"))).expect("a good file");
+        let target = match case["device"].as_str().expect("a name") {
+            "line6" => on(6, &line(6)),
+            name => device(name),
+        };
+        let native = transpile(&circuit, &target).expect("it fits");
+        check(&circuit, &target, &native, &mut rng, name);
+        let found = [native.swaps, native.gate_counts()["cx"]].map(|count| count as f64);
+        let expected = ["swaps", "cx"].map(|key| case[key].as_f64().expect("a number"));
+        println!("{name}: swaps {} (Qiskit {}), cx {} (Qiskit {})", found[0], expected[0], found[1], expected[1]);
+        for k in 0..2 {
+            assert!(found[k] <= 1.5 * expected[k], "{name}: {found:?} against {expected:?}");
+            ours[k] += found[k];
+            theirs[k] += expected[k];
+        }
+    }
+    println!("all: swaps {:.2}, cx {:.2} of Qiskit's", ours[0] / theirs[0], ours[1] / theirs[1]);
+    assert!(ours[0] <= 1.2 * theirs[0] && ours[1] <= 1.2 * theirs[1], "{ours:?} against {theirs:?}");
+}
