@@ -4,7 +4,8 @@
 //! - [`Methods`]: the optimizers of a trial, shipped ones and one's own, as values in a list.
 //! - [`Trials`]: methods x tasks x readouts x seeds at equal budgets, from equal starts, judged by exact values.
 //! - [`summary`]: from results to tables: rates by cross-fitting, paired changes with intervals.
-//! - [`plateau`]: the product ansatz, whose gradient variances are known in closed form.
+//! - [`plateau`]: estimates of gradient variance that say what they estimate, shot noise apart, and ensembles with known moments.
+//! - [`diagnose`](mod@diagnose): one circuit and observable: how large its gradient is, and how many shots see it.
 //! - [`experiment`] and [`experiments()`]: what `cargo xtask reproduce` runs, as a library.
 //! - [`chemistry`], [`graph`], [`spectrum`]: molecules, cuts, and lowest eigenvalues.
 //! - [`data`], [`classical`], [`stats`]: data sets with their licences, classical baselines, statistics.
@@ -20,6 +21,7 @@ pub mod classical;
 #[cfg(feature = "command")]
 pub mod command;
 pub mod data;
+pub mod diagnose;
 pub mod error;
 pub mod experiment;
 pub mod experiments;
@@ -32,6 +34,7 @@ pub mod summary;
 pub mod tasks;
 pub mod trial;
 
+pub use diagnose::{DiagnoseOptions, Diagnosis, diagnose};
 pub use error::Error;
 pub use experiments::{claims, experiments};
 pub use methods::{MethodEntry, Methods, Setup};

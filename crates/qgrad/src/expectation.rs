@@ -175,6 +175,14 @@ impl Expectation {
         moving
     }
 
+    /// The part of [`Expectation::shift_points`] that the derivative at this position of [`Expectation::wrt`] needs; 0 beyond
+    /// the last one. Rotations that several parameters turn are counted for each of them.
+    #[must_use]
+    pub fn shift_points_of(&self, position: usize) -> u64 {
+        let of_it = self.active.iter().filter(|active| active.parameters.iter().any(|&(at, _)| at == position));
+        of_it.map(|active| active.rule.num_points() as u64).sum()
+    }
+
     pub(crate) fn active(&self) -> &[ActiveRotation] {
         &self.active
     }

@@ -7,10 +7,11 @@ mod bootstrap;
 mod decay;
 mod error;
 mod moments;
-mod normal;
+pub(crate) mod normal;
 mod paired;
 mod proportion;
 mod quantile;
+mod studentized;
 mod variance;
 
 pub use bootstrap::{Bootstrap, BootstrapKind, BootstrapResult, Interval};

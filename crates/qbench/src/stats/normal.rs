@@ -8,12 +8,12 @@ pub(super) fn cdf(z: f64) -> f64 {
 }
 
 /// Inverse of [`cdf`] for `0 < p < 1`.
-pub(super) fn inverse_cdf(p: f64) -> f64 {
+pub(crate) fn inverse_cdf(p: f64) -> f64 {
     -std::f64::consts::SQRT_2 * erfc_inv(2.0 * p)
 }
 
 /// Half width in standard errors of a two-sided interval: 1.96 for level 0.95.
-pub(super) fn two_sided(level: f64) -> f64 {
+pub(crate) fn two_sided(level: f64) -> f64 {
     -inverse_cdf(0.5 * (1.0 - level))
 }
 

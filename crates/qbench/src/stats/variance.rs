@@ -23,8 +23,8 @@ pub enum Centre {
 #[derive(Clone, Debug, PartialEq)]
 pub struct VarianceEstimate {
     /// Samples minus their centre.
-    deviations: Vec<f64>,
-    centre: Centre,
+    pub(super) deviations: Vec<f64>,
+    pub(super) centre: Centre,
     value: f64,
     standard_error: f64,
     reliability: Reliability,
