@@ -1,5 +1,7 @@
 //! Gradient variances against the number of qubits, and what steps of either sign do to a gradient.
 
+mod walk;
+
 use qgrad::StateVectorBackend;
 use qopt::{Role, Streams};
 use rand::Rng;
@@ -13,6 +15,8 @@ use crate::experiment::{
 use crate::plateau::{Cost, first_components, gradient, uniform_angles};
 use crate::stats::{Bootstrap, BootstrapKind, Centre, DecayPoint, StatsError, VarianceEstimate, compare_decay, median};
 use crate::tasks::GroundState;
+
+pub(super) use walk::exploration;
 
 /// The experiment.
 pub(super) struct PlateauScaling;
@@ -38,6 +42,11 @@ const PATH_STEPS: usize = 10;
 /// Learning rate of the single steps.
 const STEP_RATE: f64 = 0.1;
 
+/// Learning rate and shots per circuit of the walks, and after how many iterations their displacement is taken.
+const WALK_RATE: f64 = 0.3;
+const WALK_SHOTS: u64 = 100;
+const WALK_ENDS: [u64; 2] = [16, 64];
+
 /// What a task does, in the words of its text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Work {
@@ -47,6 +56,8 @@ enum Work {
     Path { qubits: usize, samples: usize },
     /// Mean squared gradient after one step of length `STEP_RATE |g|` over that before, on the Ising chain.
     Step { qubits: usize, samples: usize },
+    /// How far descent and the probe get on the global cost from shots, as walks.
+    Walk { qubits: usize, samples: usize },
 }
 
 impl Work {
@@ -65,6 +76,7 @@ impl Work {
         }
         work.extend([4, 6, 8].map(|qubits| Self::Path { qubits, samples: paths }));
         work.extend([3, 4].map(|qubits| Self::Step { qubits, samples: 10 * paths }));
+        work.extend([6, 8].map(|qubits| Self::Walk { qubits, samples: paths }));
         work
     }
 
@@ -81,6 +93,10 @@ impl Work {
             Self::Step { qubits, samples } => {
                 format!("kind=step task=tfim qubits={qubits} layers=3 samples={samples} rate={STEP_RATE:?}")
             }
+            Self::Walk { qubits, samples } => format!(
+                "kind=walk cost=global qubits={qubits} samples={samples} rate={WALK_RATE:?} shots={WALK_SHOTS} iterations={}",
+                WALK_ENDS[1]
+            ),
         }
     }
 }
@@ -120,6 +136,7 @@ impl Experiment for PlateauScaling {
             Work::Variance { cost, qubits, samples } => variance(cost, qubits, samples, &streams),
             Work::Path { qubits, samples } => paths(qubits, samples, &streams),
             Work::Step { qubits, samples } => steps(qubits, samples, &streams),
+            Work::Walk { qubits, samples } => walk::walks(qubits, samples, &streams),
         }
     }
 
@@ -406,6 +423,7 @@ fn report(rows: &[Row]) -> Result<Section, Error> {
          of the ascent and a random direction.",
         of_kind("step"),
     ));
+    section.tables.push(walk::table(of_kind("walk")));
     Ok(section)
 }
 
