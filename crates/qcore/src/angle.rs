@@ -180,6 +180,24 @@ impl Angle {
         }
     }
 
+    /// A parameter in it that is not among the first `declared`.
+    pub(crate) fn beyond(&self, declared: usize) -> Option<Param> {
+        let beyond = |param: &Param| param.index() >= declared;
+        match &self.0 {
+            Repr::Affine { terms, .. } => terms.iter().map(|&(param, _)| param).find(beyond),
+            Repr::Postfix(_) => self.parameters().into_iter().find(beyond),
+        }
+    }
+
+    /// Whether a parameter occurs in it.
+    #[must_use]
+    pub fn depends_on(&self, param: Param) -> bool {
+        match &self.0 {
+            Repr::Affine { terms, .. } => terms.iter().any(|&(own, _)| own == param),
+            Repr::Postfix(ops) => ops.contains(&Op::Parameter(param)),
+        }
+    }
+
     /// Its value at `parameters`, in radians. Not finite where an expression is not defined (a quotient by zero).
     ///
     /// # Panics

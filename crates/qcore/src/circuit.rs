@@ -1,6 +1,9 @@
 //! Circuits with symbolic angles, as they were written: one operation per gate, nothing decomposed.
 
+use std::sync::Arc;
+
 use num_complex::Complex64;
+use smallvec::{SmallVec, smallvec};
 
 use crate::gate::Gate;
 use crate::{Angle, Error, MAX_QUBITS, Param, PauliString};
@@ -67,12 +70,12 @@ impl Control {
 pub struct Operation {
     instruction: Instruction,
     /// Added controls, then operands.
-    qubits: Vec<usize>,
+    qubits: SmallVec<[usize; 3]>,
     /// How many of `qubits` are added controls.
     added: usize,
     /// Bit mask of the added controls that must be 0.
     off: u64,
-    angles: Vec<Angle>,
+    angles: SmallVec<[Angle; 1]>,
 }
 
 impl Operation {
@@ -127,7 +130,7 @@ impl Operation {
 
     fn new(instruction: Instruction, qubits: &[usize], angles: &[Angle]) -> Result<Self, Error> {
         check_operands(qubits, instruction.name())?;
-        Ok(Self { instruction, qubits: qubits.to_vec(), added: 0, off: 0, angles: angles.to_vec() })
+        Ok(Self { instruction, qubits: qubits.into(), added: 0, off: 0, angles: angles.into() })
     }
 
     /// The same with more controls, in front of those it has. A controlled global phase is a phase gate on its controls.
@@ -137,7 +140,7 @@ impl Operation {
     /// [`Error::Qubit`] for a qubit beyond the largest register, [`Error::DuplicateQubit`] if a qubit is a control or operand
     /// already.
     pub fn controlled(mut self, controls: &[Control]) -> Result<Self, Error> {
-        self.qubits.splice(0..0, controls.iter().map(|control| control.qubit));
+        self.qubits.insert_many(0, controls.iter().map(|control| control.qubit));
         check_operands(&self.qubits, self.instruction.name())?;
         self.added += controls.len();
         self.off |= controls.iter().filter(|control| !control.value).fold(0, |mask, control| mask | 1 << control.qubit);
@@ -188,7 +191,7 @@ impl Operation {
                 *matrix =
                     (0..matrix.len()).map(|k| matrix[(k % dimension) * dimension + k / dimension].conj()).collect();
             }
-            Instruction::PauliRotation(_) => inverse.angles = vec![-self.angles[0].clone()],
+            Instruction::PauliRotation(_) => inverse.angles = smallvec![-self.angles[0].clone()],
         }
         inverse
     }
@@ -226,7 +229,8 @@ fn check_operands(qubits: &[usize], operation: &'static str) -> Result<(), Error
 pub struct Circuit {
     qubits: usize,
     parameters: Vec<String>,
-    operations: Vec<Operation>,
+    /// Shared by clones until one of them is changed.
+    operations: Arc<Vec<Operation>>,
 }
 
 impl Circuit {
@@ -240,13 +244,13 @@ impl Circuit {
         if qubits == 0 || qubits > MAX_QUBITS {
             return Err(Error::Width { qubits, max: MAX_QUBITS });
         }
-        Ok(Self { qubits, parameters: Vec::new(), operations: Vec::new() })
+        Ok(Self { qubits, parameters: Vec::new(), operations: Arc::default() })
     }
 
     /// A circuit of parts that have been checked one by one.
     #[cfg(feature = "qasm")]
     pub(crate) fn assembled(qubits: usize, parameters: Vec<String>, operations: Vec<Operation>) -> Self {
-        Self { qubits, parameters, operations }
+        Self { qubits, parameters, operations: Arc::new(operations) }
     }
 
     /// Width of the register.
@@ -337,12 +341,11 @@ impl Circuit {
     /// [`Error::Qubit`] if it reaches beyond the register, [`Error::UnknownParameter`]; the circuit is unchanged then.
     pub fn push(&mut self, operation: Operation) -> Result<&mut Self, Error> {
         self.check_range(&operation.qubits)?;
-        for param in operation.angles.iter().flat_map(Angle::parameters) {
-            if param.index() >= self.parameters.len() {
-                return Err(Error::UnknownParameter { index: param.index(), declared: self.parameters.len() });
-            }
+        let declared = self.parameters.len();
+        if let Some(param) = operation.angles.iter().find_map(|angle| angle.beyond(declared)) {
+            return Err(Error::UnknownParameter { index: param.index(), declared });
         }
-        self.operations.push(operation);
+        Arc::make_mut(&mut self.operations).push(operation);
         Ok(self)
     }
 
@@ -356,7 +359,7 @@ impl Circuit {
     /// The circuit followed by its inverse would be the identity: every operation inverted, in reverse order.
     #[must_use]
     pub fn inverse(&self) -> Self {
-        let operations = self.operations.iter().rev().map(Operation::inverse).collect();
+        let operations = Arc::new(self.operations.iter().rev().map(Operation::inverse).collect());
         Self { qubits: self.qubits, parameters: self.parameters.clone(), operations }
     }
 }

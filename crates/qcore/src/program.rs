@@ -8,7 +8,6 @@ use crate::circuit::{Circuit, Instruction, Operation};
 use crate::compile::{Bound, Places, Plan};
 use crate::gate::{Action, Gate, Generator};
 use crate::kernel::{self, Block, Matrix};
-use crate::pauli::Pauli;
 use crate::{Angle, BatchBinding, Error, Level, PauliString};
 
 /// What generates a rotation on the register: the rotation is `exp(-i theta G)`.
@@ -448,19 +447,12 @@ impl Program {
                     .frequencies(controls.count_ones() as usize, controls.count_ones() as usize + targets.len());
                 let generator = match generator {
                     Generator::HalfPauli(letters) => {
-                        let factors: Vec<(usize, Pauli)> = targets
-                            .iter()
-                            .zip(letters.chars())
-                            .map(|(&qubit, letter)| {
-                                let pauli = match letter {
-                                    'X' => Pauli::X,
-                                    'Y' => Pauli::Y,
-                                    _ => Pauli::Z,
-                                };
-                                (qubit, pauli)
-                            })
-                            .collect();
-                        let string = PauliString::new(&factors).expect("a circuit has checked its operands");
+                        let (mut x, mut z) = (0, 0);
+                        for (&qubit, letter) in targets.iter().zip(letters.bytes()) {
+                            x |= u64::from(letter != b'Z') << qubit;
+                            z |= u64::from(letter != b'X') << qubit;
+                        }
+                        let string = PauliString::from_masks(x, z);
                         RotationGenerator::HalfPauli { string, controls }
                     }
                     Generator::Phase => {

@@ -77,9 +77,10 @@ impl Expectation {
         let measurement = Measurement::new(circuit.num_qubits(), observables)?;
         let mut active = Vec::new();
         for (rotation, spec) in program.rotations().iter().enumerate() {
-            let depends_on = spec.angle().parameters();
-            let parameters: Vec<(usize, Param)> =
-                wrt.iter().copied().enumerate().filter(|(_, param)| depends_on.contains(param)).collect();
+            if spec.angle().is_constant() {
+                continue;
+            }
+            let parameters = wanted(spec.angle(), &positions);
             let rule = ShiftRule::from_frequencies(spec.frequencies())?;
             if !parameters.is_empty() && rule.num_points() > 0 {
                 let second_rule = SecondShiftRule::from_frequencies(spec.frequencies())?;

@@ -5,6 +5,7 @@
 //! of layers of real rotations and diagonals, but for a few two-qubit matrices, which stay steps.
 
 use num_complex::Complex64;
+use smallvec::{SmallVec};
 
 use crate::kernel::Matrix;
 use crate::program::{Rotation, RotationGenerator, Step};
@@ -49,11 +50,17 @@ pub(super) struct ParityRotation {
     pub(super) rotation: usize,
 }
 
+/// The factors of a qubit in a layer; mostly few.
+pub(super) type Factors = SmallVec<[Factor; 2]>;
+
+/// The one-qubit gates of a product, in the order of application.
+type Elements = SmallVec<[Element; 1]>;
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layer {
     pub(super) turns: Vec<(usize, Turn)>,
     /// Per qubit.
-    pub(super) phases: Vec<Vec<Factor>>,
+    pub(super) phases: Vec<Factors>,
     pub(super) terms: Vec<(u64, Factor)>,
     pub(super) parities: Vec<ParityRotation>,
 }
@@ -118,7 +125,7 @@ impl Euler {
 
 struct Slot {
     layer: usize,
-    elements: Vec<Element>,
+    elements: Elements,
 }
 
 struct Builder<'a> {
@@ -156,7 +163,7 @@ impl Builder<'_> {
 
     fn layer(&mut self, index: usize) -> &mut Layer {
         while self.layers.len() <= index {
-            self.layers.push(Layer { phases: vec![Vec::new(); self.qubits], ..Layer::default() });
+            self.layers.push(Layer { phases: vec![Factors::new(); self.qubits], ..Layer::default() });
         }
         &mut self.layers[index]
     }
@@ -284,7 +291,7 @@ impl Builder<'_> {
                 return;
             }
             let layer = self.shared[qubit].map_or(0, |shared| shared + 1);
-            self.slots[qubit].push(Slot { layer, elements: Vec::new() });
+            self.slots[qubit].push(Slot { layer, elements: Elements::new() });
             self.layer(layer);
         }
         let slot = self.slots[qubit].last_mut().expect("one is open");
@@ -314,7 +321,7 @@ impl Builder<'_> {
     fn close(&mut self) {
         // A diagonal before the first layer does nothing to |0...0>, but it does to other states.
         let first = self.schedule.segments.is_empty();
-        let mut leading = Layer { phases: vec![Vec::new(); self.qubits], ..Layer::default() };
+        let mut leading = Layer { phases: vec![Factors::new(); self.qubits], ..Layer::default() };
         for (qubit, slots) in std::mem::take(&mut self.slots).into_iter().enumerate() {
             for slot in slots {
                 let (before, turn, after) = self.decompose(slot.elements);
@@ -339,8 +346,8 @@ impl Builder<'_> {
     }
 
     /// A product of one-qubit gates as diagonal, real rotation, diagonal.
-    fn decompose(&mut self, elements: Vec<Element>) -> (Vec<Factor>, Option<Turn>, Vec<Factor>) {
-        let mut fused: Vec<Element> = Vec::with_capacity(elements.len());
+    fn decompose(&mut self, elements: Elements) -> (Factors, Option<Turn>, Factors) {
+        let mut fused = Elements::new();
         for element in elements {
             let element = match element {
                 Element::Diagonal(Factor::Constant(c)) => Element::Fixed([ONE, ZERO, ZERO, c]),
@@ -359,16 +366,16 @@ impl Builder<'_> {
             }
             _ => None,
         };
-        let mut before = Vec::new();
+        let mut before = Factors::new();
         let mut start = 0;
         while let Some(factor) = fused.get(start).and_then(&mut diagonal) {
             before.push(factor);
             start += 1;
         }
         if start == fused.len() {
-            return (Vec::new(), None, before);
+            return (Factors::new(), None, before);
         }
-        let mut after = Vec::new();
+        let mut after = Factors::new();
         while let Some(factor) = fused.last().and_then(&mut diagonal) {
             after.push(factor);
             fused.pop();
@@ -391,7 +398,7 @@ impl Builder<'_> {
             }
             _ => {
                 let index = self.schedule.products.len();
-                self.schedule.products.push(fused);
+                self.schedule.products.push(fused.into_vec());
                 before.push(Factor::Before(index));
                 after.push(Factor::After(index));
                 Turn::Product(index)
@@ -417,6 +424,10 @@ fn eigen(m: &[Complex64; 4]) -> ([Complex64; 4], [Complex64; 2]) {
 }
 
 /// The positions of the bits of a mask, ascending.
-pub(super) fn bits(mask: u64) -> impl Iterator<Item = usize> {
-    (0..u64::BITS as usize).filter(move |&bit| mask >> bit & 1 == 1)
+pub(super) fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = (mask != 0).then(|| mask.trailing_zeros() as usize);
+        mask &= mask.wrapping_sub(1);
+        bit
+    })
 }

@@ -3,15 +3,18 @@
 use num_complex::Complex64;
 use std::collections::HashMap;
 
-use super::schedule::{Element, Euler, Factor, Schedule, Turn};
+use super::schedule::{Element, Euler, Factor, Factors, Schedule, Turn};
 use crate::Level;
 use crate::kernel::{self, Pass, Quad, Values};
+
+/// So many constants and fixed rotations are looked up in a list.
+const FEW: usize = 8;
 
 /// A value that a rotation does not give directly.
 #[derive(Clone, Debug)]
 pub(super) enum Extra {
     Constant(Complex64),
-    Chain(Vec<Factor>),
+    Chain(Factors),
     /// Written by a product of one-qubit gates.
     Product,
     /// A tangent times a phase.
@@ -32,6 +35,8 @@ pub(crate) struct Recipes {
     pub(super) extras: Vec<Extra>,
     /// Tangent and cosine of fixed rotations and, until they are known, of products.
     turns: Vec<(f64, f64)>,
+    /// The first fixed rotations, with the indices of their tangents.
+    fixed: Vec<((f64, f64), u32)>,
     pub(super) products: Vec<(Vec<Element>, usize)>,
     pub(super) product_values: Vec<[u32; 2]>,
     product_turns: Vec<u32>,
@@ -39,6 +44,8 @@ pub(crate) struct Recipes {
     phase: Complex64,
     global_turns: Vec<(usize, f64)>,
     constants: HashMap<[u64; 2], u32>,
+    /// The first constants, which are the common ones.
+    first_constants: Vec<([u64; 2], u32)>,
 }
 
 impl Recipes {
@@ -48,6 +55,7 @@ impl Recipes {
             whole_angles,
             extras: Vec::new(),
             turns: vec![(0.0, 1.0)],
+            fixed: Vec::new(),
             products: Vec::new(),
             product_values: Vec::new(),
             product_turns: Vec::new(),
@@ -55,6 +63,7 @@ impl Recipes {
             phase: schedule.phase,
             global_turns: schedule.global_turns.clone(),
             constants: HashMap::new(),
+            first_constants: Vec::new(),
         };
         for elements in &schedule.products {
             let turn = recipes.push_turn(0.0, 1.0);
@@ -74,19 +83,25 @@ impl Recipes {
     pub(super) fn turn(&mut self, turn: Turn) -> u32 {
         match turn {
             Turn::Rotation(rotation) => rotation as u32,
-            Turn::Fixed { tan, cos } => self.push_turn(tan, cos),
+            Turn::Fixed { tan, cos } => {
+                // Layers of the same fixed gate are common.
+                let known = self.fixed.iter().find(|(turn, _)| *turn == (tan, cos));
+                if let Some(&(_, index)) = known {
+                    return index;
+                }
+                let index = self.push_turn(tan, cos);
+                if self.fixed.len() < FEW {
+                    self.fixed.push(((tan, cos), index));
+                }
+                index
+            }
             Turn::Product(product) => self.product_turns[product],
         }
     }
 
     fn push_turn(&mut self, tan: f64, cos: f64) -> u32 {
-        // Layers of the same fixed gate are common.
-        let known = self.turns.iter().skip(1).position(|&turn| turn == (tan, cos) && (tan, cos) != (0.0, 1.0));
-        let index = known.map_or(self.turns.len(), |k| k + 1);
-        if index == self.turns.len() {
-            self.turns.push((tan, cos));
-        }
-        (self.rotations + index) as u32
+        self.turns.push((tan, cos));
+        (self.rotations + self.turns.len() - 1) as u32
     }
 
     fn push(&mut self, extra: Extra) -> u32 {
@@ -96,18 +111,25 @@ impl Recipes {
 
     pub(super) fn constant(&mut self, value: Complex64) -> u32 {
         let key = [value.re.to_bits(), value.im.to_bits()];
+        if let Some(&(_, index)) = self.first_constants.iter().find(|constant| constant.0 == key) {
+            return index;
+        }
         if let Some(&index) = self.constants.get(&key) {
             return index;
         }
         let index = self.push(Extra::Constant(value));
-        self.constants.insert(key, index);
+        if self.first_constants.len() < FEW {
+            self.first_constants.push((key, index));
+        } else {
+            self.constants.insert(key, index);
+        }
         index
     }
 
     /// Index of a product of factors.
     pub(super) fn value(&mut self, factors: &[Factor]) -> u32 {
         let mut constant = Complex64::new(1.0, 0.0);
-        let mut chain = Vec::new();
+        let mut chain = Factors::new();
         for factor in factors {
             match factor {
                 Factor::Constant(c) => constant *= c,
