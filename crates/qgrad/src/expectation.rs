@@ -65,11 +65,12 @@ impl Expectation {
         if observables.is_empty() {
             return Err(Error::NoObservable);
         }
+        let mut positions = vec![None; declared];
         for (position, param) in wrt.iter().enumerate() {
             if param.index() >= declared {
                 return Err(qcore::Error::UnknownParameter { index: param.index(), declared }.into());
             }
-            if wrt[..position].contains(param) {
+            if positions[param.index()].replace(position).is_some() {
                 return Err(Error::DuplicateParameter { index: param.index() });
             }
         }
@@ -80,9 +81,14 @@ impl Expectation {
             if spec.angle().is_constant() {
                 continue;
             }
-            let parameters = wanted(spec.angle(), &positions);
+            let parameters: Vec<(usize, Param)> = (spec.angle().parameters().into_iter())
+                .filter_map(|param| positions[param.index()].map(|position| (position, param)))
+                .collect();
+            if parameters.is_empty() {
+                continue;
+            }
             let rule = ShiftRule::from_frequencies(spec.frequencies())?;
-            if !parameters.is_empty() && rule.num_points() > 0 {
+            if rule.num_points() > 0 {
                 let second_rule = SecondShiftRule::from_frequencies(spec.frequencies())?;
                 active.push(ActiveRotation { rotation, parameters, rule, second_rule });
             }

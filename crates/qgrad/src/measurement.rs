@@ -1,6 +1,7 @@
 //! Which circuits an observable needs: groups of Pauli strings that one basis change makes diagonal at once.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 use qcore::{Binding, Circuit, Gate, PauliString, PauliSum, Program, StateVector, multinomial};
 use rand::Rng;
@@ -27,10 +28,10 @@ pub struct Group {
     x_basis: u64,
     y_basis: u64,
     parts: Vec<Part>,
-    /// The circuit that turns the basis of the group into the computational one.
-    basis_change: (Program, Binding),
-    /// Distinct values of the outcomes, where the register is small enough to tabulate them.
-    classes: Option<Classes>,
+    /// The circuit that turns the basis of the group into the computational one; made when shots are asked for.
+    basis_change: OnceLock<(Program, Binding)>,
+    /// Distinct values of the outcomes, where the register is small enough to tabulate them; made when shots are asked for.
+    classes: OnceLock<Option<Classes>>,
 }
 
 /// What one observable reads in a group: `sum_k c_k (-1)^{|outcome & mask_k|}`.
@@ -98,9 +99,9 @@ impl Group {
             && z & both & (self.x_basis | self.y_basis) == 0
     }
 
-    fn tabulate(&mut self, qubits: usize) {
+    fn tabulate(&self, qubits: usize) -> Option<Classes> {
         if qubits > TABULATED_QUBITS {
-            return;
+            return None;
         }
         let mut index_of: HashMap<Vec<u64>, u32> = HashMap::new();
         let mut values = Vec::new();
@@ -114,7 +115,7 @@ impl Group {
                 })
             })
             .collect();
-        self.classes = Some(Classes { of_outcome, values, count: index_of.len() });
+        Some(Classes { of_outcome, values, count: index_of.len() })
     }
 }
 
@@ -148,7 +149,8 @@ impl Measurement {
     /// [`qcore::Error::WidthMismatch`] if an observable reaches beyond the register.
     pub fn new(qubits: usize, observables: Vec<PauliSum>) -> Result<Self, Error> {
         let mut groups: Vec<Group> = Vec::new();
-        let empty = basis_change(qubits, 0, 0)?;
+        // Refuses a register that there is not.
+        Circuit::new(qubits)?;
         for (index, observable) in observables.iter().enumerate() {
             if observable.width() > qubits {
                 let (what, got) = ("observable", observable.width());
@@ -163,8 +165,8 @@ impl Measurement {
                         x_basis: 0,
                         y_basis: 0,
                         parts: Vec::new(),
-                        basis_change: empty.clone(),
-                        classes: None,
+                        basis_change: OnceLock::new(),
+                        classes: OnceLock::new(),
                     });
                     groups.len() - 1
                 });
@@ -182,10 +184,6 @@ impl Measurement {
                 part.terms.push((coefficient, string.support()));
                 part.one_norm += coefficient.abs();
             }
-        }
-        for group in &mut groups {
-            group.basis_change = basis_change(qubits, group.x_basis, group.y_basis)?;
-            group.tabulate(qubits);
         }
         Ok(Self { qubits, observables, groups })
     }
@@ -215,7 +213,14 @@ impl Measurement {
 
     /// Rotates a state into the basis of a group.
     pub(crate) fn rotate(&self, group: usize, state: &mut StateVector) -> Result<(), Error> {
-        let (program, binding) = &self.groups[group].basis_change;
+        let group = &self.groups[group];
+        let (program, binding) = match group.basis_change.get() {
+            Some(made) => made,
+            None => {
+                let made = basis_change(self.qubits, group.x_basis, group.y_basis)?;
+                group.basis_change.get_or_init(|| made)
+            }
+        };
         Ok(state.apply_steps(program, binding, 0..program.num_steps())?)
     }
 
@@ -234,7 +239,7 @@ impl Measurement {
         }
         let group = &self.groups[group];
         let parts = group.parts.len();
-        let (counts, values): (Vec<u64>, Vec<f64>) = match &group.classes {
+        let (counts, values): (Vec<u64>, Vec<f64>) = match group.classes.get_or_init(|| group.tabulate(self.qubits)) {
             Some(classes) => {
                 let mut weights = vec![0.0; classes.count];
                 for (&class, &p) in classes.of_outcome.iter().zip(probabilities) {

@@ -5,7 +5,7 @@
 //! of layers of real rotations and diagonals, but for a few two-qubit matrices, which stay steps.
 
 use num_complex::Complex64;
-use smallvec::{SmallVec};
+use smallvec::SmallVec;
 
 use crate::kernel::Matrix;
 use crate::program::{Rotation, RotationGenerator, Step};
