@@ -106,7 +106,7 @@ impl ShiftFamily {
         } else {
             self.bound = binding.bound.clone();
         }
-        let plan = program.plan().expect("whoever has a binding of a program has compiled it");
+        let plan = program.plan();
         let (level, state) = self.end.kernel_parts();
         self.tables.run(level, plan, &self.bound, state, |state, step| {
             apply_step(level, state, program, &program.steps()[step], binding, false);

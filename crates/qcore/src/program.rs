@@ -132,7 +132,7 @@ pub struct Program {
     affine: Vec<Affine>,
     /// The rotations that are not in `affine`.
     others: Vec<usize>,
-    plan: Option<Plan>,
+    plan: OnceLock<Plan>,
     batch_plan: OnceLock<Plan>,
     places: OnceLock<Places>,
 }
@@ -149,30 +149,35 @@ struct Affine {
 }
 
 impl Program {
-    /// Compiles a circuit. Cost: linear in its operations times their qubits.
+    /// Compiles a circuit. Cost: linear in its operations times their qubits; the plan of its execution is made with the first
+    /// [`Binding`].
     #[must_use]
     pub fn compile(circuit: &Circuit) -> Self {
-        let mut program = Self::lower(circuit);
-        program.plan = Some(Plan::new(program.qubits, &program.steps, &program.rotations, kernel::LANE_QUBITS));
-        program
-    }
-
-    /// The steps of a circuit without a plan of their execution, for those who run it once.
-    pub(crate) fn lower(circuit: &Circuit) -> Self {
-        let mut program = Self {
-            qubits: circuit.num_qubits(),
-            parameters: circuit.parameters().len(),
-            steps: Vec::new(),
-            rotations: Vec::new(),
-            affine: Vec::new(),
-            others: Vec::new(),
-            plan: None,
-            batch_plan: OnceLock::new(),
-            places: OnceLock::new(),
-        };
+        let mut program = Self::empty(circuit.num_qubits(), circuit.parameters().len(), circuit.operations().len());
         for (index, operation) in circuit.operations().iter().enumerate() {
             program.operation(operation, index);
         }
+        program.sort_angles();
+        program
+    }
+
+    fn empty(qubits: usize, parameters: usize, steps: usize) -> Self {
+        Self {
+            qubits,
+            parameters,
+            steps: Vec::with_capacity(steps),
+            rotations: Vec::with_capacity(steps),
+            affine: Vec::new(),
+            others: Vec::new(),
+            plan: OnceLock::new(),
+            batch_plan: OnceLock::new(),
+            places: OnceLock::new(),
+        }
+    }
+
+    /// Lists the rotations with simple angles.
+    fn sort_angles(&mut self) {
+        let program = self;
         for (index, rotation) in program.rotations.iter().enumerate() {
             match rotation.angle.as_affine() {
                 Some((constant, &[(parameter, factor)])) => program.affine.push(Affine {
@@ -185,7 +190,6 @@ impl Program {
                 _ => program.others.push(index),
             }
         }
-        program
     }
 
     /// Width of the register.
@@ -281,8 +285,8 @@ impl Program {
         bound.arguments[rotation] = argument;
         let at = rotation..rotation + 1;
         kernel::sin_cos(Level::best(), &[argument], &mut bound.sin[at.clone()], &mut bound.cos[at]);
-        if let Some(plan) = &self.plan {
-            bound.follow(&plan.recipes, Level::best());
+        if bound.planned {
+            bound.follow(&self.plan().recipes, Level::best());
         }
     }
 
@@ -380,17 +384,17 @@ impl Program {
         }
     }
 
-    /// How it is executed in one go; `None` for a program that was only lowered.
-    pub(crate) fn plan(&self) -> Option<&Plan> {
-        self.plan.as_ref()
+    /// How it is executed in one go; made when it is first asked for.
+    pub(crate) fn plan(&self) -> &Plan {
+        self.plan.get_or_init(|| Plan::new(self.qubits, &self.steps, &self.rotations, kernel::LANE_QUBITS))
     }
 
     /// Sines, cosines and what follows from them, for the arguments of a binding.
     fn turn(&self, level: Level, bound: &mut Bound) {
         let count = bound.arguments.len();
         kernel::sin_cos(level, &bound.arguments, &mut bound.sin, &mut bound.cos[..count]);
-        if let Some(plan) = &self.plan {
-            bound.follow(&plan.recipes, level);
+        if bound.planned {
+            bound.follow(&self.plan().recipes, level);
         }
     }
 
@@ -499,8 +503,14 @@ impl Binding {
     /// A binding for this program with all angles 0.
     #[must_use]
     pub fn new(program: &Program) -> Self {
-        let recipes = program.plan.as_ref().map(|plan| &plan.recipes);
-        Self { bound: Bound::new(program.rotations.len(), recipes, 1) }
+        Self { bound: Bound::new(program.rotations.len(), Some(&program.plan().recipes), 1) }
+    }
+
+    /// As [`Binding::new`], for a program that is run only a few times: [`StateVector::run`](crate::StateVector::run) and
+    /// [`Reverse`](crate::Reverse) go step by step with it, which is slower but saves to plan how they are executed in one go.
+    #[must_use]
+    pub fn stepwise(program: &Program) -> Self {
+        Self { bound: Bound::new(program.rotations.len(), None, 1) }
     }
 
     /// The bound angles, one per rotation, in radians.

@@ -1,5 +1,7 @@
 //! Derivatives of expectation values by all angles of a program in one backward pass.
 
+use std::sync::OnceLock;
+
 use crate::compile::{Reads, Tape};
 use crate::state::apply_step;
 use crate::{Binding, Error, Level, PauliSum, Program, StateVector};
@@ -11,7 +13,8 @@ pub struct Derivatives {
     rotations: Vec<usize>,
     /// Rotations of the program that it was made for.
     count: usize,
-    reads: Option<Reads>,
+    /// Made when they are first needed.
+    reads: OnceLock<Reads>,
 }
 
 impl Derivatives {
@@ -29,8 +32,11 @@ impl Derivatives {
         for &rotation in rotations {
             assert!(!std::mem::replace(&mut seen[rotation], true), "rotation {rotation} is given twice");
         }
-        let reads = program.plan().map(|plan| Reads::new(plan, count, rotations));
-        Self { rotations: rotations.to_vec(), count, reads }
+        Self { rotations: rotations.to_vec(), count, reads: OnceLock::new() }
+    }
+
+    fn reads(&self, program: &Program) -> &Reads {
+        self.reads.get_or_init(|| Reads::new(program.plan(), self.count, &self.rotations))
     }
 
     /// The rotations, in the order of the derivatives.
@@ -55,7 +61,7 @@ impl Derivatives {
 /// program.bind(&[0.3], &mut binding)?;
 /// let derivatives = Derivatives::new(&program, &[0]);
 /// let mut reverse = Reverse::new(2)?;
-/// reverse.forward(&program, &binding)?;
+/// reverse.forward(&program, &binding, &derivatives)?;
 /// let z = "Z1".parse()?;
 /// assert!((reverse.state().expectation(&z)? - 0.3_f64.cos()).abs() < 1e-15);
 /// let mut by_angle = [0.0];
@@ -101,17 +107,25 @@ impl Reverse {
         &self.ket
     }
 
-    /// Runs a bound program from `|0...0>`.
+    /// Runs a bound program from `|0...0>`, and keeps what the backward pass for these derivatives will need.
     ///
     /// # Errors
     ///
-    /// As [`StateVector::run`].
-    pub fn forward(&mut self, program: &Program, binding: &Binding) -> Result<(), Error> {
-        self.ket.check(program, binding)?;
-        let (level, ket) = self.ket.kernel_parts();
-        let plan = program.plan().filter(|_| binding.bound.in_range());
-        self.stored = plan.is_some_and(|plan| plan.forward_stored(level, ket, &binding.bound, &mut self.tape));
+    /// [`Error::WidthMismatch`] if program, binding and derivatives do not fit.
+    pub fn forward(&mut self, program: &Program, binding: &Binding, derivatives: &Derivatives) -> Result<(), Error> {
+        self.check(program, binding, derivatives)?;
+        let bound = &binding.bound;
+        self.stored = bound.planned && bound.in_range() && {
+            let (level, ket) = self.ket.kernel_parts();
+            program.plan().forward_stored(level, ket, bound, derivatives.reads(program), &mut self.tape)
+        };
         if self.stored { Ok(()) } else { self.ket.run(program, binding) }
+    }
+
+    fn check(&self, program: &Program, binding: &Binding, derivatives: &Derivatives) -> Result<(), Error> {
+        self.ket.check(program, binding)?;
+        let (got, expected) = (derivatives.count, program.rotations().len());
+        if got == expected { Ok(()) } else { Err(Error::WidthMismatch { what: "derivatives", got, expected }) }
     }
 
     /// Goes back through the program of the forward pass, and writes the derivatives of `sum_o w_o <psi|H_o|psi>` by the angles of
@@ -132,10 +146,7 @@ impl Reverse {
         out: &mut [f64],
     ) -> Result<(), Error> {
         let mismatch = |what, got, expected| Err(Error::WidthMismatch { what, got, expected });
-        self.ket.check(program, binding)?;
-        if derivatives.count != program.rotations().len() {
-            return mismatch("derivatives", derivatives.count, program.rotations().len());
-        }
+        self.check(program, binding, derivatives)?;
         if out.len() != derivatives.rotations.len() {
             return mismatch("gradient", out.len(), derivatives.rotations.len());
         }
@@ -145,23 +156,21 @@ impl Reverse {
             self.ket.add_observable(weight, observable, &mut self.bra)?;
         }
         let bound = &binding.bound;
-        match (program.plan(), &derivatives.reads) {
-            (Some(plan), Some(reads)) if self.stored => {
-                let (level, bra) = self.bra.kernel_parts();
-                plan.backward_stored(level, bra, bound, reads, &mut self.tape, out);
-                Ok(())
-            }
-            (Some(plan), Some(reads)) if bound.squares_in_range() => {
-                let (level, ket) = self.ket.kernel_parts();
-                let (_, bra) = self.bra.kernel_parts();
-                let undo = |blocks: &mut [crate::kernel::Block], index: usize| {
-                    apply_step(level, blocks, program, &program.steps()[index], binding, true);
-                };
-                plan.backward(level, (ket, bra), bound, reads, &mut self.tape, undo, out);
-                Ok(())
-            }
-            _ => self.step_by_step(program, binding, derivatives, out),
+        if !self.stored && !(bound.planned && bound.squares_in_range()) {
+            return self.step_by_step(program, binding, derivatives, out);
         }
+        let (plan, reads) = (program.plan(), derivatives.reads(program));
+        let (level, ket) = self.ket.kernel_parts();
+        let (_, bra) = self.bra.kernel_parts();
+        if self.stored {
+            plan.backward_stored(level, bra, bound, reads, &mut self.tape, out);
+        } else {
+            let undo = |blocks: &mut [crate::kernel::Block], index: usize| {
+                apply_step(level, blocks, program, &program.steps()[index], binding, true);
+            };
+            plan.backward(level, (ket, bra), bound, reads, &mut self.tape, undo, out);
+        }
+        Ok(())
     }
 
     /// The backward pass one step at a time.

@@ -127,15 +127,16 @@ impl StateVector {
     pub fn run(&mut self, program: &Program, binding: &Binding) -> Result<(), Error> {
         self.check(program, binding)?;
         let bound = &binding.bound;
-        match program.plan().filter(|_| bound.in_range()) {
-            Some(plan) => {
+        match bound.planned && bound.in_range() {
+            true => {
+                let plan = program.plan();
                 let Self { blocks, scratch, level, .. } = self;
                 let step = |blocks: &mut [Block], index: usize| {
                     apply_step(*level, blocks, program, &program.steps()[index], binding, false);
                 };
                 plan.run(*level, blocks, bound, scratch, step);
             }
-            None => {
+            false => {
                 self.reset();
                 for step in program.steps() {
                     self.apply_step(program, step, binding, false);
@@ -190,8 +191,8 @@ impl StateVector {
     ///
     /// [`Error::WidthMismatch`], [`Error::ParameterCount`], [`Error::Angle`].
     pub fn apply_circuit(&mut self, circuit: &Circuit, parameters: &[f64]) -> Result<(), Error> {
-        let program = Program::lower(circuit);
-        let mut binding = Binding::new(&program);
+        let program = Program::compile(circuit);
+        let mut binding = Binding::stepwise(&program);
         program.bind(parameters, &mut binding)?;
         self.apply_steps(&program, &binding, 0..program.num_steps())
     }

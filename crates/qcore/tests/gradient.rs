@@ -40,13 +40,13 @@ fn fused(program: &Program, binding: &Binding, observable: &PauliSum, wanted: &[
     let derivatives = Derivatives::new(program, wanted);
     let mut reverse = Reverse::new(program.num_qubits()).expect("small").with_level(level);
     let mut out = vec![f64::NAN; wanted.len()];
-    reverse.forward(program, binding).expect("fits");
+    reverse.forward(program, binding, &derivatives).expect("fits");
     let first = (0.25, observable);
     reverse.backward(program, binding, &derivatives, &[first, (0.75, observable)], &mut out).expect("fits");
     out
 }
 
-/// The largest difference between both ways, over all rotations and over some of them, at all levels.
+/// The largest difference between both ways, over all rotations, some of them and the first one, at all levels.
 fn difference(circuit: &Circuit, parameters: &[f64]) -> f64 {
     let program = Program::compile(circuit);
     let mut binding = Binding::new(&program);
@@ -55,9 +55,10 @@ fn difference(circuit: &Circuit, parameters: &[f64]) -> f64 {
     let expected = stepped(&program, &binding, &observable);
     let all: Vec<usize> = (0..expected.len()).collect();
     let some: Vec<usize> = all.iter().copied().filter(|k| k * 7 % 5 == 2).rev().collect();
+    let first: Vec<usize> = all.iter().copied().take(1).collect();
     let mut worst = 0.0_f64;
     for level in Level::available() {
-        for wanted in [&all, &some] {
+        for wanted in [&all, &some, &first] {
             for (&rotation, got) in wanted.iter().zip(fused(&program, &binding, &observable, wanted, level)) {
                 let error = (got - expected[rotation]).abs();
                 assert!(!error.is_nan(), "rotation {rotation} at {level}");

@@ -49,7 +49,18 @@ impl Plan {
 }
 
 impl Start {
-    fn write(&self, level: Level, tile: &mut [Block], bound: &Bound, outer: u64) {
+    /// Writes the whole state behind the first layer.
+    pub(super) fn write_all(&self, level: Level, state: &mut [Block], bound: &Bound, shape: Shape) {
+        let tile = match shape {
+            Shape::Rows { qubits } => 1 << (qubits - LANE_QUBITS),
+            _ => state.len(),
+        };
+        for (index, tile_of_state) in state.chunks_exact_mut(tile).enumerate() {
+            self.write(level, tile_of_state, bound, ((index * tile) << LANE_QUBITS) as u64);
+        }
+    }
+
+    pub(super) fn write(&self, level: Level, tile: &mut [Block], bound: &Bound, outer: u64) {
         let start = bound.start(self.scale);
         if bound.stride == 1 {
             build_table(level, tile, &self.diagonal, bound.values(), start, outer);

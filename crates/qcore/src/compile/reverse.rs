@@ -48,9 +48,20 @@ struct Layers<'a> {
     start: &'a Start,
     first: &'a Part,
     rest: &'a [Part],
+    of_start: &'a PartReads,
+    of_rest: &'a [PartReads],
 }
 
 impl<'a> Layers<'a> {
+    /// How many are read, so that a state is stored for them.
+    fn stored(&self) -> usize {
+        (0..self.len()).filter(|&index| !self.reads(index).is_empty()).count()
+    }
+
+    fn reads(&self, index: usize) -> &'a PartReads {
+        index.checked_sub(1).map_or(self.of_start, |rest| &self.of_rest[rest])
+    }
+
     fn len(&self) -> usize {
         1 + self.rest.len()
     }
@@ -70,44 +81,70 @@ impl Tape {
 }
 
 impl Plan {
-    /// Its layers, if it is executed in one tile and there is room for a state for each of them.
-    fn layers(&self, blocks: usize) -> Option<Layers<'_>> {
+    /// Its layers, if it is executed in one tile and there is room for a state for each of those that are read.
+    fn layers<'a>(&'a self, blocks: usize, reads: &'a Reads) -> Option<Layers<'a>> {
         let [Stage::Sweep(Sweep { shape: Shape::Whole, start: Some(start), parts })] = self.stages.as_slice() else {
             return None;
         };
         let [first] = start.back.as_slice() else { return None };
-        let layers = Layers { start, first, rest: parts };
-        (layers.len() * blocks <= STORED_BLOCKS).then_some(layers)
+        let layers = Layers { start, first, rest: parts, of_start: &reads.of_start()[0], of_rest: reads.of_stage(0) };
+        (layers.stored() * blocks <= STORED_BLOCKS).then_some(layers)
     }
 
-    /// Runs the plan from `|0...0>` and stores the state behind the rotations of every layer; false if it is not such a plan.
-    pub(crate) fn forward_stored(&self, level: Level, state: &mut [Block], bound: &Bound, tape: &mut Tape) -> bool {
+    /// Runs the plan from `|0...0>` and stores the state behind the rotations of every layer that is read; false if it is not
+    /// such a plan.
+    pub(crate) fn forward_stored(
+        &self,
+        level: Level,
+        state: &mut [Block],
+        bound: &Bound,
+        reads: &Reads,
+        tape: &mut Tape,
+    ) -> bool {
         let blocks = state.len();
-        let Some(layers) = self.layers(blocks) else { return false };
+        let Some(layers) = self.layers(blocks, reads) else { return false };
         let Tape { stored, tables, .. } = tape;
         let keep = layers.len() * blocks <= TABLE_BLOCKS;
-        let (mut last, mut rest) = at_least(stored, layers.len() * blocks).split_at_mut(blocks);
-        let mut tables = at_least(tables, if keep { layers.len() * blocks } else { blocks });
-        kernel::build_table(level, last, &layers.start.bare, bound.tangents(), bound.phase(), 0);
+        let mut rest = at_least(stored, layers.stored() * blocks);
+        let tables = at_least(tables, if keep { layers.len() * blocks } else { blocks });
+        let of = |index: usize| if keep { index * blocks..(index + 1) * blocks } else { 0..blocks };
+        // What was stored for the layer before, whose diagonal operator is still to be applied; else the state is in `state`.
+        let mut last: Option<&[Block]> = None;
         for index in 0..layers.len() {
-            let table = &mut tables[..blocks];
-            layers.get(index).write(level, table, bound, 0);
-            if index + 1 == layers.len() {
-                kernel::multiply_into(level, state, last, table);
-                break;
-            }
-            let (next, left) = rest.split_at_mut(blocks);
-            match layers.get(index + 1).passes.split_first() {
-                Some((pass, others)) => {
-                    kernel::apply_first_pass(level, next, last, table, pass, &bound.tan);
-                    kernel::apply_passes(level, next, others, &bound.tan, None);
+            let part = layers.get(index);
+            if layers.reads(index).is_empty() {
+                if let Some(stored) = last.take() {
+                    kernel::multiply_into(level, state, stored, &tables[of(index - 1)]);
                 }
-                None => kernel::multiply_into(level, next, last, table),
+                if index == 0 {
+                    layers.start.write(level, state, bound, 0);
+                } else {
+                    part.write(level, &mut tables[of(index)], bound, 0);
+                    kernel::apply_passes(level, state, &part.passes, &bound.tan, Some(&tables[of(index)]));
+                }
+                continue;
             }
-            (last, rest) = (next, left);
-            if keep {
-                tables = &mut tables[blocks..];
+            let (own, left) = rest.split_at_mut(blocks);
+            rest = left;
+            match (last, part.passes.split_first()) {
+                _ if index == 0 => {
+                    kernel::build_table(level, own, &layers.start.bare, bound.tangents(), bound.phase(), 0);
+                }
+                (None, _) => {
+                    own.copy_from_slice(state);
+                    kernel::apply_passes(level, own, &part.passes, &bound.tan, None);
+                }
+                (Some(stored), None) => kernel::multiply_into(level, own, stored, &tables[of(index - 1)]),
+                (Some(stored), Some((pass, others))) => {
+                    kernel::apply_first_pass(level, own, stored, &tables[of(index - 1)], pass, &bound.tan);
+                    kernel::apply_passes(level, own, others, &bound.tan, None);
+                }
             }
+            part.write(level, &mut tables[of(index)], bound, 0);
+            last = Some(own);
+        }
+        if let Some(stored) = last {
+            kernel::multiply_into(level, state, stored, &tables[of(layers.len() - 1)]);
         }
         true
     }
@@ -123,26 +160,27 @@ impl Plan {
         out: &mut [f64],
     ) {
         let blocks = bra.len();
-        let Some(layers) = self.layers(blocks) else { return };
+        let Some(layers) = self.layers(blocks, reads) else { return };
+        let Some(first) = (0..layers.len()).find(|&index| !layers.reads(index).is_empty()) else { return };
         tape.begin(bound, reads);
         let Tape { stored, tables, buffers, tangents, values, .. } = tape;
-        let first = match reads.first() {
-            _ if reads.reach_start() => 0,
-            Some((_, part)) => part + 1,
-            None => return,
-        };
         let keep = layers.len() * blocks <= TABLE_BLOCKS;
-        let (of_start, of_rest) = (reads.of_start(), reads.of_stage(0));
         let back = Backward { level, bound, tangents, none: self.recipes.no_turn(), ket: Ket::Stored };
         let folds = at_least(buffers, blocks);
+        let mut left = layers.stored();
         for index in (first..layers.len()).rev() {
-            let (part, ket) = (layers.get(index), &mut stored[index * blocks..(index + 1) * blocks]);
+            let (part, reads) = (layers.get(index), layers.reads(index));
             let at = if keep { index * blocks } else { 0 };
             let table = &mut tables[at..at + blocks];
             if !keep {
                 part.write(level, table, bound, 0);
             }
-            let reads = index.checked_sub(1).map_or(&of_start[0], |rest| &of_rest[rest]);
+            if reads.is_empty() {
+                kernel::undo_passes(level, bra, &part.passes, tangents, Some(table));
+                continue;
+            }
+            left -= 1;
+            let ket = &mut stored[left * blocks..(left + 1) * blocks];
             back.part(part, reads, Pair { ket, bra, table: Some(table), outer: 0 }, index > first, folds, values, 0);
         }
         reads.derivatives(self, bound, 0, values, out);
@@ -168,11 +206,16 @@ impl Plan {
             Some(first) => first,
             None => return,
         };
-        let back = Backward { level, bound, tangents, none: self.recipes.no_turn(), ket: Ket::Undone };
+        // What is behind the first layer alone is a product state: nothing has to be undone to get there.
+        let only_start = reads.first().is_none();
+        let undone = Backward { level, bound, tangents, none: self.recipes.no_turn(), ket: Ket::Undone };
+        let back = Backward { ket: if only_start { Ket::Absent } else { Ket::Undone }, ..undone };
         for (index, stage) in self.stages.iter().enumerate().skip(first).rev() {
             match stage {
                 Stage::Step(step) => {
-                    undo(ket, *step);
+                    if !only_start {
+                        undo(ket, *step);
+                    }
                     undo(bra, *step);
                 }
                 Stage::Sweep(sweep) => {
@@ -184,11 +227,14 @@ impl Plan {
                     };
                     back.sweep(sweep.shape, parts, (ket, bra), buffers, partial, values);
                     if let Some(start) = sweep.start.as_ref().filter(|_| reads.reach_start()) {
+                        if only_start {
+                            start.write_all(level, ket, bound, sweep.shape);
+                        }
                         let shapes = [sweep.shape, sweep.columns()];
                         for ((part, reads), shape) in start.back.iter().zip(reads.of_start()).zip(shapes) {
                             let (parts, reads) = (std::slice::from_ref(part), std::slice::from_ref(reads));
                             let parts = Parts { parts, reads, undo_first: false };
-                            back.sweep(shape, parts, (ket, bra), buffers, partial, values);
+                            undone.sweep(shape, parts, (ket, bra), buffers, partial, values);
                         }
                     }
                 }
@@ -213,6 +259,8 @@ impl Sweep {
 enum Ket {
     Stored,
     Undone,
+    /// Nothing is read: only `bra` is undone.
+    Absent,
 }
 
 /// What all tiles of a backward pass share.
@@ -328,12 +376,17 @@ impl Backward<'_> {
             }
             Tiles::Columns { mut ket, mut bra } => {
                 let (own_ket, own_bra) = columns.split_at_mut(tile);
-                for column in ket.range() {
-                    ket.gather(column, own_ket);
+                let absent = self.ket == Ket::Absent;
+                for column in bra.range() {
+                    if !absent {
+                        ket.gather(column, own_ket);
+                    }
                     bra.gather(column, own_bra);
                     let outer = (column as u64) << COLUMN_QUBITS;
                     self.tile(parts, own_ket, own_bra, (table, folds), outer, partial, low);
-                    ket.scatter(column, own_ket);
+                    if !absent {
+                        ket.scatter(column, own_ket);
+                    }
                     bra.scatter(column, own_bra);
                 }
             }
@@ -356,6 +409,13 @@ impl Backward<'_> {
             part.write(self.level, table, self.bound, outer);
             let table = part.diagonal.is_some().then_some(&*table);
             let rotate = index > 0 || parts.undo_first;
+            if rotate && reads.is_empty() {
+                kernel::undo_passes(self.level, bra, &part.passes, self.tangents, table);
+                if self.ket == Ket::Undone {
+                    kernel::undo_passes(self.level, ket, &part.passes, self.tangents, table);
+                }
+                continue;
+            }
             self.part(part, reads, Pair { ket, bra, table, outer }, rotate, folds, sums, low);
         }
     }

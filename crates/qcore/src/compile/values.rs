@@ -167,6 +167,8 @@ impl Recipes {
 #[derive(Clone, Debug)]
 pub(crate) struct Bound {
     pub(crate) stride: usize,
+    /// Whether it holds the values of a plan.
+    pub(crate) planned: bool,
     pub(crate) angles: Vec<f64>,
     /// What sine and cosine are taken of: half the angle, or the angle of a phase.
     pub(crate) arguments: Vec<f64>,
@@ -189,6 +191,7 @@ impl Bound {
         let array = |len: usize, value: f64| vec![value; len * members];
         let mut bound = Self {
             stride: members,
+            planned: recipes.is_some(),
             angles: array(rotations, 0.0),
             arguments: array(rotations, 0.0),
             sin: array(rotations, 0.0),

@@ -42,6 +42,12 @@ kernel_rows! {
 }
 
 kernel_rows! {
+    /// Multiplies a tile by the conjugate of a table, where one is given, and applies passes; `tans` are the tangents of the
+    /// inverse rotations.
+    undo_passes(tile: &mut [Block], passes: &[Pass], tans: &[f64], table: Option<&[Block]>) = undo_generic
+}
+
+kernel_rows! {
     /// Writes `from` times a table to `tile`.
     multiply_into(tile: &mut [Block], from: &[Block], table: &[Block]) = multiply_generic
 }
@@ -104,6 +110,65 @@ impl<V: Rows, const ROWS: usize> Tangents<V, ROWS> {
                     r[k] = b.neg_mul_add(t, a);
                     r[partner] = a.mul_add(t, b);
                 }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn undo_generic<V: Rows>(tile: &mut [Block], passes: &[Pass], tans: &[f64], table: Option<&[Block]>) {
+    let mut table = table;
+    for pass in passes {
+        let table = table.take();
+        match (pass.rows, pass.lanes || table.is_some(), table) {
+            (0, _, None) => undo_pass::<V, 0, 1, true, false>(tile, &[], pass, tans),
+            (0, _, Some(table)) => undo_pass::<V, 0, 1, true, true>(tile, table, pass, tans),
+            (1, true, None) => undo_pass::<V, 1, 2, true, false>(tile, &[], pass, tans),
+            (2, true, None) => undo_pass::<V, 2, 4, true, false>(tile, &[], pass, tans),
+            (_, true, None) => undo_pass::<V, 3, 8, true, false>(tile, &[], pass, tans),
+            (1, true, Some(table)) => undo_pass::<V, 1, 2, true, true>(tile, table, pass, tans),
+            (2, true, Some(table)) => undo_pass::<V, 2, 4, true, true>(tile, table, pass, tans),
+            (_, true, Some(table)) => undo_pass::<V, 3, 8, true, true>(tile, table, pass, tans),
+            (1, false, _) => undo_pass::<V, 1, 2, false, false>(tile, &[], pass, tans),
+            (2, false, _) => undo_pass::<V, 2, 4, false, false>(tile, &[], pass, tans),
+            (_, false, _) => undo_pass::<V, 3, 8, false, false>(tile, &[], pass, tans),
+        }
+    }
+    if let Some(table) = table {
+        super::passes::conjugate_generic::<V>(tile, table);
+    }
+}
+
+/// `SIZE` is `2^ROWS`.
+#[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "constant ranges over several arrays at once, which unroll")]
+fn undo_pass<V: Rows, const ROWS: usize, const SIZE: usize, const LANES: bool, const TABLE: bool>(
+    tile: &mut [Block],
+    table: &[Block],
+    pass: &Pass,
+    tans: &[f64],
+) {
+    let tangents = Tangents::<V, ROWS>::new(pass, tans);
+    let offsets = offsets::<ROWS, SIZE>(&pass.bits);
+    assert!(!TABLE || table.len() == tile.len(), "a table has one entry per amplitude");
+    for base in Indices::new(tile.len(), 0, offsets[SIZE - 1]) {
+        let mut r = [[V::zero(); SIZE]; 2];
+        for k in 0..SIZE {
+            // SAFETY: `Indices` yields indices below the length with all bits of the last offset 0, and has checked that this offset,
+            // which contains all the others, is below the length too.
+            let block = unsafe { tile.get_unchecked(base | offsets[k]) };
+            let mut v = [V::load(block, 0), V::load(block, V::PARTS - 1)];
+            if TABLE {
+                // SAFETY: as above; the table is as long.
+                v = V::times_conj(v, unsafe { table.get_unchecked(base | offsets[k]) });
+            }
+            (r[0][k], r[1][k]) = (v[0], v[1]);
+        }
+        for (part, r) in r.iter_mut().enumerate().take(V::PARTS) {
+            tangents.rotate::<SIZE, LANES>(r);
+            for k in 0..SIZE {
+                // SAFETY: as above.
+                r[k].store(unsafe { tile.get_unchecked_mut(base | offsets[k]) }, part);
             }
         }
     }

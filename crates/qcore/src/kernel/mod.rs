@@ -27,7 +27,7 @@ mod rotation;
 mod rows;
 mod trig;
 
-pub(crate) use adjoint::{Undo, adjoint_pass, apply_first_pass, fold_all, multiply_into, signed_lanes};
+pub(crate) use adjoint::{Undo, adjoint_pass, apply_first_pass, fold_all, multiply_into, signed_lanes, undo_passes};
 pub(crate) use batch::{add_parity, batch_pauli, batch_weighted};
 pub(crate) use channel::{
     PairMap, PairPass, Sparse, add_to_identities, add_to_identity, apply_pair, environment, inner_product,

@@ -39,7 +39,7 @@ kernel_rows! {
 }
 
 #[inline(always)]
-fn conjugate_generic<V: Rows>(tile: &mut [Block], table: &[Block]) {
+pub(super) fn conjugate_generic<V: Rows>(tile: &mut [Block], table: &[Block]) {
     for (block, factor) in tile.iter_mut().zip(table) {
         let v = V::times_conj([V::load(block, 0), V::load(block, V::PARTS - 1)], factor);
         for (part, &v) in v.iter().enumerate().take(V::PARTS) {

@@ -119,7 +119,7 @@ impl Trajectories {
     /// [`Error::WidthMismatch`] if the model has readout errors for more qubits than the circuit.
     pub fn compile(circuit: &Circuit, model: &NoiseModel) -> Result<Self, Error> {
         model.check_width(circuit.num_qubits())?;
-        let program = Program::lower(circuit);
+        let program = Program::compile(circuit);
         let (mut ends, mut events, mut steps) = (Vec::new(), Vec::new(), 0);
         for operation in circuit.operations() {
             steps += steps_of(operation, circuit.num_qubits())?;
@@ -156,7 +156,7 @@ impl Trajectories {
     /// A binding for [`Trajectories::bind`].
     #[must_use]
     pub fn binding(&self) -> Binding {
-        Binding::new(&self.program)
+        Binding::stepwise(&self.program)
     }
 
     /// Computes all angles for these parameter values.
@@ -331,5 +331,5 @@ fn steps_of(operation: &Operation, qubits: usize) -> Result<usize, Error> {
     let controls: Vec<Control> = operation.controls().collect();
     let mut circuit = Circuit::new(qubits)?;
     circuit.push(plain.controlled(&controls)?)?;
-    Ok(Program::lower(&circuit).num_steps())
+    Ok(Program::compile(&circuit).num_steps())
 }

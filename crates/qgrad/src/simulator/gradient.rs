@@ -74,7 +74,7 @@ impl Gradients {
     /// Runs the circuit at a row of parameters.
     pub(super) fn forward(&mut self, program: &Program, row: &[f64]) -> Result<(), Error> {
         program.bind(row, &mut self.binding)?;
-        Ok(self.reverse.forward(program, &self.binding)?)
+        Ok(self.reverse.forward(program, &self.binding, &self.plan.derivatives)?)
     }
 
     /// The values of the observables after [`Gradients::forward`].
