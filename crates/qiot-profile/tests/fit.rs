@@ -297,8 +297,11 @@ fn the_numbers_by_hand() {
     close(found.gradient_std_error.expect("affine"), (2.0 * 0.25 * 1.5 * 1.5 / 100.0_f64).sqrt());
     assert!(found.fits);
     // Two values along one direction, whatever the parameters.
-    let spsa = FitOptions { estimator: StepEstimator::Spsa, ..options.clone() };
-    assert_eq!(fit(&circuit, Some(&observable), &by_hand(), &spsa).expect("a report").step_shots, 600);
+    for estimator in [StepEstimator::Spsa, StepEstimator::FiniteDifferences] {
+        let other = FitOptions { estimator, ..options.clone() };
+        assert_eq!(fit(&circuit, Some(&observable), &by_hand(), &other).expect("a report").step_shots, 600);
+    }
+    assert_eq!(found.shots_per_gradient["finite_differences"], 400);
     // Without observable everything is read once.
     let plain = fit(&circuit, None, &by_hand(), &options).expect("a report");
     assert_eq!((plain.shots_per_gradient["parameter_shift"], plain.gradient_std_error), (200, None));
@@ -318,12 +321,14 @@ fn a_step_costs_what_a_metered_device_charges() {
 
         let expectation = Expectation::new(&circuit, vec![observable.clone()], &wrt).expect("valid");
         let shift = ParameterShift { shots: Shots::PerCircuit(50) };
-        let mut metered = Metered::new(device, StateVectorBackend::new()).expect("a good profile");
+        let jitter = device.latency.jitter_seconds;
+        let metered = Metered::new(device, StateVectorBackend::new()).expect("a good profile");
+        let mut metered = metered.with_circuit_seconds(found.gates_s.expect("it fits")).expect("a duration");
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         let theta = vec![0.2; circuit.parameters().len()];
         let values = shift.values(&expectation, &theta, &mut metered, &mut rng).expect("within the budget");
         let gradient = shift.gradient(&expectation, &theta, &mut metered, &mut rng).expect("within the budget");
-        let Bill { jobs, shots, joules, .. } = metered.ledger().bill;
+        let Bill { jobs, shots, joules, seconds, .. } = metered.ledger().bill;
         assert_eq!((found.step_shots, found.step_jobs), (shots, jobs), "{name}");
         assert!((found.step_joules - joules).abs() < 1e-9 * joules, "{name}");
         assert_eq!(found.shots_per_gradient["parameter_shift"], gradient.bill.shots, "{name}");
@@ -331,9 +336,43 @@ fn a_step_costs_what_a_metered_device_charges() {
             values.bill.circuits + found.circuits_per_gradient["parameter_shift"],
             values.bill.circuits + gradient.bill.circuits
         );
+        // The report takes the network at its slowest.
+        let fastest = found.step_seconds - jobs as f64 * jitter;
+        assert!((fastest - 1e-9..=found.step_seconds + 1e-9).contains(&seconds), "{name}: {seconds}");
         // The bound on the error of a component holds for the errors that came out.
         let bound = found.gradient_std_error.expect("affine");
         assert!(gradient.std_errors.iter().all(|&error| error <= bound), "{name}: {bound} {:?}", gradient.std_errors);
+    }
+}
+
+/// A device runs exactly as many steps as the report says.
+#[test]
+fn steps_in_the_budget_are_the_steps_that_run() {
+    let circuit = circuit(2, 1, usize::MAX);
+    let observable = PauliSum::transverse_field_ising(2, 1.0, 0.5).expect("a chain");
+    for set in [
+        &(|d: &mut DeviceProfile| d.limits.shots_total = Some(5 * 18 * 20 + 7)) as &dyn Fn(&mut DeviceProfile),
+        &|d| d.limits.jobs_total = Some(11),
+        &|d| d.limits.seconds_total = Some(31.0),
+    ] {
+        let mut device = device();
+        device.latency.jitter_seconds = 0.0;
+        set(&mut device);
+        let options = FitOptions { shots_per_circuit: Some(20), ..FitOptions::default() };
+        let found = fit(&circuit, Some(&observable), &device, &options).expect("a report");
+        let expectation = Expectation::of_all_parameters(&circuit, vec![observable.clone()]).expect("valid");
+        let shift = ParameterShift { shots: Shots::PerCircuit(20) };
+        let metered = Metered::new(device, StateVectorBackend::new()).expect("a good profile");
+        let mut metered = metered.with_circuit_seconds(found.gates_s.expect("it fits")).expect("a duration");
+        let (mut rng, theta) = (ChaCha8Rng::seed_from_u64(5), vec![0.2; circuit.parameters().len()]);
+        let mut steps = 0;
+        while shift.values(&expectation, &theta, &mut metered, &mut rng).is_ok()
+            && shift.gradient(&expectation, &theta, &mut metered, &mut rng).is_ok()
+        {
+            steps += 1;
+        }
+        assert_eq!(found.steps_in_budget, Some(steps));
+        assert!(steps > 1);
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use qcore::{Circuit, Param, PauliString, PauliSum};
-use qgrad::{Bill, Estimator, Expectation, ParameterShift, ShiftRule, Shots};
+use qgrad::{
+    Bill, Difference, Estimator, Expectation, FiniteDifferences, ParameterShift, ShiftRule, Shots, Spsa, Step,
+};
 
 use super::fidelity;
 use super::report::{FitReport, Reason};
@@ -119,18 +121,20 @@ impl<'a> Prepared<'a> {
     pub(super) fn costs(&self, choice: Choice, options: &FitOptions) -> Costs {
         let shift = ParameterShift { shots: Shots::PerCircuit(choice.shots) };
         let values = shift.price_values(&self.expectation, options.rows);
-        // Two values along one random direction (J. Spall, IEEE Trans. Autom. Control 37, 332 (1992)).
-        let two_values = Bill::job(values.circuits.saturating_mul(2), values.shots.saturating_mul(2));
-        let spsa = if self.expectation.wrt().is_empty() { Bill::ZERO } else { two_values };
-        let gradients: BTreeMap<&'static str, Bill> = [
-            ("parameter_shift", self.price(shift.price_vjp(&self.expectation, options.rows))),
-            ("spsa", self.price(spsa)),
-        ]
-        .into();
-        let gradient = match options.estimator {
-            StepEstimator::ParameterShift => gradients["parameter_shift"],
-            StepEstimator::Spsa => gradients["spsa"],
-        };
+        let spsa = Spsa { directions: 1, step: 0.1, shots: shift.shots };
+        let differences =
+            FiniteDifferences { difference: Difference::Central, step: Step::Optimal, shots: shift.shots };
+        let estimators: [(&'static str, &dyn Estimator); 3] =
+            [("parameter_shift", &shift), ("finite_differences", &differences), ("spsa", &spsa)];
+        let gradients: BTreeMap<&'static str, Bill> = estimators
+            .into_iter()
+            .map(|(name, estimator)| (name, self.price(estimator.price_vjp(&self.expectation, options.rows))))
+            .collect();
+        let gradient = gradients[match options.estimator {
+            StepEstimator::ParameterShift => "parameter_shift",
+            StepEstimator::FiniteDifferences => "finite_differences",
+            StepEstimator::Spsa => "spsa",
+        }];
         let step = self.price(values) + gradient;
         let limits = &self.profile.limits;
         // In the long run no more shots than the windows give.
@@ -240,6 +244,7 @@ impl<'a> Prepared<'a> {
             native_gates: native.map(|native| native.circuit.gate_counts()),
             swaps: native.map(|native| native.circuit.swaps),
             layout: native.map(|native| native.circuit.initial.clone()),
+            gates_s: native.map(|native| native.gate_seconds),
             duration_s: native.map(|native| native.gate_seconds + self.profile.readout_seconds()),
             fidelity: native.map(|native| native.fidelity),
             parameters: self.parameters,

@@ -50,7 +50,9 @@ pub enum StepEstimator {
     /// [`qgrad::ParameterShift`].
     #[default]
     ParameterShift,
-    /// Two values along one random direction.
+    /// [`qgrad::FiniteDifferences`], central.
+    FiniteDifferences,
+    /// [`qgrad::Spsa`] along one direction.
     Spsa,
 }
 
@@ -132,8 +134,9 @@ fn choice_on(profile: &DeviceProfile, options: &FitOptions) -> Choice {
 ///   every qubit, which waits for `t` between its first gate and the readout (or its last gate if it is not read).
 /// - *Memory*: 48 bytes per parameter (parameters, candidate, gradient, errors, two moments of 8 bytes), 16 per native gate, and
 ///   the outcomes of one circuit, one bit per qubit in whole bytes.
-/// - *Shots per gradient*: by [`qgrad::ParameterShift`], two points for each term of the shift rule of each occurrence of a
-///   differentiated parameter, each in every measurement group; by SPSA two values.
+/// - *Shots per gradient*: as [`qgrad::ParameterShift`] (two points for each term of the shift rule of each occurrence of a
+///   differentiated parameter), central [`qgrad::FiniteDifferences`] (two points for each parameter) and [`qgrad::Spsa`] along one
+///   direction (two points) price them; each point in every measurement group.
 /// - *Standard error*: at most `sqrt(sum_occurrences a^2 sum_j 2 c_j^2 rows / shots)` times the one-norm of the observable, where
 ///   `a` is the factor of the parameter in the angle and `c_j` are the coefficients of the shift rule.
 /// - *Step*: a job for the values and one for the gradient, at the device's prices for this duration, with the largest delay of

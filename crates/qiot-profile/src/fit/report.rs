@@ -272,6 +272,9 @@ pub struct FitReport {
     pub swaps: Option<usize>,
     /// The device's qubit on which each qubit of the circuit starts.
     pub layout: Option<Vec<usize>>,
+    /// Gates of one shot, in seconds: what [`Metered::with_circuit_seconds`](crate::Metered::with_circuit_seconds) takes, so that
+    /// the meter charges by the circuit as it runs.
+    pub gates_s: Option<f64>,
     /// Gates and readout of one shot, in seconds.
     pub duration_s: Option<f64>,
     /// The estimated fidelity, see [`fit`](super::fit()).

@@ -5,21 +5,28 @@ use super::route::Map;
 /// Most steps of the search for a layout that needs no exchanges.
 const EMBEDDING_STEPS: usize = 50_000;
 
-/// Pairs of a circuit's qubits that interact, as neighbour lists.
+/// Pairs of a circuit's qubits that interact, as neighbour lists, with the native gates that each takes about.
 pub(super) struct Interactions {
     pub(super) neighbours: Vec<Vec<usize>>,
+    gates: Vec<Vec<usize>>,
 }
 
 impl Interactions {
-    pub(super) fn of(qubits: usize, pairs: &[[usize; 2]]) -> Self {
-        let mut neighbours = vec![Vec::new(); qubits];
-        for &[a, b] in pairs {
-            if !neighbours[a].contains(&b) {
-                neighbours[a].push(b);
-                neighbours[b].push(a);
+    pub(super) fn of(qubits: usize, pairs: &[[usize; 2]], weights: &[usize]) -> Self {
+        let mut neighbours: Vec<Vec<usize>> = vec![Vec::new(); qubits];
+        let mut gates: Vec<Vec<usize>> = vec![Vec::new(); qubits];
+        for (&[a, b], &weight) in pairs.iter().zip(weights) {
+            for (from, to) in [(a, b), (b, a)] {
+                match neighbours[from].iter().position(|&neighbour| neighbour == to) {
+                    Some(at) => gates[from][at] += weight,
+                    None => {
+                        neighbours[from].push(to);
+                        gates[from].push(weight);
+                    }
+                }
             }
         }
-        Self { neighbours }
+        Self { neighbours, gates }
     }
 
     /// The qubits in the order of a breadth-first walk of each component from its best connected qubit; components from the
@@ -52,7 +59,8 @@ impl Interactions {
     }
 }
 
-/// A layout in which every interacting pair is coupled, if one is found within a bounded number of steps.
+/// A layout in which every interacting pair is coupled, if one is found within a bounded number of steps: where losses are known
+/// the one that loses least of those found, otherwise the first.
 pub(super) fn embedding(interactions: &Interactions, map: &Map) -> Option<Vec<usize>> {
     let order = interactions.components().concat();
     let mut search = Search {
@@ -62,8 +70,10 @@ pub(super) fn embedding(interactions: &Interactions, map: &Map) -> Option<Vec<us
         place: vec![usize::MAX; interactions.neighbours.len()],
         used: vec![false; map.qubits()],
         left: EMBEDDING_STEPS,
+        best: None,
     };
-    search.place_from(0).then_some(search.place)
+    search.place_from(0, 0.0);
+    search.best.map(|(_, place)| place)
 }
 
 struct Search<'a> {
@@ -73,35 +83,45 @@ struct Search<'a> {
     place: Vec<usize>,
     used: Vec<bool>,
     left: usize,
+    best: Option<(f64, Vec<usize>)>,
 }
 
 impl Search<'_> {
-    fn place_from(&mut self, depth: usize) -> bool {
-        let Some(&qubit) = self.order.get(depth) else { return true };
-        let placed: Vec<usize> = self.interactions.neighbours[qubit]
-            .iter()
-            .map(|&neighbour| self.place[neighbour])
-            .filter(|&physical| physical != usize::MAX)
+    /// Whether the search is over.
+    fn place_from(&mut self, depth: usize, loss: f64) -> bool {
+        let Some(&qubit) = self.order.get(depth) else {
+            self.best = Some((loss, self.place.clone()));
+            return !self.map.knows_losses();
+        };
+        let neighbours = self.interactions.neighbours[qubit].iter().zip(&self.interactions.gates[qubit]);
+        let placed: Vec<(usize, usize)> = neighbours
+            .map(|(&neighbour, &gates)| (self.place[neighbour], gates))
+            .filter(|&(physical, _)| physical != usize::MAX)
             .collect();
         let degree = self.interactions.neighbours[qubit].len();
         let candidates: Vec<usize> = match placed.first() {
-            Some(&first) => self.map.neighbours(first).to_vec(),
+            Some(&(first, _)) => self.map.neighbours(first).to_vec(),
             None => (0..self.map.qubits()).collect(),
         };
         for physical in candidates {
             if self.used[physical] || self.map.neighbours(physical).len() < degree {
                 continue;
             }
-            if !placed.iter().all(|&other| self.map.coupled(physical, other)) {
+            if !placed.iter().all(|&(other, _)| self.map.coupled(physical, other)) {
+                continue;
+            }
+            let more: f64 = placed.iter().map(|&(other, gates)| gates as f64 * self.map.loss(physical, other)).sum();
+            let loss = loss + self.map.readout_loss(physical) + more;
+            if self.best.as_ref().is_some_and(|&(least, _)| loss >= least) {
                 continue;
             }
             if self.left == 0 {
-                return false;
+                return true;
             }
             self.left -= 1;
             self.used[physical] = true;
             self.place[qubit] = physical;
-            if self.place_from(depth + 1) {
+            if self.place_from(depth + 1, loss) {
                 return true;
             }
             self.used[physical] = false;

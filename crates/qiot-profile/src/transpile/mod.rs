@@ -8,8 +8,8 @@
 //!    matrices on two qubits with at most three CX (F. Vatan and C. Williams, Phys. Rev. A 69, 032315 (2004)).
 //! 2. *Routing.* A layout without exchanges is taken where a bounded search finds one. Otherwise the router is that of G. Li,
 //!    Y. Ding and Y. Xie (ASPLOS 2019): forward and backward passes for the initial layout, a look-ahead over the next gates,
-//!    a decay that spreads exchanges. It draws no random numbers: it starts around each qubit of the device, and of equals the
-//!    first is taken.
+//!    a decay that spreads exchanges. It draws no random numbers: it starts around each qubit of the device. Where errors are
+//!    known the layout that loses least is taken, of equals the first.
 //! 3. *Native gates.* Runs of constant gates on a qubit are merged into one, rotations about the same axis are added, those
 //!    about Z wait behind controls, and pairs of equal CX cancel.
 //!
@@ -48,7 +48,7 @@ use emit::{Emitter, Missing};
 use route::{Map, Routed};
 
 /// What a circuit is written for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Target {
     /// Qubits of the device.
     pub qubits: usize,
@@ -59,10 +59,38 @@ pub struct Target {
     pub directions: Option<Vec<[usize; 2]>>,
     /// The native gates.
     pub gates: Vec<Gate>,
+    /// What is known of errors: the layout is taken that loses least by them; `None` for as few exchanges as possible.
+    pub losses: Option<Losses>,
+}
+
+/// Errors as losses that add up along a circuit: `-ln(1 - error)`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Losses {
+    /// Of a two-qubit gate on a pair, the smaller qubit first.
+    pub pairs: BTreeMap<[usize; 2], f64>,
+    /// Of the readout of each qubit.
+    pub readout: Vec<f64>,
+}
+
+impl Losses {
+    /// The losses of a device's best two-qubit gate on each pair, and of its readout; `None` if it states neither.
+    fn of(profile: &DeviceProfile) -> Option<Self> {
+        let loss = |error: f64| -(1.0 - error.min(1.0 - f64::EPSILON)).ln();
+        let mut pairs: BTreeMap<[usize; 2], f64> = BTreeMap::new();
+        for (_, qubits, cost) in profile.native() {
+            if let [a, b] = qubits[..] {
+                let least = pairs.entry([a.min(b), a.max(b)]).or_insert(f64::INFINITY);
+                *least = least.min(loss(cost.error));
+            }
+        }
+        let calibrations = (0..profile.qubits.count).map_while(|qubit| profile.qubit(qubit));
+        let readout: Vec<f64> = calibrations.map(|qubit| loss((qubit.p1_given_0 + qubit.p0_given_1) / 2.0)).collect();
+        (!pairs.is_empty() || !readout.is_empty()).then_some(Self { pairs, readout })
+    }
 }
 
 impl From<&DeviceProfile> for Target {
-    /// Native gates and coupled pairs of a device. A gate that is listed place by place gives the directions; of a device without
+    /// Native gates, coupled pairs and errors of a device. A gate that is listed place by place gives the directions; of a device without
     /// native gates all gates on one and two qubits are.
     fn from(profile: &DeviceProfile) -> Self {
         let known: Vec<(Gate, &[GatePlace])> =
@@ -79,7 +107,13 @@ impl From<&DeviceProfile> for Target {
         } else {
             None
         };
-        Self { qubits: profile.qubits.count, coupling: profile.qubits.coupling.clone(), directions, gates }
+        Self {
+            qubits: profile.qubits.count,
+            coupling: profile.qubits.coupling.clone(),
+            directions,
+            gates,
+            losses: Losses::of(profile),
+        }
     }
 }
 
@@ -87,7 +121,7 @@ impl Target {
     /// A target on which every pair is coupled.
     #[must_use]
     pub fn new(qubits: usize, gates: &[Gate]) -> Self {
-        Self { qubits, coupling: None, directions: None, gates: gates.to_vec() }
+        Self { qubits, coupling: None, directions: None, gates: gates.to_vec(), losses: None }
     }
 }
 
@@ -184,6 +218,13 @@ impl Transpiled {
         ends.into_iter().max().unwrap_or(0)
     }
 
+    /// What its two-qubit gates and its readout lose.
+    fn loss(&self, map: &Map) -> f64 {
+        let pair = |operation: &Operation| <[usize; 2]>::try_from(operation.qubits()).ok();
+        let gates: f64 = self.circuit.operations().iter().filter_map(pair).map(|[a, b]| map.loss(a, b)).sum();
+        gates + self.last.iter().map(|&qubit| map.readout_loss(qubit)).sum::<f64>()
+    }
+
     /// The circuit on the used qubits of the device only, in ascending order, with the device's qubit of each: what a simulator
     /// wants, since unused qubits cost it memory.
     #[must_use]
@@ -238,19 +279,27 @@ pub fn transpile(circuit: &Circuit, target: &Target) -> Result<Transpiled, Error
         return Err(Error::Width { needed, allowed });
     }
     let primitives = lower::lower(circuit)?;
-    let routed = match &target.coupling {
-        Some(edges) => {
-            if let Some(&pair) = edges.iter().find(|[a, b]| a == b || *a.max(b) >= allowed) {
-                return Err(Error::Pair { pair, qubits: allowed });
-            }
-            route::route(&primitives, needed, &Map::new(allowed, edges))?
-        }
-        None => {
-            let place: Vec<usize> = (0..needed).collect();
-            Routed { primitives, initial: place.clone(), last: place, swaps: 0 }
-        }
+    let place: Vec<usize> = (0..needed).collect();
+    let Some(edges) = &target.coupling else {
+        return written(circuit, target, Routed { primitives, initial: place.clone(), last: place, swaps: 0 });
     };
-    let mut emitter = Emitter::new(&target.gates, allowed, target.directions.as_deref());
+    if let Some(&pair) = edges.iter().find(|[a, b]| a == b || *a.max(b) >= allowed) {
+        return Err(Error::Pair { pair, qubits: allowed });
+    }
+    let map = Map::new(allowed, edges, target.losses.as_ref());
+    let mut best: Option<(f64, Transpiled)> = None;
+    for layout in route::layouts(&primitives, needed, &map)? {
+        let native = written(circuit, target, route::route(&primitives, needed, &map, layout))?;
+        let loss = native.loss(&map);
+        if best.as_ref().is_none_or(|&(least, _)| loss < least) {
+            best = Some((loss, native));
+        }
+    }
+    Ok(best.expect("there is at least one layout").1)
+}
+
+fn written(circuit: &Circuit, target: &Target, routed: Routed) -> Result<Transpiled, Error> {
+    let mut emitter = Emitter::new(&target.gates, target.qubits, target.directions.as_deref());
     let missing = |missing: Missing| Error::Inexpressible {
         operation: missing.operation,
         name: circuit.operations().get(missing.operation).map_or("", |operation| operation.instruction().name()),
@@ -262,7 +311,7 @@ pub fn transpile(circuit: &Circuit, target: &Target) -> Result<Transpiled, Error
     }
     let operations = emitter.finish().map_err(missing)?;
     Ok(Transpiled {
-        circuit: assembled(allowed, circuit.parameters(), operations),
+        circuit: assembled(target.qubits, circuit.parameters(), operations),
         initial: routed.initial,
         last: routed.last,
         swaps: routed.swaps,

@@ -1,8 +1,10 @@
 //! The few operations into which every circuit is lowered before it is routed and written in native gates.
 
+use std::f64::consts::FRAC_PI_2;
+
 use qcore::Angle;
 
-use super::matrix::Matrix2;
+use super::matrix::{Matrix2, TINY};
 
 /// An axis of the Bloch sphere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,17 @@ impl Primitive {
         match *self {
             Self::Constant(..) | Self::Rotation(..) => None,
             Self::Cx(a, b) | Self::Zz(a, b, _) | Self::Swap(a, b) => Some([a, b]),
+        }
+    }
+
+    /// Two-qubit gates that it takes on a device with controlled reflections.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Constant(..) | Self::Rotation(..) => 0,
+            Self::Cx(..) => 1,
+            Self::Zz(_, _, angle) if angle.is_constant() && (angle.value(&[]).abs() - FRAC_PI_2).abs() < TINY => 1,
+            Self::Zz(..) => 2,
+            Self::Swap(..) => 3,
         }
     }
 

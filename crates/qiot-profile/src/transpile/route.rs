@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::Error;
 use super::layout::{Interactions, around, assignment, embedding};
 use super::primitive::{Primitive, Sourced};
+use super::{Error, Losses};
 
 /// Gates after the front layer that the choice of an exchange looks at.
 const LOOK_AHEAD: usize = 20;
@@ -17,17 +17,21 @@ const DECAY_RESET: usize = 5;
 /// Two-qubit gates, over all starts, that the search for an initial layout may route.
 const LAYOUT_WORK: usize = 100_000;
 
+/// Layouts that are written in native gates to choose the one that loses least.
+const CHOICES: usize = 4;
+
 /// A coupling map with its distances.
 pub(super) struct Map {
     neighbours: Vec<Vec<usize>>,
     edges: Vec<[usize; 2]>,
     distances: Vec<usize>,
     part: Vec<usize>,
+    losses: Option<Losses>,
 }
 
 impl Map {
     /// `edges` are undirected and may be listed more than once.
-    pub(super) fn new(qubits: usize, edges: &[[usize; 2]]) -> Self {
+    pub(super) fn new(qubits: usize, edges: &[[usize; 2]], losses: Option<&Losses>) -> Self {
         let mut neighbours = vec![Vec::new(); qubits];
         let mut sorted: Vec<[usize; 2]> = edges.iter().map(|&[a, b]| [a.min(b), a.max(b)]).collect();
         sorted.sort_unstable();
@@ -56,7 +60,23 @@ impl Map {
                 parts += 1;
             }
         }
-        Self { neighbours, edges: sorted, distances, part }
+        Self { neighbours, edges: sorted, distances, part, losses: losses.cloned() }
+    }
+
+    pub(super) fn knows_losses(&self) -> bool {
+        self.losses.is_some()
+    }
+
+    /// What a gate on a pair loses; 0 where nobody knows.
+    pub(super) fn loss(&self, a: usize, b: usize) -> f64 {
+        let of = |losses: &Losses| losses.pairs.get(&[a.min(b), a.max(b)]).copied();
+        self.losses.as_ref().and_then(of).unwrap_or(0.0)
+    }
+
+    /// What the readout of a qubit loses; 0 where nobody knows.
+    pub(super) fn readout_loss(&self, qubit: usize) -> f64 {
+        let of = |losses: &Losses| losses.readout.get(qubit).copied();
+        self.losses.as_ref().and_then(of).unwrap_or(0.0)
     }
 
     pub(super) fn qubits(&self) -> usize {
@@ -129,7 +149,8 @@ impl Gates {
 
 /// What a pass does, in order.
 enum Event {
-    Gate(usize),
+    /// A gate, and the physical qubits on which it runs.
+    Gate(usize, [usize; 2]),
     Exchange(usize, usize),
 }
 
@@ -153,7 +174,7 @@ fn pass(gates: &Gates, map: &Map, place: &mut [usize], mut event: impl FnMut(Eve
                 index += 1;
                 continue;
             }
-            event(Event::Gate(gate));
+            event(Event::Gate(gate, [a, b]));
             ran = true;
             front.remove(index);
             for next in gates.next[gate].into_iter().flatten() {
@@ -278,16 +299,16 @@ fn look_ahead(gates: &Gates, front: &[usize], needs: &mut [u8]) -> Vec<usize> {
     ahead
 }
 
-/// Places and routes primitives on `qubits` qubits.
-pub(super) fn route(primitives: &[Sourced], qubits: usize, map: &Map) -> Result<Routed, Error> {
-    let two: Vec<usize> = (0..primitives.len()).filter(|&k| primitives[k].primitive.pair().is_some()).collect();
-    let pairs: Vec<[usize; 2]> = two.iter().filter_map(|&k| primitives[k].primitive.pair()).collect();
-    let interactions = Interactions::of(qubits, &pairs);
+/// The two-qubit primitives among others, and their pairs.
+fn two_qubit(primitives: &[Sourced]) -> (Vec<usize>, Vec<[usize; 2]>) {
+    let pair = |(index, sourced): (usize, &Sourced)| sourced.primitive.pair().map(|pair| (index, pair));
+    primitives.iter().enumerate().filter_map(pair).unzip()
+}
+
+/// Routes primitives on `qubits` qubits that start at these places.
+pub(super) fn route(primitives: &[Sourced], qubits: usize, map: &Map, initial: Vec<usize>) -> Routed {
+    let (two, pairs) = two_qubit(primitives);
     let gates = Gates::new(qubits, pairs);
-    let initial = match embedding(&interactions, map) {
-        Some(place) => place,
-        None => search(&gates, &interactions, map)?,
-    };
 
     // One-qubit primitives go with the two-qubit one that follows them on their qubit.
     let mut waiting: Vec<VecDeque<usize>> = vec![VecDeque::new(); qubits];
@@ -306,7 +327,7 @@ pub(super) fn route(primitives: &[Sourced], qubits: usize, map: &Map) -> Result<
     let mut routed: Vec<Sourced> = Vec::with_capacity(primitives.len());
     let mut last_operation = 0;
     let swaps = pass(&gates, map, &mut place, |event| match event {
-        Event::Gate(gate) => {
+        Event::Gate(gate, _) => {
             for &index in before[gate].iter().chain([&two[gate]]) {
                 let Sourced { primitive, operation } = &primitives[index];
                 last_operation = *operation;
@@ -330,13 +351,20 @@ pub(super) fn route(primitives: &[Sourced], qubits: usize, map: &Map) -> Result<
         let Sourced { primitive, operation } = &primitives[index];
         routed.push(Sourced { primitive: primitive.on(|qubit| place[qubit]), operation: *operation });
     }
-    Ok(Routed { primitives: routed, initial, last: place, swaps })
+    Routed { primitives: routed, initial, last: place, swaps }
 }
 
-/// The initial layout with the fewest exchanges among those found by routing forwards and backwards from a layout around each
-/// qubit of the device.
-fn search(gates: &Gates, interactions: &Interactions, map: &Map) -> Result<Vec<usize>, Error> {
-    let qubits = interactions.neighbours.len();
+/// Initial layouts to choose from: one without exchanges if there is one; otherwise, of those found by routing forwards and backwards
+/// from a layout around each qubit of the device, the first that takes the fewest exchanges, and where losses are known some that
+/// lose least.
+pub(super) fn layouts(primitives: &[Sourced], qubits: usize, map: &Map) -> Result<Vec<Vec<usize>>, Error> {
+    let (two, pairs) = two_qubit(primitives);
+    let weights: Vec<usize> = two.iter().map(|&index| primitives[index].primitive.weight()).collect();
+    let interactions = Interactions::of(qubits, &pairs, &weights);
+    if let Some(place) = embedding(&interactions, map) {
+        return Ok(vec![place]);
+    }
+    let gates = Gates::new(qubits, pairs);
     let components = interactions.components();
     let sizes: Vec<usize> = components.iter().map(Vec::len).collect();
     let chosen = assignment(&sizes, &map.part_sizes())
@@ -346,23 +374,32 @@ fn search(gates: &Gates, interactions: &Interactions, map: &Map) -> Result<Vec<u
         component.iter().for_each(|&qubit| part_of[qubit] = part);
     }
     let backwards = gates.reversed(qubits);
-    let mut best: Option<(usize, Vec<usize>)> = None;
+    let mut found: Vec<(usize, f64, Vec<usize>)> = Vec::new();
     let starts = (LAYOUT_WORK / gates.pairs.len().max(1)).clamp(1, map.qubits());
     for centre in 0..starts {
-        let mut place = around(centre, interactions, map, &part_of);
-        for _ in 0..2 {
+        let mut place = around(centre, &interactions, map, &part_of);
+        for round in 0..3 {
             let start = place.clone();
-            let swaps = pass(gates, map, &mut place, |_| {});
-            if best.as_ref().is_none_or(|(least, _)| swaps < *least) {
-                best = Some((swaps, start));
+            let mut loss = 0.0;
+            let swaps = pass(&gates, map, &mut place, |event| {
+                loss += match event {
+                    Event::Gate(gate, [a, b]) => weights[gate] as f64 * map.loss(a, b),
+                    Event::Exchange(a, b) => 3.0 * map.loss(a, b),
+                }
+            });
+            loss += place.iter().map(|&physical| map.readout_loss(physical)).sum::<f64>();
+            if found.iter().all(|(.., other)| *other != start) {
+                found.push((swaps, loss, start));
             }
-            pass(&backwards, map, &mut place, |_| {});
-        }
-        let start = place.clone();
-        let swaps = pass(gates, map, &mut place, |_| {});
-        if best.as_ref().is_none_or(|(least, _)| swaps < *least) {
-            best = Some((swaps, start));
+            if round < 2 {
+                pass(&backwards, map, &mut place, |_| {});
+            }
         }
     }
-    Ok(best.expect("at least one start").1)
+    // Both sorts are stable: of equals the first stays first.
+    found.sort_by_key(|&(swaps, ..)| swaps);
+    let lose_least = if map.knows_losses() { CHOICES - 1 } else { 0 };
+    found[1..].sort_by(|(_, a, _), (_, b, _)| a.total_cmp(b));
+    found.truncate(1 + lose_least);
+    Ok(found.into_iter().map(|(.., place)| place).collect())
 }

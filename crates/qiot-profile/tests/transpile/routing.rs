@@ -161,3 +161,55 @@ fn as_few_exchanges_as_the_sabre_of_qiskit() {
     println!("all: swaps {:.2}, cx {:.2} of Qiskit's", ours[0] / theirs[0], ours[1] / theirs[1]);
     assert!(ours[0] <= 1.2 * theirs[0] && ours[1] <= 1.2 * theirs[1], "{ours:?} against {theirs:?}");
 }
+
+/// What the gates and the readout of three qubits on a line lose at these places.
+fn loss(profile: &DeviceProfile, [a, b, c]: [usize; 3]) -> f64 {
+    let gate = |a, b| profile.gate("cx", &[a, b]).map(|cost| -(1.0 - cost.error).ln());
+    let readout = |qubit| {
+        let calibration = profile.qubit(qubit).expect("calibrated");
+        -(1.0 - (calibration.p1_given_0 + calibration.p0_given_1) / 2.0).ln()
+    };
+    // Two CX on the first pair, one on the second.
+    let gates = [gate(a, b), gate(a, b), gate(b, c)].into_iter().sum::<Option<f64>>();
+    gates.map_or(f64::INFINITY, |gates| gates + readout(a) + readout(b) + readout(c))
+}
+
+#[test]
+fn the_layout_that_loses_least() {
+    let mut rng = stream(15);
+    let mut circuit = Circuit::new(3).expect("three qubits");
+    circuit.cx(0, 1).expect("good").ry(1, 0.3).expect("good").cx(0, 1).expect("good").cx(1, 2).expect("good");
+    for name in ["lagos", "perth", "guadalupe", "kolkata"] {
+        let profile = DeviceProfile::shipped(name).expect("a shipped device");
+        let target = Target::from(&profile);
+        let native = transpile(&circuit, &target).expect("it fits");
+        check(&circuit, &target, &native, &mut rng, name);
+        let count = profile.qubits.count;
+        let least = (0..count.pow(3))
+            .map(|k| [k % count, k / count % count, k / count / count])
+            .filter(|[a, b, c]| a != b && b != c && a != c)
+            .map(|place| loss(&profile, place))
+            .fold(f64::INFINITY, f64::min);
+        let found = loss(&profile, [native.initial[0], native.initial[1], native.initial[2]]);
+        assert_eq!(native.swaps, 0);
+        assert!((found - least).abs() < 1e-12, "{name}: {found} at {:?}, {least} can be had", native.initial);
+    }
+    // Where exchanges are needed errors still count: no worse than without knowing them.
+    for name in ["lagos", "perth", "guadalupe"] {
+        let profile = DeviceProfile::shipped(name).expect("a shipped device");
+        let known = Target::from(&profile);
+        let unknown = Target { losses: None, ..known.clone() };
+        let circuit = random_circuit(6, 40, &mut rng);
+        let total = |target: &Target| {
+            let native = transpile(&circuit, target).expect("it fits");
+            check(&circuit, target, &native, &mut stream(16), name);
+            let pairs = native.circuit.operations().iter().filter(|operation| operation.qubits().len() == 2);
+            let gates = pairs.filter_map(|operation| profile.gate("cx", operation.qubits()));
+            let readout = native.last.iter().filter_map(|&q| profile.qubit(q));
+            gates.map(|cost| -(1.0 - cost.error).ln()).sum::<f64>()
+                + readout.map(|q| -(1.0 - (q.p1_given_0 + q.p0_given_1) / 2.0).ln()).sum::<f64>()
+        };
+        let (with, without) = (total(&known), total(&unknown));
+        assert!(with <= without + 1e-12, "{name}: {with} {without}");
+    }
+}
