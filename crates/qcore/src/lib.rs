@@ -38,6 +38,7 @@ mod circuit;
 mod compile;
 mod energy;
 mod error;
+mod expand;
 mod gate;
 mod kernel;
 mod memory;

@@ -143,6 +143,33 @@ pub enum Error {
         /// What it may be.
         allowed: &'static str,
     },
+    /// Covariances of generators do not know this entry of a metric tensor.
+    #[error(
+        "the metric of parameters {parameters:?} is not a covariance: they have rotations in the layers {layers:?}, and not in one \
+         layer only"
+    )]
+    Layers {
+        /// Positions in the list of parameters.
+        parameters: [usize; 2],
+        /// Layers in which they have rotations.
+        layers: [usize; 2],
+    },
+    /// A register is too wide for what was asked for.
+    #[error("{what} of {qubits} qubits was asked for, at most {max} are possible")]
+    Width {
+        /// What was asked for.
+        what: &'static str,
+        /// Its qubits.
+        qubits: usize,
+        /// The most that are possible.
+        max: usize,
+    },
+    /// A metric that cannot be inverted.
+    #[error("the metric plus {lambda} is not positive definite")]
+    NotPositive {
+        /// What was added to the diagonal.
+        lambda: f64,
+    },
     /// No shift rule exists for these frequencies.
     #[error("no shift rule for the frequencies {frequencies:?}: they must be positive, ascending and distinct")]
     Spectrum {

@@ -173,6 +173,12 @@ impl Expectation {
         Ok(self.pieces.get().expect("just set"))
     }
 
+    /// As if only the first `count` rotations depended on parameters.
+    pub(crate) fn of_first_rotations(mut self, count: usize) -> Self {
+        self.active.retain(|active| active.rotation < count);
+        self
+    }
+
     /// For each position of [`Expectation::wrt`], whether any expectation value can depend on the parameter there.
     pub(crate) fn moving(&self) -> Vec<bool> {
         let mut moving = vec![false; self.wrt.len()];

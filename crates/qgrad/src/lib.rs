@@ -40,6 +40,7 @@ mod estimator;
 mod expectation;
 mod family;
 mod measurement;
+mod metric;
 mod noise;
 #[cfg(feature = "qopt")]
 pub mod objective;
@@ -57,6 +58,7 @@ pub use estimate::Estimate;
 pub use estimator::{Adjoint, Cotangents, Estimator, Values, Vjp, Weigh};
 pub use expectation::Expectation;
 pub use measurement::{Group, Measurement};
+pub use metric::{Blocks, Metric, MetricMethod, MetricTensor, Regularization, solve};
 pub use noise::{DensityMatrixBackend, TrajectoryBackend};
 pub use parameter_shift::ParameterShift;
 pub use second_order::{GradientChange, Hessian, HessianProduct, Jacobian, LineDerivatives, SecondOrder};

@@ -58,6 +58,8 @@ struct Classes {
     /// Per class, one value per part.
     values: Vec<f64>,
     count: usize,
+    /// Per part, the smaller and the larger value, if outcomes have two (a projector).
+    two_values: Vec<Option<(f64, f64)>>,
 }
 
 impl Group {
@@ -99,6 +101,14 @@ impl Group {
             && z & both & (self.x_basis | self.y_basis) == 0
     }
 
+    /// The smaller and the larger value of a part, if its outcomes have two, as far as that is known.
+    fn two_values(&self, qubits: usize, part: usize) -> Option<(f64, f64)> {
+        match self.parts[part].terms[..] {
+            [(coefficient, _)] => Some((-coefficient.abs(), coefficient.abs())),
+            _ => self.classes.get_or_init(|| self.tabulate(qubits)).as_ref().and_then(|c| c.two_values[part]),
+        }
+    }
+
     fn tabulate(&self, qubits: usize) -> Option<Classes> {
         if qubits > TABULATED_QUBITS {
             return None;
@@ -115,8 +125,18 @@ impl Group {
                 })
             })
             .collect();
-        Some(Classes { of_outcome, values, count: index_of.len() })
+        let two_values = (0..self.parts.len())
+            .map(|index| two_values(values.iter().skip(index).step_by(self.parts.len()).copied()))
+            .collect();
+        Some(Classes { of_outcome, values, count: index_of.len(), two_values })
     }
+}
+
+/// The two values that occur, ascending, if there are exactly two.
+fn two_values(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    let values: Vec<f64> = values.inspect(|&v| (low, high) = (low.min(v), high.max(v))).collect();
+    (low < high && values.iter().all(|&v| v == low || v == high)).then_some((low, high))
 }
 
 /// H for X, H after S-dagger for Y.
@@ -263,7 +283,8 @@ impl Measurement {
         for (index, part) in group.parts.iter().enumerate() {
             let of_part = || counts.iter().zip(values.iter().skip(index).step_by(parts)).map(|(&n, &v)| (n as f64, v));
             let estimate = &mut estimates[part.observable];
-            let (mean, variance) = mean_and_variance(of_part, shots as f64, part);
+            let two_values = group.two_values(self.qubits, index);
+            let (mean, variance) = mean_and_variance(of_part, shots as f64, part, two_values);
             estimate.value += mean;
             estimate.std_error += variance;
             estimate.shots += shots;
@@ -274,9 +295,11 @@ impl Measurement {
     /// Adds what counted outcomes of one group say to the estimates, as [`Measurement::sample`] does with outcomes that it
     /// draws.
     pub(crate) fn tally(&self, group: usize, counts: &BTreeMap<u64, u64>, shots: u64, estimates: &mut [Estimate]) {
-        for part in &self.groups[group].parts {
+        let group = &self.groups[group];
+        for (index, part) in group.parts.iter().enumerate() {
             let of_part = || counts.iter().map(|(&outcome, &count)| (count as f64, part.value(outcome)));
-            let (mean, variance) = mean_and_variance(of_part, shots as f64, part);
+            let two_values = group.two_values(self.qubits, index);
+            let (mean, variance) = mean_and_variance(of_part, shots as f64, part, two_values);
             let estimate = &mut estimates[part.observable];
             estimate.value += mean;
             estimate.std_error += variance;
@@ -301,19 +324,24 @@ impl Measurement {
 /// Mean of the shots, and the variance of that mean.
 ///
 /// When all shots agree the plain variance is 0 although the truth need not be at the edge, and whoever compares two estimates
-/// by their errors would take noise for signal. So: for one string (two outcomes `+-c`), `k` of `N` shots positive, the
-/// variance is that of a proportion `(k + 1)/(N + 2)` (Laplace's rule); for several strings the unbiased sample variance, but
+/// by their errors would take noise for signal. So: for two outcomes (one string `+-c`, a projector), `k` of `N` shots at the larger
+/// one, the variance is that of a proportion `(k + 1)/(N + 2)` (Laplace's rule); for more the unbiased sample variance, but
 /// not less than that rule gives for `N` equal shots over the whole range of the observable.
-fn mean_and_variance<I: Iterator<Item = (f64, f64)>>(counts: impl Fn() -> I, shots: f64, part: &Part) -> (f64, f64) {
+fn mean_and_variance<I: Iterator<Item = (f64, f64)>>(
+    counts: impl Fn() -> I,
+    shots: f64,
+    part: &Part,
+    two_values: Option<(f64, f64)>,
+) -> (f64, f64) {
     let mean = counts().fold(0.0, |sum, (n, v)| sum + n * v) / shots;
-    let spread = |q: f64| 4.0 * part.one_norm * part.one_norm * q * (1.0 - q);
-    let variance = if part.terms.len() == 1 {
-        let positive = counts().filter(|&(_, v)| v > 0.0).fold(0.0, |sum, (n, _)| sum + n);
-        spread((positive + 1.0) / (shots + 2.0))
+    let spread = |range: f64, q: f64| range * range * q * (1.0 - q);
+    let variance = if let Some((low, high)) = two_values {
+        let larger = counts().filter(|&(_, v)| v > 0.5 * (low + high)).fold(0.0, |sum, (n, _)| sum + n);
+        spread(high - low, (larger + 1.0) / (shots + 2.0))
     } else {
         let squares = counts().fold(0.0, |sum, (n, v)| sum + n * (v - mean) * (v - mean));
         let unbiased = if shots > 1.0 { squares / (shots - 1.0) } else { 0.0 };
-        unbiased.max(spread((shots + 1.0) / (shots + 2.0)))
+        unbiased.max(spread(2.0 * part.one_norm, (shots + 1.0) / (shots + 2.0)))
     };
     (mean, variance / shots)
 }

@@ -3,6 +3,8 @@
 pub(crate) mod exact;
 mod shift;
 
+pub(crate) use shift::{Pairs, second_derivatives};
+
 use nalgebra::DMatrix;
 
 use crate::{Adjoint, Backend, Bill, Cotangents, Error, Estimator, Expectation, ParameterShift, Shots, Simulator};
