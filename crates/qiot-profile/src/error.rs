@@ -234,6 +234,27 @@ pub enum Error {
         /// What the TOML writer says.
         message: String,
     },
+    /// A layout that names a qubit twice, or one that the device does not have.
+    #[error("the layout names qubit {qubit} twice, or the device, which has {count} qubits, does not have it")]
+    Layout {
+        /// The qubit.
+        qubit: usize,
+        /// Qubits of the device.
+        count: usize,
+    },
+    /// An operation that the device does not execute as it is.
+    #[error("operation {index}, `{gate}` on qubits {qubits:?}, is no native gate of the device there")]
+    NotNative {
+        /// Its position in the circuit.
+        index: usize,
+        /// Its name.
+        gate: &'static str,
+        /// Its qubits.
+        qubits: Vec<usize>,
+    },
+    /// What the simulator does not take.
+    #[error(transparent)]
+    Noise(#[from] qcore::Error),
     /// A duration of a circuit that is none.
     #[error("the duration of a circuit is {value} s, allowed are 0 to 1e9")]
     CircuitSeconds {
@@ -279,6 +300,9 @@ impl Error {
             | Self::UnknownDevice { .. }
             | Self::Unwritable { .. }
             | Self::CircuitSeconds { .. }
+            | Self::Layout { .. }
+            | Self::NotNative { .. }
+            | Self::Noise(_)
             | Self::Ledger { .. } => None,
         }
     }
@@ -310,6 +334,9 @@ impl Error {
             | Self::UnknownDevice { .. }
             | Self::Unwritable { .. }
             | Self::CircuitSeconds { .. }
+            | Self::Layout { .. }
+            | Self::NotNative { .. }
+            | Self::Noise(_)
             | Self::Ledger { .. } => None,
         }
     }

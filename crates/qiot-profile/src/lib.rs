@@ -24,6 +24,7 @@
 mod error;
 pub mod fit;
 mod metered;
+mod noise;
 mod profile;
 mod schedule;
 mod shipped;
@@ -32,6 +33,7 @@ pub mod transpile;
 
 pub use error::{Error, Place, Warning};
 pub use metered::{Ledger, Metered, Remaining};
+pub use noise::{DeviceNoise, RelaxationExcess};
 pub use profile::{
     DeviceProfile, Energy, GateCost, GatePlace, Latency, Limits, NativeGate, QubitCalibration, Qubits, Traffic,
 };

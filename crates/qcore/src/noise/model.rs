@@ -145,6 +145,7 @@ pub struct Selector {
     name: Option<&'static str>,
     arity: Option<usize>,
     on: Option<u64>,
+    operands: Option<Box<[usize]>>,
 }
 
 impl Selector {
@@ -187,11 +188,23 @@ impl Selector {
         Ok(self)
     }
 
+    /// Gates on exactly these qubits in this order, added controls first: a CX in one direction and not in the other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Qubit`] for a qubit beyond the largest register.
+    pub fn operands(mut self, qubits: &[usize]) -> Result<Self, Error> {
+        mask(qubits)?;
+        self.operands = Some(qubits.into());
+        Ok(self)
+    }
+
     fn matches(&self, operation: &Operation) -> bool {
         let qubits = operation.qubits();
         self.name.is_none_or(|name| name == operation.instruction().name())
             && self.arity.is_none_or(|arity| arity == qubits.len())
             && self.on.is_none_or(|on| on == qubits.iter().fold(0, |mask, &q| mask | 1 << q))
+            && self.operands.as_ref().is_none_or(|operands| **operands == *qubits)
     }
 }
 
