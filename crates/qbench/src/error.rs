@@ -75,6 +75,9 @@ pub enum Error {
     /// A run ended with an error (not with its budget).
     #[error(transparent)]
     Run(#[from] qopt::RunError),
+    /// An objective could not be evaluated outside of a run.
+    #[error(transparent)]
+    Objective(#[from] qopt::ObjectiveError),
     /// From the estimators.
     #[error(transparent)]
     Gradient(#[from] qgrad::Error),

@@ -8,6 +8,7 @@
 //! - [`diagnose`](mod@diagnose): one circuit and observable: how large its gradient is, and how many shots see it.
 //! - [`experiment`] and [`experiments()`]: what `cargo xtask reproduce` runs, as a library.
 //! - [`chemistry`], [`graph`], [`spectrum`]: molecules, cuts, and lowest eigenvalues.
+//! - [`fleet`]: training on many small devices that drop out and straggle.
 //! - [`data`], [`classical`], [`stats`]: data sets with their licences, classical baselines, statistics.
 //!
 //! - `command` (feature `command`, on by default): the `qbench` command as a function.
@@ -25,6 +26,7 @@ pub mod diagnose;
 pub mod error;
 pub mod experiment;
 pub mod experiments;
+pub mod fleet;
 pub mod graph;
 pub mod methods;
 pub mod plateau;

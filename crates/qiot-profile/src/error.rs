@@ -255,6 +255,24 @@ pub enum Error {
     /// What the simulator does not take.
     #[error(transparent)]
     Noise(#[from] qcore::Error),
+    /// Habits of a fleet that cannot be.
+    #[error("{field} is {value}, allowed is {allowed}")]
+    Participation {
+        /// Which one.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// A fleet is resumed with too few or too many ledgers.
+    #[error("{got} ledgers were given for {devices} devices")]
+    FleetLedgers {
+        /// Ledgers given.
+        got: usize,
+        /// Devices.
+        devices: usize,
+    },
     /// A duration of a circuit that is none.
     #[error("the duration of a circuit is {value} s, allowed are 0 to 1e9")]
     CircuitSeconds {
@@ -300,6 +318,8 @@ impl Error {
             | Self::UnknownDevice { .. }
             | Self::Unwritable { .. }
             | Self::CircuitSeconds { .. }
+            | Self::Participation { .. }
+            | Self::FleetLedgers { .. }
             | Self::Layout { .. }
             | Self::NotNative { .. }
             | Self::Noise(_)
@@ -334,6 +354,8 @@ impl Error {
             | Self::UnknownDevice { .. }
             | Self::Unwritable { .. }
             | Self::CircuitSeconds { .. }
+            | Self::Participation { .. }
+            | Self::FleetLedgers { .. }
             | Self::Layout { .. }
             | Self::NotNative { .. }
             | Self::Noise(_)

@@ -23,6 +23,7 @@
 
 mod error;
 pub mod fit;
+pub mod fleet;
 mod metered;
 mod noise;
 mod profile;

@@ -48,7 +48,7 @@ impl Ledger {
         sum.joules += bill.joules;
     }
 
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         for (field, value) in [
             ("seconds", self.bill.seconds),
             ("joules", self.bill.joules),

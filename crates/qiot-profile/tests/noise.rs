@@ -57,11 +57,12 @@ fn push(circuit: &mut Circuit, gate: &str, qubits: &[usize], angle: Option<f64>)
     circuit.gate(Gate::by_name(gate).expect("a gate"), qubits, &angles).expect("valid operands");
 }
 
-fn apply(rho: &mut DensityMatrix, circuit: &Circuit, model: &NoiseModel) {
+/// A circuit without parameters and its noise.
+fn compile(circuit: &Circuit, model: &NoiseModel) -> (NoisyProgram, NoisyBinding) {
     let program = NoisyProgram::compile(circuit, model).expect("fits");
     let mut binding = NoisyBinding::new(&program);
     program.bind(&[], &mut binding).expect("no parameters");
-    rho.apply(&program, &binding).expect("the same width");
+    (program, binding)
 }
 
 /// The string with these digits (I, X, Y, Z) as text and as a matrix.
@@ -86,6 +87,7 @@ fn pauli(qubits: usize, string: usize) -> (PauliSum, Vec<Complex64>) {
 fn transfer(model: &NoiseModel, gate: &str, qubits: usize) -> Vec<f64> {
     let operands: Vec<usize> = (0..qubits).collect();
     let circuit = circuit_of(qubits, gate, &operands, None);
+    let (undone, done) = (compile(&circuit.inverse(), &NoiseModel::new()), compile(&circuit, model));
     let (size, strings) = (1_usize << qubits, 1_usize << (2 * qubits));
     let image = |string: usize| -> Vec<f64> {
         let (_, matrix) = pauli(qubits, string);
@@ -98,8 +100,9 @@ fn transfer(model: &NoiseModel, gate: &str, qubits: usize) -> Vec<f64> {
             })
             .collect();
         let mut rho = DensityMatrix::from_matrix(qubits, &entries).expect("a state");
-        apply(&mut rho, &circuit.inverse(), &NoiseModel::new());
-        apply(&mut rho, &circuit, model);
+        for (program, binding) in [&undone, &done] {
+            rho.apply(program, binding).expect("the same width");
+        }
         (0..strings).map(|row| rho.expectation(&pauli(qubits, row).0).expect("fits")).collect()
     };
     let constant = image(0);
@@ -174,7 +177,8 @@ fn circuits_have_the_values_that_aer_finds() {
             push(&mut circuit, gate, qubits, *angle);
         }
         let mut rho = DensityMatrix::zero(layout.len()).expect("small");
-        apply(&mut rho, &circuit, &model);
+        let (program, binding) = compile(&circuit, &model);
+        rho.apply(&program, &binding).expect("the same width");
         for (observable, expected) in observables.iter().zip(values) {
             let value = rho.expectation(&observable.parse().expect("a Pauli string")).expect("fits");
             assert!((value - expected).abs() < 1e-12, "{} {observable}: {value} {expected}", device.name);

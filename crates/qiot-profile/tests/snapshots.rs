@@ -83,7 +83,7 @@ fn convert(snapshot: &Snapshot) -> String {
         r#"# Calibration snapshot of a superconducting device, converted by tests/snapshots.rs of this crate: gates, relaxation, readout,
 # coupling, shots per circuit, circuits per job and the delay between shots are the device's.
 # Source: {source}.
-# {copyright}, licensed under the Apache License, Version 2.0 (LICENSE-APACHE); changed: units unified, fields selected.
+# {copyright}, licensed under the Apache License, Version 2.0 (LICENSE-APACHE beside this file); changed: units unified, fields selected.
 # What a snapshot does not say is assumed; docs/devices.md of the project gives the reasons and lists the references [n].
 
 name = "{name}"

@@ -1,6 +1,7 @@
 //! The experiments of `cargo xtask reproduce`, as a library: a user's own program can run them too.
 
 mod claims;
+mod device_cost;
 mod escape;
 mod plateau;
 mod trials;
@@ -59,6 +60,7 @@ pub fn experiments() -> Vec<Box<dyn Experiment>> {
             made: Default::default(),
             by_name_only: false,
         }),
+        Box::new(device_cost::DeviceCost),
         Box::new(escape::PlateauEscape::new()),
         Box::new(escape::escape_tuning()),
         Box::new(escape::escape_trials()),
@@ -72,6 +74,8 @@ pub(crate) const CLASSIFICATION: &str = "nlr-classification";
 /// Name of the ground-state trial.
 pub(crate) const VQE: &str = "nlr-vqe";
 
+/// Name of the comparison of devices by price.
+pub(crate) const DEVICE_COST: &str = "device-cost";
 /// Name of the trial on plateaus of growing width.
 pub(crate) const PLATEAU_ESCAPE: &str = "plateau-escape";
 /// Name of the trial on which the escape policy was chosen, which runs by name only.

@@ -11,14 +11,19 @@ use crate::DeviceProfile;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QubitCalibration {
     /// Relaxation time, in microseconds.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub t1_us: f64,
     /// Coherence time (Hahn echo where it is measured), in microseconds; at most `2 t1_us`.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub t2_us: f64,
     /// Probability of reading 1 where the qubit is 0.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
     pub p1_given_0: f64,
     /// Probability of reading 0 where the qubit is 1.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
     pub p0_given_1: f64,
     /// Duration of the readout, in nanoseconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub readout_ns: f64,
 }
 
@@ -34,9 +39,11 @@ pub struct NativeGate {
     pub name: String,
     /// Average gate infidelity wherever it acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
     pub error: Option<f64>,
     /// Duration wherever it acts, in nanoseconds; 0 for a gate that is a change of frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub duration_ns: Option<f64>,
     /// Where it acts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -51,8 +58,10 @@ pub struct Place {
     /// The qubits in the order of the gate's operands (control first).
     pub qubits: Vec<usize>,
     /// Average gate infidelity.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
     pub error: f64,
     /// Duration, in nanoseconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub duration_ns: f64,
 }
 

@@ -66,18 +66,26 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    schemars(description = "A device: its qubits, its native gates, its limits, and its prices in time and energy.")
+)]
 pub struct DeviceProfile {
     /// Short name, unique among the profiles in use.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub name: String,
     /// What kind of device this is.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub description: String,
     /// Where the numbers come from: a measurement, a data sheet, or the assumption behind them.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub source: String,
     /// When the device was calibrated: a date or date and time as RFC 3339 writes it (`2024-05-27T15:27:23-03:00`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibrated: Option<String>,
     /// Under which licence the numbers may be passed on, and whose they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub licence: Option<String>,
     /// The qubits.
     pub qubits: Qubits,
@@ -125,16 +133,20 @@ pub struct Limits {
     pub shots_total: Option<u64>,
     /// Shots of all circuits of one submission together, at least 1. A larger job is submitted in several parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub shots_per_job: Option<u64>,
     /// Repetitions of one circuit within a job, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub shots_per_circuit: Option<u64>,
     /// Shots that may be submitted within one time window, at least 1; a submission that does not fit waits for the next
     /// window. Needs [`window_seconds`](Self::window_seconds).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub shots_per_window: Option<u64>,
     /// Length of a time window, in seconds. Windows begin at the multiples of it on the device's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub window_seconds: Option<f64>,
     /// Submissions that the device takes in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -142,15 +154,19 @@ pub struct Limits {
     /// Circuits that one submission can carry, at least 1. A larger job is submitted in several parts, see
     /// [`DeviceProfile::submissions`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub circuits_per_job: Option<u64>,
     /// Time that the device gives, in seconds on its own clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub seconds_total: Option<f64>,
     /// Memory of the classical side, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub memory_bytes: Option<u64>,
     /// Parameters that the classical side can bind in one circuit, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub parameters: Option<u64>,
 }
 
@@ -164,19 +180,26 @@ pub struct Limits {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Latency {
     /// Per submission: the way of the job to the device and of the results back, at best, in seconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub round_trip_seconds: f64,
     /// Per submission: the most that the network adds to it, in seconds; 0 if absent.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub jitter_seconds: f64,
     /// Per submission: waiting in the queue, in seconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub queue_seconds: f64,
     /// Per submission: compiling, in seconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub compile_seconds: f64,
     /// Per circuit: loading it, in seconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub circuit_overhead_seconds: f64,
     /// Per shot: the gates of a circuit whose duration nobody has worked out, in seconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub circuit_seconds: f64,
     /// Per shot: reset and waiting before the next one, in seconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub reset_seconds: f64,
 }
 
@@ -199,11 +222,14 @@ pub struct Traffic {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Energy {
     /// Per shot, in joules.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub joules_per_shot: f64,
     /// Per submission, in joules: waking the radio, the host while it waits.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub joules_per_job: f64,
     /// Per byte sent or received, in joules; 0 if absent.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub joules_per_byte: f64,
 }
 
