@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use qopt::{Bill, Budget, Runner, Streams};
+use qopt::{Bill, Budget, Request, Runner, Streams};
 
 use super::DEVICE_COST;
 use crate::Error;
@@ -149,6 +149,8 @@ fn run(readout: &Readout, device: &str, method: &str, index: u64, seed: u64) -> 
         start: instance.start().to_vec(),
         rate: RATE,
         planned_iterations: iterations,
+        iteration_in_losses: objective.price(&Request::VALUE_AND_GRADIENT).circuits as f64
+            / objective.price(&Request::VALUE).circuits.max(1) as f64,
         noisy: true,
         loss_scale: objective.loss_scale(),
         start_interval: instance.start_interval(),
