@@ -150,6 +150,7 @@ impl StepReport {
 /// What an iteration did with the point.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Event {
     /// The step of the update rule.
     Descent,
@@ -189,6 +190,7 @@ impl Event {
 /// The numbers by which a trigger fired.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Trigger {
     /// A probe found the candidate worse than the margin allows.
     Probe {
@@ -239,6 +241,11 @@ pub enum Trigger {
         position: u64,
         /// The measured curvature; none where the gradient is exactly 0.
         curvature: Option<f64>,
+    },
+    /// The trigger of a recorded run, in the same iteration.
+    Replayed {
+        /// The recorded length.
+        length: f64,
     },
     /// The loss has stalled; the point was drawn anew.
     Restart {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::state::check_length;
-use crate::{Bill, Estimate, Event, State, StateError, StepReport};
+use crate::{Bill, Estimate, Event, RecordedTrigger, State, StateError, StepReport, Trigger};
 
 /// One finished iteration, the same for all methods.
 #[non_exhaustive]
@@ -121,6 +121,7 @@ impl Observer for BestPoint {
 /// One row of a [`History`].
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Record {
     /// The iteration, counted from 0.
     pub step: u64,
@@ -130,6 +131,10 @@ pub struct Record {
     pub gradient_norm: f64,
     /// What was done.
     pub event: Event,
+    /// What triggered it; none for the base step.
+    pub trigger: Option<Trigger>,
+    /// The length of the step.
+    pub step_length: f64,
     /// What was spent so far, this iteration included.
     pub spent: Bill,
 }
@@ -155,6 +160,16 @@ impl History {
     pub fn records(&self) -> &[Record] {
         &self.records
     }
+
+    /// The iterations in which a trigger fired, with the numbers by which it did: every switch of the run.
+    pub fn switches(&self) -> impl Iterator<Item = (&Record, Trigger)> {
+        self.records.iter().filter_map(|record| Some((record, record.trigger?)))
+    }
+
+    /// The same as iterations and lengths, for a [`Replay`](crate::Replay).
+    pub fn triggers(&self) -> Vec<RecordedTrigger> {
+        self.switches().map(|(record, _)| RecordedTrigger { step: record.step, length: record.step_length }).collect()
+    }
 }
 
 impl Observer for History {
@@ -164,6 +179,8 @@ impl Observer for History {
             loss: observation.report.loss,
             gradient_norm: observation.report.gradient_norm,
             event: observation.report.event,
+            trigger: observation.report.trigger,
+            step_length: observation.report.step_length,
             spent: observation.spent,
         });
         ControlFlow::Continue(())

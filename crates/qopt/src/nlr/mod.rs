@@ -25,6 +25,9 @@
 //! Whether an ascent helps can be told only against controls at the same budget: [`Control`] replaces the negative step
 //! and leaves the trigger, and [`AdaptiveStep`] and [`Restart`] use the same information conventionally.
 //!
+//! The paths of a method and its controls part with the first displacement, and with them the triggers. [`Replay`] takes
+//! the triggers of a recorded run, so that only directions differ.
+//!
 //! **Noise.** With exact values use z = 0, with shots z = 2: at z = 0 the probe's test is a coin flip wherever the
 //! change of the loss is below its noise.
 //!
@@ -38,6 +41,7 @@ mod periodic;
 mod post_hoc;
 mod probe;
 mod random;
+mod replay;
 mod restart;
 mod stall;
 mod stall_curvature;
@@ -49,6 +53,7 @@ pub use periodic::{Periodic, PeriodicConfig};
 pub use post_hoc::{PostHoc, PostHocConfig};
 pub use probe::{Probe, ProbeConfig};
 pub use random::{Random, RandomConfig};
+pub use replay::{Along, RecordedTrigger, Replay};
 pub use restart::{Interval, Restart, RestartConfig};
 pub use stall::{Stall, StallConfig};
 pub use stall_curvature::{StallCurvature, StallCurvatureConfig};

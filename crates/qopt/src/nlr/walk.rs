@@ -192,6 +192,21 @@ impl<R: UpdateRule> Walk<R> {
         self.displace(control, Event::Ascent, trigger, context)
     }
 
+    /// theta <- theta + length * u / |u|, or what the control makes of it; |u| is not 0.
+    pub(crate) fn displace_along_step(
+        &mut self,
+        length: f64,
+        control: Control,
+        trigger: Trigger,
+        context: &IterationContext,
+    ) -> Result<Told, MethodError> {
+        let norm = norm(&self.step);
+        for (a, u) in self.scratch.iter_mut().zip(&self.step) {
+            *a = length * (u / norm);
+        }
+        self.displace(control, Event::Ascent, trigger, context)
+    }
+
     /// theta <- theta + length * direction / norm, or what the control makes of it; `event` names the step without a
     /// control, `norm` is that of the direction.
     #[expect(clippy::too_many_arguments, reason = "one displacement, no part of it optional")]

@@ -376,13 +376,13 @@ pub(crate) type Make = fn() -> Box<dyn Method>;
 /// 30 iterations of a noisy quadratic of three parameters.
 pub(crate) fn shipped() -> Vec<(&'static str, Make)> {
     use qopt::{
-        AdaGrad, Adam, AdamW, AdaptiveShots, AdaptiveShotsConfig, AdaptiveStep, AdaptiveStepConfig, Allocation,
+        AdaGrad, Adam, AdamW, AdaptiveShots, AdaptiveShotsConfig, AdaptiveStep, AdaptiveStepConfig, Allocation, Along,
         AmsGrad, Chain, Clip, Clipped, CmaEs, CmaEsConfig, Control, Decay, Descent, Interval, Lion, Momentum, NAdam,
         NaturalGradient, Nesterov, NormalizedGradient, Periodic, PeriodicConfig, PostHoc, PostHocConfig, Probe,
-        ProbeConfig, Random, RandomConfig, RandomCoordinate, RandomCoordinateConfig, Restart, RestartConfig, RmsProp,
-        Rotoselect, RotoselectConfig, Rotosolve, Schedule, Scheduled, SecondOrderSpsa, SecondOrderSpsaConfig, Sgd,
-        SignDescent, Spsa, SpsaConfig, Stage, Stall, StallConfig, StallCurvature, StallCurvatureConfig, StopCondition,
-        UpdateRule,
+        ProbeConfig, Random, RandomConfig, RandomCoordinate, RandomCoordinateConfig, RecordedTrigger, Replay, Restart,
+        RestartConfig, RmsProp, Rotoselect, RotoselectConfig, Rotosolve, Schedule, Scheduled, SecondOrderSpsa,
+        SecondOrderSpsaConfig, Sgd, SignDescent, Spsa, SpsaConfig, Stage, Stall, StallConfig, StallCurvature,
+        StallCurvatureConfig, StopCondition, UpdateRule,
     };
     const START: [f64; 3] = [1.0, -0.5, 0.25];
     fn adam() -> Box<dyn UpdateRule> {
@@ -442,6 +442,11 @@ pub(crate) fn shipped() -> Vec<(&'static str, Make)> {
             let rule = Clipped::new(Momentum::new(0.1).unwrap(), Clip::Norm(0.5)).unwrap();
             let schedule = Schedule { warm_up: 3, decay: Decay::Cosine { period: 20, floor: 0.1 } };
             Box::new(Descent::new(Scheduled::new(rule, schedule).unwrap(), &START).unwrap())
+        }),
+        ("replay", || {
+            let triggers = vec![RecordedTrigger { step: 3, length: 0.2 }, RecordedTrigger { step: 9, length: 0.1 }];
+            let along = Along::Step { probe: true };
+            Box::new(Replay::new(triggers, along, Control::Kick, adam(), &START).unwrap())
         }),
         ("chain", || {
             let stages = vec![
