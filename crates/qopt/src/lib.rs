@@ -92,6 +92,8 @@
 //!
 //! # Features
 //!
+//! `argmin`: the module `interop`, solvers of argmin on an [`Objective`], and methods of this crate in its executor.
+//!
 //! `serde`: configurations, [`Bill`], [`Estimate`], [`Budget`], [`State`], [`RunState`] are (de)serializable. States
 //! keep every bit.
 #![forbid(unsafe_code)]
@@ -105,6 +107,8 @@ mod descent;
 pub mod direct;
 mod error;
 mod evaluator;
+#[cfg(feature = "argmin")]
+pub mod interop;
 mod method;
 pub mod nlr;
 mod objective;
