@@ -1,8 +1,8 @@
 //! Both ways between this crate and `argmin` 0.11 (feature `argmin`).
 //!
-//! - An argmin solver on an [`Objective`]: [`ArgminProblem`] is an argmin cost function with gradient and Hessian, every
+//! - An argmin solver on an [`Objective`](crate::Objective): [`ArgminProblem`] is an argmin cost function with gradient and Hessian, every
 //!   evaluation of which is priced, billed and kept within a budget.
-//! - A [`Method`](crate::Method) in argmin's executor: [`ArgminSolver`].
+//! - A [`Method`] in argmin's executor: [`ArgminSolver`].
 //!
 //! **Exact values.** Line searches (More-Thuente, Hager-Zhang), the curvature pairs of (L-)BFGS and the ratio test of a
 //! trust region take differences of losses and gradients for what they are. From shots they fail without a word: they

@@ -7,7 +7,7 @@
 //! | check | asks for |
 //! |---|---|
 //! | dimensions | 1 to 17 parameters, from the given start, with queries that fit |
-//! | plan | no iteration needs more than [`Method::plan`](crate::Method::plan) said |
+//! | plan | no iteration needs more than `plan` said |
 //! | determinism | the same streams, the same bytes; asking twice changes nothing |
 //! | resume | state taken anywhere, in the middle of an iteration too, restored in a fresh optimizer: the same bytes |
 //! | numbers | NaN and infinite answers are refused, a gradient of exactly 0 is not |
