@@ -5,6 +5,9 @@
 //! archetypes and six calibrated devices are [shipped](DeviceProfile::shipped). [`Metered`] turns any [`qgrad::Backend`] into such a device: it refuses before anything
 //! is spent, keeps an exact [`Ledger`] and a simulated clock, and is resumed from the ledger.
 //!
+//! [`fit`](mod@fit) says before anything runs whether a circuit fits a device, what a step of training costs there and what to change
+//! if it does not fit; [`transpile`] writes circuits in the native gates of a device, on its coupled pairs.
+//!
 //! ```
 //! use qiot_profile::DeviceProfile;
 //!
