@@ -175,6 +175,39 @@ impl Program {
         }
     }
 
+    /// Some steps of the program on fewer qubits, and the indices of their rotations here; `mask` gives the new mask for a mask of
+    /// qubits.
+    pub(crate) fn part(&self, kept: &[bool], qubits: &[usize], mask: impl Fn(u64) -> u64) -> (Self, Vec<usize>) {
+        let mut program = Self::empty(qubits.len(), self.parameters, self.steps.len());
+        let mut rotations = Vec::with_capacity(self.rotations.len());
+        for (step, _) in self.steps.iter().zip(kept).filter(|(_, kept)| **kept) {
+            let step = match step {
+                Step::Rotate(index) => {
+                    let rotation = &self.rotations[*index];
+                    let generator = match rotation.generator {
+                        RotationGenerator::HalfPauli { string, controls } => {
+                            let string = PauliString::from_masks(mask(string.x_mask()), mask(string.z_mask()));
+                            RotationGenerator::HalfPauli { string, controls: mask(controls) }
+                        }
+                        RotationGenerator::Phase { mask: on } => RotationGenerator::Phase { mask: mask(on) },
+                    };
+                    rotations.push(*index);
+                    program.rotations.push(Rotation { generator, ..rotation.clone() });
+                    Step::Rotate(program.rotations.len() - 1)
+                }
+                Step::Exchange { x, controls } => Step::Exchange { x: mask(*x), controls: mask(*controls) },
+                Step::Phase { mask: on, factor } => Step::Phase { mask: mask(*on), factor: *factor },
+                Step::Matrix(matrices) => {
+                    let number = |qubit| qubits.iter().position(|&q| q == qubit).expect("a kept step is on kept qubits");
+                    Step::Matrix(Box::new([0, 1].map(|k: usize| matrices[k].on(number, &mask))))
+                }
+            };
+            program.steps.push(step);
+        }
+        program.sort_angles();
+        (program, rotations)
+    }
+
     /// Lists the rotations with simple angles.
     fn sort_angles(&mut self) {
         let program = self;

@@ -181,12 +181,29 @@ impl Reverse {
         derivatives: &Derivatives,
         out: &mut [f64],
     ) -> Result<(), Error> {
+        let steps = program.num_steps();
+        let wanted = |step: usize| {
+            let rotation = program.rotation_of_step(step)?;
+            let at = derivatives.rotations.iter().position(|&wanted| wanted == rotation)?;
+            Some((at, program.rotations()[rotation].generator()))
+        };
+        // The state behind the last rotation that is wanted, from whichever end is nearer.
+        let Some(last) = (0..steps).rev().find(|&step| wanted(step).is_some()) else { return Ok(()) };
+        for step in (last + 1..steps).rev() {
+            self.bra.undo_step(program, binding, step)?;
+        }
+        if last < steps / 2 {
+            self.ket.reset();
+            self.ket.apply_steps(program, binding, 0..last + 1)?;
+        } else {
+            for step in (last + 1..steps).rev() {
+                self.ket.undo_step(program, binding, step)?;
+            }
+        }
         let mut left = derivatives.rotations.len();
-        for step in (0..program.num_steps()).rev() {
-            if let Some(rotation) = program.rotation_of_step(step)
-                && let Some(at) = derivatives.rotations.iter().position(|&wanted| wanted == rotation)
-            {
-                out[at] = self.ket.generator_overlap(&self.bra, program.rotations()[rotation].generator())?;
+        for step in (0..=last).rev() {
+            if let Some((at, generator)) = wanted(step) {
+                out[at] = self.ket.generator_overlap(&self.bra, generator)?;
                 left -= 1;
             }
             if left == 0 {

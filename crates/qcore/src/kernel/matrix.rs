@@ -109,6 +109,17 @@ impl Matrix {
         }
     }
 
+    /// Masks of its targets and of its controls.
+    pub(crate) fn masks(&self) -> (u64, u64) {
+        (self.targets[..self.count].iter().fold(0, |mask, target| mask | 1 << target), self.control_mask)
+    }
+
+    /// The same matrix on other qubits.
+    pub(crate) fn on(&self, qubit: impl Fn(usize) -> usize, mask: impl Fn(u64) -> u64) -> Self {
+        let targets = self.targets.map(qubit);
+        Self::new(&targets[..self.count], mask(self.control_mask), &self.entries[..1 << (2 * self.count)])
+    }
+
     /// Target, controls and row-major entries, if it is a matrix on one qubit.
     pub(crate) fn one_qubit(&self) -> Option<(usize, u64, [Complex64; 4])> {
         let [a, b, c, d, ..] = self.entries;

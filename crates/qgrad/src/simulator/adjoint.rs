@@ -39,9 +39,9 @@ impl Simulator for StateVectorBackend {
         rows: &[f64],
         mut cotangents: Cotangents<'_>,
     ) -> Result<(Vec<Estimate>, Vec<f64>), Error> {
-        let program = expectation.program();
         let rows = expectation.rows(rows)?;
-        let observables = expectation.measurement().observables();
+        let plan = expectation.adjoint_plan().clone();
+        let observables = plan.observables(expectation);
         if let Cotangents::Fixed(weights) = &cotangents {
             let expected = rows.len() * observables.len();
             if weights.len() != expected {
@@ -55,10 +55,10 @@ impl Simulator for StateVectorBackend {
         let mut weights = vec![Estimate::default(); observables.len()];
         let mut weighted: Vec<(f64, &PauliSum)> = observables.iter().map(|observable| (0.0, observable)).collect();
         for (row, parameters) in rows.iter().enumerate() {
-            if matches!(cotangents, Cotangents::Fixed(_)) && expectation.active().is_empty() {
+            if matches!(cotangents, Cotangents::Fixed(_)) && plan.is_empty() {
                 break;
             }
-            gradients.forward(program, parameters)?;
+            gradients.forward(expectation, parameters)?;
             match &mut cotangents {
                 Cotangents::Fixed(given) => {
                     let given = &given[row * observables.len()..][..observables.len()];
@@ -71,8 +71,8 @@ impl Simulator for StateVectorBackend {
                     weighted.iter_mut().zip(&weights).for_each(|(to, weight)| to.0 = weight.value);
                 }
             }
-            if !expectation.active().is_empty() {
-                gradients.backward(program, parameters, &weighted, &mut gradient)?;
+            if !plan.is_empty() {
+                gradients.backward(expectation, parameters, &weighted, &mut gradient)?;
             }
         }
         Ok((values, gradient))

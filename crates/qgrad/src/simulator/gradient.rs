@@ -2,16 +2,23 @@
 
 use std::sync::Arc;
 
-use qcore::{Binding, Derivatives, Level, Param, PauliSum, Program, Reverse};
+use qcore::{Binding, Cone, Derivatives, Level, Param, PauliSum, Program, Reverse};
 
 use crate::{Error, Estimate, Expectation};
 
 /// The rotations to differentiate, and how derivatives by their angles become components of the gradient.
 #[derive(Debug)]
 pub(crate) struct AdjointPlan {
+    /// The part of the circuit that the observables see, with them, if that is not all of it.
+    cone: Option<(Cone, Vec<PauliSum>)>,
     derivatives: Derivatives,
     chain: Vec<Link>,
+    /// Whether it pays to go step by step: few derivatives on a narrow register, where a plan costs more than it saves.
+    stepwise: bool,
 }
+
+/// Registers of at most so many qubits, with at most so many rotations to differentiate, go step by step.
+const STEPWISE: (usize, usize) = (8, 2);
 
 /// `gradient[position] += by_angle[derivative] * d angle / d parameter`.
 #[derive(Debug)]
@@ -25,17 +32,45 @@ struct Link {
 
 impl AdjointPlan {
     pub(crate) fn new(expectation: &Expectation) -> Self {
-        let program = expectation.program();
-        let rotations: Vec<usize> = expectation.active().iter().map(|active| active.rotation).collect();
-        let mut chain = Vec::with_capacity(rotations.len());
-        for (derivative, active) in expectation.active().iter().enumerate() {
-            let angle = program.rotations()[active.rotation].angle();
+        let observables = expectation.measurement().observables();
+        let cone = expectation.program().cone(observables).map(|cone| {
+            let observables = observables.iter().map(|observable| cone.observable(observable)).collect();
+            (cone, observables)
+        });
+        let program = cone.as_ref().map_or(expectation.program(), |(cone, _)| cone.program());
+        let place = |rotation: usize| match &cone {
+            Some((cone, _)) => cone.rotations().binary_search(&rotation).ok(),
+            None => Some(rotation),
+        };
+        let (mut rotations, mut chain) = (Vec::new(), Vec::new());
+        for active in expectation.active() {
+            // What the observables do not see has the derivative 0.
+            let Some(rotation) = place(active.rotation) else { continue };
+            let derivative = rotations.len();
+            rotations.push(rotation);
+            let angle = program.rotations()[rotation].angle();
             for &(position, param) in &active.parameters {
                 let factor = angle.as_affine().map(|_| angle.derivative(&[], param));
                 chain.push(Link { derivative, position, param, factor });
             }
         }
-        Self { derivatives: Derivatives::new(program, &rotations), chain }
+        let derivatives = Derivatives::new(program, &rotations);
+        let stepwise = program.num_qubits() <= STEPWISE.0 && rotations.len() <= STEPWISE.1;
+        Self { cone, derivatives, chain, stepwise }
+    }
+
+    fn program<'a>(&'a self, expectation: &'a Expectation) -> &'a Program {
+        self.cone.as_ref().map_or(expectation.program(), |(cone, _)| cone.program())
+    }
+
+    /// The observables on the qubits of the program.
+    pub(super) fn observables<'a>(&'a self, expectation: &'a Expectation) -> &'a [PauliSum] {
+        self.cone.as_ref().map_or(expectation.measurement().observables(), |(_, observables)| observables)
+    }
+
+    /// Whether nothing is to be differentiated.
+    pub(super) fn is_empty(&self) -> bool {
+        self.chain.is_empty()
     }
 }
 
@@ -55,7 +90,8 @@ impl Gradients {
         expectation: &Expectation,
         level: Level,
     ) -> Result<&'a mut Self, Error> {
-        let (plan, program) = (expectation.adjoint_plan(), expectation.program());
+        let plan = expectation.adjoint_plan();
+        let program = plan.program(expectation);
         let gradients = match kept.take() {
             Some(same) if Arc::ptr_eq(&same.plan, plan) => same,
             other => {
@@ -65,14 +101,16 @@ impl Gradients {
                     None => Reverse::new(program.num_qubits())?.with_level(level),
                 };
                 let by_angle = vec![0.0; plan.derivatives.rotations().len()];
-                Self { plan: plan.clone(), binding: Binding::new(program), reverse, by_angle }
+                let binding = if plan.stepwise { Binding::stepwise(program) } else { Binding::new(program) };
+                Self { plan: plan.clone(), binding, reverse, by_angle }
             }
         };
         Ok(kept.insert(gradients))
     }
 
     /// Runs the circuit at a row of parameters.
-    pub(super) fn forward(&mut self, program: &Program, row: &[f64]) -> Result<(), Error> {
+    pub(super) fn forward(&mut self, expectation: &Expectation, row: &[f64]) -> Result<(), Error> {
+        let program = self.plan.program(expectation);
         program.bind(row, &mut self.binding)?;
         Ok(self.reverse.forward(program, &self.binding, &self.plan.derivatives)?)
     }
@@ -88,12 +126,13 @@ impl Gradients {
     /// Adds the gradient of the weighted sum of the observables to `out`; needs a [`Gradients::forward`] at this row before it.
     pub(super) fn backward(
         &mut self,
-        program: &Program,
+        expectation: &Expectation,
         row: &[f64],
         observables: &[(f64, &PauliSum)],
         out: &mut [f64],
     ) -> Result<(), Error> {
         let Self { plan, binding, reverse, by_angle } = self;
+        let program = plan.program(expectation);
         reverse.backward(program, binding, &plan.derivatives, observables, by_angle)?;
         for link in &plan.chain {
             let angle = || program.rotations()[plan.derivatives.rotations()[link.derivative]].angle();
