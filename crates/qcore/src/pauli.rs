@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
 
+use crate::energy::Grouped;
 use crate::error::ObservableFault;
 use crate::{Error, MAX_QUBITS};
 
@@ -170,10 +172,19 @@ impl fmt::Display for PauliString {
 /// assert_eq!(h.to_string(), "-1.0 * Z0 Z1 + 0.5 * X2");
 /// # Ok::<(), qcore::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PauliSum {
     terms: Vec<(f64, PauliString)>,
+    /// The terms by kind; made when the sum is first applied.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) grouped: OnceLock<Arc<Grouped>>,
+}
+
+impl PartialEq for PauliSum {
+    fn eq(&self, other: &Self) -> bool {
+        self.terms == other.terms
+    }
 }
 
 impl PauliSum {
@@ -203,13 +214,13 @@ impl PauliSum {
                 }
             }
         }
-        Ok(Self { terms: merged })
+        Ok(Self { terms: merged, grouped: OnceLock::new() })
     }
 
     /// A single string with coefficient 1.
     #[must_use]
     pub fn single(string: PauliString) -> Self {
-        Self { terms: vec![(1.0, string)] }
+        Self { terms: vec![(1.0, string)], grouped: OnceLock::new() }
     }
 
     /// The transverse-field Ising chain `-J sum_<ij> Z_i Z_j - h sum_i X_i` on an open line of `qubits` sites.

@@ -198,7 +198,8 @@ impl Program {
                 Step::Exchange { x, controls } => Step::Exchange { x: mask(*x), controls: mask(*controls) },
                 Step::Phase { mask: on, factor } => Step::Phase { mask: mask(*on), factor: *factor },
                 Step::Matrix(matrices) => {
-                    let number = |qubit| qubits.iter().position(|&q| q == qubit).expect("a kept step is on kept qubits");
+                    let number =
+                        |qubit| qubits.iter().position(|&q| q == qubit).expect("a kept step is on kept qubits");
                     Step::Matrix(Box::new([0, 1].map(|k: usize| matrices[k].on(number, &mask))))
                 }
             };

@@ -151,10 +151,7 @@ impl Reverse {
             return mismatch("gradient", out.len(), derivatives.rotations.len());
         }
         out.fill(0.0);
-        self.bra.clear();
-        for &(weight, observable) in observables {
-            self.ket.add_observable(weight, observable, &mut self.bra)?;
-        }
+        self.ket.set_observables(observables, &mut self.bra)?;
         let bound = &binding.bound;
         if !self.stored && !(bound.planned && bound.squares_in_range()) {
             return self.step_by_step(program, binding, derivatives, out);

@@ -234,18 +234,18 @@ impl StateVector {
         Ok(kernel::pauli_inner(self.level, &self.blocks, &self.blocks, string.x_mask(), string.z_mask(), 0).re)
     }
 
-    /// `<psi|H|psi>`. Cost: one pass for all strings of Z, one pass for each three single X, one pass for each other term; divided
-    /// among threads as [`StateVector::run`], with the same sum whatever their number.
+    /// `<psi|H|psi>`. Cost: one pass for all strings of Z, one pass for each three single X, one pass for all others that flip the same qubits;
+    /// divided among threads as [`StateVector::run`], with the same sum whatever their number.
     ///
     /// # Errors
     ///
     /// [`Error::WidthMismatch`] if the observable reaches beyond the register.
     pub fn expectation(&self, observable: &PauliSum) -> Result<f64, Error> {
         self.holds("observable", observable.width())?;
-        Ok(energy::expectation(self.level, &self.blocks, self.qubits, observable.terms()))
+        Ok(energy::expectation(self.level, &self.blocks, self.qubits, observable.grouped()))
     }
 
-    /// Writes `H |self>` into `out` (not normalized). Cost: one pass per term.
+    /// Writes `H |self>` into `out` (not normalized). Cost: as [`StateVector::expectation`].
     ///
     /// # Errors
     ///
@@ -255,7 +255,7 @@ impl StateVector {
         self.add_observable(1.0, observable, out)
     }
 
-    /// Adds `factor H |self>` to `out`. Cost: one pass per term.
+    /// Adds `factor H |self>` to `out`. Cost: as [`StateVector::expectation`].
     ///
     /// # Errors
     ///
@@ -263,9 +263,19 @@ impl StateVector {
     pub fn add_observable(&self, factor: f64, observable: &PauliSum, out: &mut Self) -> Result<(), Error> {
         self.same_width("state", out.qubits)?;
         self.holds("observable", observable.width())?;
-        for &(coefficient, string) in observable.terms() {
-            let (x, z) = (string.x_mask(), string.z_mask());
-            kernel::pauli_accumulate(self.level, &mut out.blocks, &self.blocks, factor * coefficient, x, z);
+        energy::apply(self.level, &mut out.blocks, &self.blocks, self.qubits, observable.grouped(), factor, true);
+        Ok(())
+    }
+
+    /// Writes `sum_o w_o H_o |self>` to `out`.
+    pub(crate) fn set_observables(&self, observables: &[(f64, &PauliSum)], out: &mut Self) -> Result<(), Error> {
+        for (index, (factor, observable)) in observables.iter().enumerate() {
+            self.holds("observable", observable.width())?;
+            let (grouped, add) = (observable.grouped(), index > 0);
+            energy::apply(self.level, &mut out.blocks, &self.blocks, self.qubits, grouped, *factor, add);
+        }
+        if observables.is_empty() {
+            out.clear();
         }
         Ok(())
     }

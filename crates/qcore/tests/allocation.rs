@@ -1,6 +1,6 @@
 //! No evaluation allocates once the first one has made its working memory.
 
-use qcore::{BatchBinding, Binding, Circuit, PauliSum, Program, StateBatch, StateVector};
+use qcore::{BatchBinding, Binding, Circuit, Derivatives, PauliSum, Program, Reverse, StateBatch, StateVector};
 
 fn circuit(qubits: usize) -> Circuit {
     let mut circuit = Circuit::new(qubits).expect("width");
@@ -41,6 +41,17 @@ fn repeated_evaluations_allocate_nothing() {
             state.probabilities_into(&mut probabilities);
         });
         assert_eq!(count, 0, "{qubits} qubits");
+        let rotations: Vec<usize> = (0..program.rotations().len()).collect();
+        let derivatives = Derivatives::new(&program, &rotations);
+        let mut reverse = Reverse::new(qubits).expect("small");
+        let mut gradient = vec![0.0; rotations.len()];
+        let count = allocations(|| {
+            program.bind(&parameters, &mut binding).expect("finite");
+            reverse.forward(&program, &binding, &derivatives).expect("fits");
+            let observables = [(1.0, &observable)];
+            reverse.backward(&program, &binding, &derivatives, &observables, &mut gradient).expect("fits");
+        });
+        assert_eq!(count, 0, "gradient on {qubits} qubits");
     }
     let circuit = circuit(5);
     let program = Program::compile(&circuit);

@@ -14,8 +14,8 @@ pub(crate) struct Flips {
 }
 
 kernel_rows! {
-    /// `sum_k |psi_k|^2 table_k`.
-    weighted_probability(state: &[Block], table: &[f64]) -> f64 = weighted_generic
+    /// `sum_k |psi_k|^2 (table_k + shift)`.
+    weighted_probability(state: &[Block], table: &[f64], shift: f64) -> f64 = weighted_generic
 }
 
 kernel_rows! {
@@ -30,7 +30,8 @@ kernel_rows! {
 }
 
 #[inline(always)]
-fn weighted_generic<V: Rows>(state: &[Block], table: &[f64]) -> f64 {
+fn weighted_generic<V: Rows>(state: &[Block], table: &[f64], shift: f64) -> f64 {
+    let shift = V::splat(shift);
     let weights = table.as_chunks::<4>().0;
     assert!(weights.len() == state.len(), "one weight per amplitude");
     let mut sums = [V::zero(); 4];
@@ -40,14 +41,14 @@ fn weighted_generic<V: Rows>(state: &[Block], table: &[f64]) -> f64 {
         for k in 0..2 {
             for part in 0..V::PARTS {
                 let v = V::load(&blocks[k], part);
-                sums[2 * k + part] = v.mul(v).mul_add(V::quad(&weights[k]), sums[2 * k + part]);
+                sums[2 * k + part] = v.mul(v).mul_add(V::quad(&weights[k]).add(shift), sums[2 * k + part]);
             }
         }
     }
     for (block, weights) in rest.iter().zip(rest_weights) {
         for (part, sum) in sums.iter_mut().enumerate().take(V::PARTS) {
             let v = V::load(block, part);
-            *sum = v.mul(v).mul_add(V::quad(weights), *sum);
+            *sum = v.mul(v).mul_add(V::quad(weights).add(shift), *sum);
         }
     }
     (sums[0].sum() + sums[1].sum()) + (sums[2].sum() + sums[3].sum())
