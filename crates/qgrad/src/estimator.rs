@@ -73,6 +73,21 @@ pub struct Vjp {
     pub bill: Bill,
 }
 
+impl Vjp {
+    /// An interval of `z` standard errors (1.96 for 95 %) about a component. Each component rests on two circuits at least, and the
+    /// pseudo-counts of their errors add up: none has width 0 but an exact one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Index`] if there is no such component.
+    pub fn interval(&self, component: usize, z: f64) -> Result<(f64, f64), Error> {
+        match (self.gradient.get(component), self.std_errors.get(component)) {
+            (Some(g), Some(error)) => Ok((g - z * error, g + z * error)),
+            _ => Err(Error::Index { what: "component", index: component, count: self.gradient.len() }),
+        }
+    }
+}
+
 /// A way to estimate expectation values and their derivatives.
 ///
 /// `rows` holds one or more full parameter rows of the circuit, row-major: data points, seeds, or just one. Answers are pure

@@ -6,7 +6,7 @@ use qcore::{Circuit, Param, PauliSum, Program};
 
 use crate::shots::Pieces;
 use crate::simulator::gradient::AdjointPlan;
-use crate::{Error, Job, JobShots, Measurement, Point, SecondShiftRule, ShiftRule};
+use crate::{Error, Estimate, Job, JobShots, Measurement, Point, SecondShiftRule, ShiftRule};
 
 /// Expectation values `f_o(theta) = <psi(theta)| O_o |psi(theta)>` with the parameters that are differentiated.
 ///
@@ -156,6 +156,22 @@ impl Expectation {
     #[must_use]
     pub fn num_observables(&self) -> usize {
         self.measurement.observables().len()
+    }
+
+    /// An interval of `z` standard errors (1.96 for 95 %) about an estimate of one observable, within what its expectation value can
+    /// be: see [`Estimate::interval`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Index`] if there is no such observable.
+    pub fn interval(&self, observable: usize, estimate: &Estimate, z: f64) -> Result<(f64, f64), Error> {
+        let count = self.num_observables();
+        let Some(sum) = self.measurement.observables().get(observable) else {
+            return Err(Error::Index { what: "observable", index: observable, count });
+        };
+        let (low, high) = estimate.interval(z, 2.0 * sum.one_norm());
+        let (center, reach) = (sum.identity_coefficient(), sum.one_norm());
+        Ok((low.max(center - reach), high.min(center + reach)))
     }
 
     /// Circuit points that the shift rules of one row need: two for each term of each occurrence of a parameter.

@@ -350,13 +350,6 @@ impl ClassificationObjective {
     }
 }
 
-/// The squared deviation of one sample, corrected for the noise of its value, and the variance of that.
-fn squared_deviation(value: &Estimate, label: f64) -> (f64, f64) {
-    let noise = value.std_error * value.std_error;
-    let square = (value.value - label).powi(2);
-    (square - noise, 4.0 * square * noise + 2.0 * noise * noise)
-}
-
 impl Objective for ClassificationObjective {
     fn dimension(&self) -> usize {
         self.expectation.wrt().len()
@@ -422,7 +415,7 @@ impl Objective for ClassificationObjective {
         if request.value {
             let (mut sum, mut variance, mut shots) = (0.0, 0.0, 0);
             for (value, &sample) in values.iter().zip(chosen) {
-                let (deviation, its_variance) = squared_deviation(value, labels[sample]);
+                let (deviation, its_variance) = value.squared_deviation(labels[sample]);
                 sum += deviation;
                 variance += its_variance;
                 shots += value.shots;
