@@ -2,7 +2,10 @@
 //! its bill.
 //!
 //! - [`Expectation`]: observables on a circuit, and the parameters to differentiate.
-//! - [`Estimator`]: how to estimate; [`Adjoint`] (exact) and [`ParameterShift`] (exact or from shots).
+//! - [`Estimator`]: how to estimate; [`Adjoint`] (exact), [`ParameterShift`] (exact or from shots), [`Spsa`],
+//!   [`FiniteDifferences`], [`RandomCoordinates`], [`DoublyStochastic`]. [`Shots`] says how many shots, and for which circuits.
+//! - [`Jacobian`], [`Hessian`], [`SecondOrder`]: what goes beyond a gradient, from [`Adjoint`] and [`ParameterShift`].
+//! - [`Metric`]: the metric of the states, exact or from shots.
 //! - [`Backend`]: what runs the circuits, one [`Job`] at a time; [`StateVectorBackend`] is the simulator.
 //! - [`DensityMatrixBackend`] and [`TrajectoryBackend`]: the same with noise.
 //! - [`Simulator`]: the abilities that no device has.
