@@ -46,7 +46,8 @@ pub trait Simulator {
 
     /// The Hessian of the sum of the observables with these weights, at one row.
     ///
-    /// **Cost**: about one gradient for each differentiated parameter; eight states in memory.
+    /// **Cost**: for each differentiated parameter, one state forward and four backward through the part of the circuit behind its
+    /// first rotation, gate by gate; nine states in memory.
     ///
     /// # Errors
     ///
@@ -61,7 +62,7 @@ pub trait Simulator {
     /// A tangent of adjoint differentiation: the state and the adjoint state are carried together with their derivatives along the
     /// direction (B. Pearlmutter, Neural Computation 6, 147 (1994)).
     ///
-    /// **Cost**: two to three gradients, whatever the number of parameters; six states in memory.
+    /// **Cost**: two states forward and four backward, gate by gate, whatever the number of parameters; six states in memory.
     ///
     /// # Errors
     ///
