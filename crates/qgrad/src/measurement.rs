@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
-use qcore::{Binding, Circuit, Gate, PauliString, PauliSum, Program, StateVector, multinomial};
+use qcore::{Binding, Circuit, Gate, PauliString, PauliSum, Program, StateVector, multinomial, multinomial_into};
 use rand::Rng;
 
 use crate::{Error, Estimate};
@@ -244,6 +244,21 @@ impl Measurement {
         Ok(state.apply_steps(program, binding, 0..program.num_steps())?)
     }
 
+    /// Qubits that a group measures in the X and in the Y basis, as bit masks.
+    pub(crate) fn basis(&self, group: usize) -> (u64, u64) {
+        (self.groups[group].x_basis, self.groups[group].y_basis)
+    }
+
+    fn table(&self, group: usize) -> Option<&Classes> {
+        let group = &self.groups[group];
+        group.classes.get_or_init(|| group.tabulate(self.qubits)).as_ref()
+    }
+
+    /// The class of every outcome of a group, and the number of classes; `None` for registers of more than 14 qubits.
+    pub(crate) fn classes(&self, group: usize) -> Option<(&[u32], usize)> {
+        self.table(group).map(|classes| (classes.of_outcome.as_slice(), classes.count))
+    }
+
     /// Adds what `shots` shots of one group say to the estimates, one per observable; `probabilities` are those of the rotated
     /// state. Variances are collected in `std_error` and are turned into errors by [`Measurement::finish`].
     pub(crate) fn sample<R: Rng + ?Sized>(
@@ -254,40 +269,44 @@ impl Measurement {
         rng: &mut R,
         estimates: &mut [Estimate],
     ) -> Result<(), Error> {
-        if shots == 0 {
-            return Err(Error::TooFewShots { what: "a circuit", needed: 1, got: 0 });
+        if let Some((of_outcome, count)) = self.classes(group) {
+            let mut weights = vec![0.0; count];
+            for (&class, &p) in of_outcome.iter().zip(probabilities) {
+                weights[class as usize] += p;
+            }
+            return self.sample_classes(group, &weights, shots, rng, &mut vec![0; count], estimates);
         }
-        let group = &self.groups[group];
-        let parts = group.parts.len();
-        let (counts, values): (Vec<u64>, Vec<f64>) = match group.classes.get_or_init(|| group.tabulate(self.qubits)) {
-            Some(classes) => {
-                let mut weights = vec![0.0; classes.count];
-                for (&class, &p) in classes.of_outcome.iter().zip(probabilities) {
-                    weights[class as usize] += p;
-                }
-                (multinomial(&weights, shots, rng)?, classes.values.clone())
-            }
-            None => {
-                let counts = multinomial(probabilities, shots, rng)?;
-                let seen = (0_u64..).zip(counts).filter(|&(_, count)| count > 0);
-                seen.map(|(outcome, count)| (count, group.parts.iter().map(move |part| part.value(outcome)))).fold(
-                    (Vec::new(), Vec::new()),
-                    |(mut counts, mut values), (count, of_parts)| {
-                        counts.push(count);
-                        values.extend(of_parts);
-                        (counts, values)
-                    },
-                )
-            }
+        needs_a_shot(shots)?;
+        let parts = &self.groups[group].parts;
+        let counts = multinomial(probabilities, shots, rng)?;
+        let seen: Vec<(u64, u64)> = (0_u64..).zip(counts).filter(|&(_, count)| count > 0).collect();
+        for (index, part) in parts.iter().enumerate() {
+            let values = seen.iter().map(|&(outcome, count)| (count as f64, part.value(outcome)));
+            self.add_part((group, index), || values.clone(), shots, estimates);
+        }
+        Ok(())
+    }
+
+    /// As [`Measurement::sample`] from the probabilities of the classes of the group; `counts` has one entry per class and is overwritten.
+    pub(crate) fn sample_classes<R: Rng + ?Sized>(
+        &self,
+        group: usize,
+        weights: &[f64],
+        shots: u64,
+        rng: &mut R,
+        counts: &mut [u64],
+        estimates: &mut [Estimate],
+    ) -> Result<(), Error> {
+        needs_a_shot(shots)?;
+        let Some(classes) = self.table(group) else {
+            return Err(Error::Index { what: "table of classes", index: group, count: 0 });
         };
-        for (index, part) in group.parts.iter().enumerate() {
-            let of_part = || counts.iter().zip(values.iter().skip(index).step_by(parts)).map(|(&n, &v)| (n as f64, v));
-            let estimate = &mut estimates[part.observable];
-            let two_values = group.two_values(self.qubits, index);
-            let (mean, variance) = mean_and_variance(of_part, shots as f64, part, two_values);
-            estimate.value += mean;
-            estimate.std_error += variance;
-            estimate.shots += shots;
+        multinomial_into(weights, shots, rng, counts)?;
+        let parts = self.groups[group].parts.len();
+        for index in 0..parts {
+            let of_part = classes.values.iter().skip(index).step_by(parts);
+            let values = counts.iter().zip(of_part).map(|(&count, &value)| (count as f64, value));
+            self.add_part((group, index), || values.clone(), shots, estimates);
         }
         Ok(())
     }
@@ -295,16 +314,27 @@ impl Measurement {
     /// Adds what counted outcomes of one group say to the estimates, as [`Measurement::sample`] does with outcomes that it
     /// draws.
     pub(crate) fn tally(&self, group: usize, counts: &BTreeMap<u64, u64>, shots: u64, estimates: &mut [Estimate]) {
-        let group = &self.groups[group];
-        for (index, part) in group.parts.iter().enumerate() {
-            let of_part = || counts.iter().map(|(&outcome, &count)| (count as f64, part.value(outcome)));
-            let two_values = group.two_values(self.qubits, index);
-            let (mean, variance) = mean_and_variance(of_part, shots as f64, part, two_values);
-            let estimate = &mut estimates[part.observable];
-            estimate.value += mean;
-            estimate.std_error += variance;
-            estimate.shots += shots;
+        for (index, part) in self.groups[group].parts.iter().enumerate() {
+            let values = counts.iter().map(|(&outcome, &count)| (count as f64, part.value(outcome)));
+            self.add_part((group, index), || values.clone(), shots, estimates);
         }
+    }
+
+    /// Adds what counted values of one part of a group say.
+    fn add_part<I: Iterator<Item = (f64, f64)>>(
+        &self,
+        (group, index): (usize, usize),
+        counts: impl Fn() -> I,
+        shots: u64,
+        estimates: &mut [Estimate],
+    ) {
+        let group = &self.groups[group];
+        let (part, two_values) = (&group.parts[index], group.two_values(self.qubits, index));
+        let (mean, variance) = mean_and_variance(counts, shots as f64, part, two_values);
+        let estimate = &mut estimates[part.observable];
+        estimate.value += mean;
+        estimate.std_error += variance;
+        estimate.shots += shots;
     }
 
     /// What an outcome of a group adds to each observable that is read there.
@@ -319,6 +349,10 @@ impl Measurement {
             estimate.std_error = estimate.std_error.sqrt();
         }
     }
+}
+
+fn needs_a_shot(shots: u64) -> Result<(), Error> {
+    if shots == 0 { Err(Error::TooFewShots { what: "a circuit", needed: 1, got: 0 }) } else { Ok(()) }
 }
 
 /// Mean of the shots, and the variance of that mean.

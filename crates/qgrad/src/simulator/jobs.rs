@@ -1,26 +1,23 @@
 //! Jobs on state vectors: families of shifted circuits, and what is read from their states.
 
-use num_complex::Complex64;
-use qcore::{Binding, RotationGenerator, StateVector};
+use qcore::{Binding, StateVector};
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
+use super::families::{Families, same_rotation, tangent_factor};
 use super::{Simulator, StateVectorBackend, States};
 use crate::backend::{Job, JobResult, JobShots, Point};
 use crate::expectation::split_rows;
 use crate::{Backend, Error, Estimate};
 
 impl Backend for StateVectorBackend {
-    /// All shifts of one rotation are obtained from one or two tangent states instead of a circuit each: with `G` the
-    /// rotation's generator, a shift by `s` multiplies the state behind the rotation by
-    /// `1 + (cos(s/2) - 1) Pi + 2 sin(s/2) (-iG)` for `G = Pi P / 2`, and by `1 + (e^{is} - 1) Pi` for `G = -Pi`; what comes after
-    /// is linear. Points with two shifts are run one by one.
+    /// All shifts of a rotation `exp(-i theta P / 2)`, or of a phase, are obtained from one more state, the one at an angle larger by pi:
+    /// `psi(theta + s) = cos(s/2) psi(theta) + sin(s/2) psi(theta + pi)`. Up to 13 qubits such states are taken four at a time, from the layer on that
+    /// is shifted, and shots are drawn per class of outcomes with equal values, whose probabilities are quadratic in the two states.
     fn run(&mut self, job: &Job<'_>, rng: &mut dyn Rng) -> Result<JobResult, Error> {
         let rows = split_rows(job.parameters, job.program.num_parameters())?;
         job.check(rows.len())?;
-        // One key for the job, a stream for each circuit of it: shots never depend on how the work is divided.
-        let mut key = [0; 32];
-        rng.fill_bytes(&mut key);
+        let readout = Readout::new(job, rng);
         let mut values = vec![Estimate::default(); job.points.len() * job.measurement.observables().len()];
         let mut binding = Binding::new(job.program);
         // Row by row, and within a row in the order in which one pass over the circuit meets the rotations.
@@ -29,22 +26,18 @@ impl Backend for StateVectorBackend {
             let Point { row, shift, second } = job.points[index];
             (row, second.is_some(), shift.map(|shift| shift.rotation))
         });
-        let (states, probabilities) = self.workspace(job.program.num_qubits())?;
-        let mut readout = Readout { job, key, probabilities, values: &mut values };
-        for points in order.chunk_by(|&a, &b| job.points[a].row == job.points[b].row) {
-            let row = rows[job.points[points[0]].row];
-            job.program.bind(row, &mut binding)?;
-            let (families, twice) = points.split_at(points.partition_point(|&p| job.points[p].second.is_none()));
-            if !families.is_empty() {
-                run_row(&binding, families, states, &mut readout)?;
+        let rows_of_points = order.chunk_by(|&a, &b| job.points[a].row == job.points[b].row);
+        if Families::fits(job) {
+            let families = Families::of(&mut self.families, job.program.num_qubits(), self.level)?;
+            for points in rows_of_points {
+                job.program.bind(rows[job.points[points[0]].row], &mut binding)?;
+                families.run_row(&binding, points, &readout, &mut values)?;
             }
-            for &index in twice {
-                job.program.bind(row, &mut binding)?;
-                for shift in [job.points[index].shift, job.points[index].second].into_iter().flatten() {
-                    job.program.shift(shift.rotation, shift.angle, &mut binding);
-                }
-                states.end.run(job.program, &binding)?;
-                readout.read(index, &states.end, &mut states.scratch)?;
+        } else {
+            let (states, probabilities) = self.workspace(job.program.num_qubits())?;
+            for points in rows_of_points {
+                let row = rows[job.points[points[0]].row];
+                one_by_one(row, &mut binding, points, states, probabilities, &readout, &mut values)?;
             }
         }
         Ok(JobResult { values, bill: job.bill() })
@@ -55,104 +48,120 @@ impl Backend for StateVectorBackend {
     }
 }
 
-/// Evaluates the points of one bound row, given by their indices, sorted by rotation.
-fn run_row(
-    binding: &Binding,
+/// Evaluates the points of one row, given by their indices in the order of their rotations, on states too large for a group.
+fn one_by_one(
+    row: &[f64],
+    binding: &mut Binding,
     points: &[usize],
     states: &mut States,
-    readout: &mut Readout<'_, '_>,
+    probabilities: &mut Vec<f64>,
+    readout: &Readout<'_>,
+    values: &mut [Estimate],
 ) -> Result<(), Error> {
     let (job, program) = (readout.job, readout.job.program);
-    let rotation_of = |index: usize| job.points[index].shift.map(|shift| shift.rotation);
-    let States { end, running, tangent, projected, shifted, scratch } = states;
+    let States { running: end, tangent, shifted, scratch } = states;
+    program.bind(row, binding)?;
     end.run(program, binding)?;
-    let unshifted = points.partition_point(|&index| rotation_of(index).is_none());
-    for &index in &points[..unshifted] {
-        readout.read(index, end, scratch)?;
-    }
-    let mut families = points[unshifted..].chunk_by(|&a, &b| rotation_of(a) == rotation_of(b)).peekable();
-    running.reset();
-    for step in 0..program.num_steps() {
-        if families.peek().is_none() {
-            break;
-        }
-        running.apply_steps(program, binding, step..step + 1)?;
-        let at = program.rotation_of_step(step);
-        let Some(family) = families.next_if(|family| rotation_of(family[0]) == at) else { continue };
-        let Some(generator) = at.map(|rotation| program.rotations()[rotation].generator()) else { continue };
-        let rest = step + 1..program.num_steps();
-        tangent.copy_from(running)?;
-        tangent.apply_generator(generator)?;
-        let controlled = matches!(generator, RotationGenerator::HalfPauli { controls, .. } if controls != 0);
-        if controlled {
-            // (-iG)^2 = -Pi / 4.
-            projected.copy_from(tangent)?;
-            projected.apply_generator(generator)?;
-            projected.apply_steps(program, binding, rest.clone())?;
-        }
-        tangent.apply_steps(program, binding, rest)?;
-        for &index in family {
-            let angle = job.points[index].shift.map_or(0.0, |shift| shift.angle);
-            let (sin, cos) = (0.5 * angle).sin_cos();
-            let (of_end, of_tangent) = match generator {
-                RotationGenerator::HalfPauli { .. } => {
-                    (if controlled { 1.0 } else { cos }, Complex64::new(2.0 * sin, 0.0))
-                }
-                // -iG = i Pi, so Pi is -i times the tangent.
-                RotationGenerator::Phase { .. } => {
-                    (1.0, Complex64::new(0.0, -1.0) * (Complex64::from_polar(1.0, angle) - 1.0))
-                }
-            };
-            shifted.set_combination(Complex64::new(of_end, 0.0), end, of_tangent, tangent)?;
-            if controlled {
-                let of_projected = Complex64::new(-4.0 * (cos - 1.0), 0.0);
-                scratch.set_combination(Complex64::ONE, shifted, of_projected, projected)?;
-                std::mem::swap(shifted, scratch);
+    for points in points.chunk_by(|&a, &b| same_rotation(job, a, b)) {
+        let first = &job.points[points[0]];
+        let factor = first.shift.filter(|_| points.len() > 1).and_then(|shift| {
+            let factor = tangent_factor(program.rotations()[shift.rotation].generator())?;
+            Some((shift.rotation, factor))
+        });
+        if let Some((rotation, factor)) = factor {
+            program.bind(row, binding)?;
+            program.shift(rotation, std::f64::consts::PI, binding);
+            tangent.run(program, binding)?;
+            for &index in points {
+                let (sin, cos) = job.points[index].shift.map_or((0.0, 1.0), |shift| (0.5 * shift.angle).sin_cos());
+                shifted.set_combination(cos.into(), end, sin * factor, tangent)?;
+                readout.read(index, shifted, scratch, probabilities, values)?;
             }
-            readout.read(index, shifted, scratch)?;
+            continue;
+        }
+        for &index in points {
+            let Point { shift, second, .. } = job.points[index];
+            if shift.is_none() && second.is_none() {
+                readout.read(index, end, scratch, probabilities, values)?;
+                continue;
+            }
+            program.bind(row, binding)?;
+            for shift in [shift, second].into_iter().flatten() {
+                program.shift(shift.rotation, shift.angle, binding);
+            }
+            shifted.run(program, binding)?;
+            readout.read(index, shifted, scratch, probabilities, values)?;
         }
     }
     Ok(())
 }
 
 /// How the states of a job become estimates.
-struct Readout<'a, 'b> {
-    job: &'a Job<'b>,
+pub(super) struct Readout<'a> {
+    pub(super) job: &'a Job<'a>,
     key: [u8; 32],
-    probabilities: &'a mut Vec<f64>,
-    values: &'a mut [Estimate],
 }
 
-impl Readout<'_, '_> {
-    /// Fills in the estimates of point `index`, whose circuit ends in `state`.
-    fn read(&mut self, index: usize, state: &StateVector, rotated: &mut StateVector) -> Result<(), Error> {
-        let (job, measurement) = (self.job, self.job.measurement);
-        let observables = measurement.observables();
-        let estimates = &mut self.values[index * observables.len()..][..observables.len()];
-        if job.shots == JobShots::Exact {
-            for (estimate, observable) in estimates.iter_mut().zip(observables) {
+impl<'a> Readout<'a> {
+    /// One key for the job, read from `rng`, and a stream for each circuit of it: shots never depend on how the work is divided.
+    fn new(job: &'a Job<'a>, rng: &mut dyn Rng) -> Self {
+        let mut key = [0; 32];
+        rng.fill_bytes(&mut key);
+        Self { job, key }
+    }
+
+    /// The estimates of a point.
+    pub(super) fn estimates_of<'v>(&self, index: usize, values: &'v mut [Estimate]) -> &'v mut [Estimate] {
+        let observables = self.job.measurement.observables().len();
+        &mut values[index * observables..][..observables]
+    }
+
+    fn stream(&self, index: usize, group: usize) -> ChaCha8Rng {
+        let mut stream = ChaCha8Rng::from_seed(self.key);
+        stream.set_stream((index * self.job.measurement.groups().len() + group) as u64);
+        stream
+    }
+
+    /// Adds what the shots of one circuit say, whose classes have these probabilities.
+    pub(super) fn sample(
+        &self,
+        index: usize,
+        group: usize,
+        weights: &[f64],
+        counts: &mut [u64],
+        estimates: &mut [Estimate],
+    ) -> Result<(), Error> {
+        let (shots, mut stream) = (self.job.shots_of(index, group), self.stream(index, group));
+        self.job.measurement.sample_classes(group, weights, shots, &mut stream, counts, estimates)
+    }
+
+    /// Fills in the estimates of a point whose circuit ends in `state`.
+    fn read(
+        &self,
+        index: usize,
+        state: &StateVector,
+        rotated: &mut StateVector,
+        probabilities: &mut Vec<f64>,
+        values: &mut [Estimate],
+    ) -> Result<(), Error> {
+        let measurement = self.job.measurement;
+        let estimates = self.estimates_of(index, values);
+        if self.job.shots == JobShots::Exact {
+            for (estimate, observable) in estimates.iter_mut().zip(measurement.observables()) {
                 *estimate = Estimate::exact(state.expectation(observable)?);
             }
             return Ok(());
         }
-        let groups = measurement.groups().len();
-        for group in 0..groups {
-            let circuit = index * groups + group;
-            let shots = match job.shots {
-                JobShots::Exact => 0,
-                JobShots::Each(shots) => shots,
-                JobShots::PerCircuit(shots) => shots[circuit],
-            };
+        for group in 0..measurement.groups().len() {
             if measurement.is_computational(group) {
-                state.probabilities_into(self.probabilities);
+                state.probabilities_into(probabilities);
             } else {
                 rotated.copy_from(state)?;
                 measurement.rotate(group, rotated)?;
-                rotated.probabilities_into(self.probabilities);
+                rotated.probabilities_into(probabilities);
             }
-            let mut stream = ChaCha8Rng::from_seed(self.key);
-            stream.set_stream(circuit as u64);
-            measurement.sample(group, self.probabilities, shots, &mut stream, estimates)?;
+            let (shots, mut stream) = (self.job.shots_of(index, group), self.stream(index, group));
+            measurement.sample(group, probabilities, shots, &mut stream, estimates)?;
         }
         measurement.finish(estimates);
         Ok(())

@@ -1,6 +1,7 @@
 //! The exact simulator as a backend, and the abilities that only a simulator has.
 
 mod adjoint;
+mod families;
 pub(crate) mod gradient;
 mod jobs;
 
@@ -105,17 +106,14 @@ pub struct StateVectorBackend {
     states: Option<States>,
     probabilities: Vec<f64>,
     gradients: Option<gradient::Gradients>,
+    families: Option<families::Families>,
 }
 
 /// The states of a call.
 #[derive(Clone, Debug)]
 struct States {
-    /// Behind the whole circuit.
-    end: StateVector,
-    /// Behind the steps so far.
     running: StateVector,
     tangent: StateVector,
-    projected: StateVector,
     shifted: StateVector,
     scratch: StateVector,
 }
@@ -130,24 +128,18 @@ impl StateVectorBackend {
     /// A backend at a given kernel level.
     #[must_use]
     pub fn with_level(level: Level) -> Self {
-        Self { level, states: None, probabilities: Vec::new(), gradients: None }
+        Self { level, states: None, probabilities: Vec::new(), gradients: None, families: None }
     }
 
     /// States of this width and the buffer for probabilities.
     fn workspace(&mut self, qubits: usize) -> Result<(&mut States, &mut Vec<f64>), Error> {
-        let fitting = self.states.take().filter(|states| states.end.num_qubits() == qubits);
+        let fitting = self.states.take().filter(|states| states.running.num_qubits() == qubits);
         let states = match fitting {
             Some(states) => states,
             None => {
                 let zero = StateVector::zero(qubits)?.with_level(self.level);
-                States {
-                    running: zero.clone(),
-                    tangent: zero.clone(),
-                    projected: zero.clone(),
-                    shifted: zero.clone(),
-                    scratch: zero.clone(),
-                    end: zero,
-                }
+                let scratch = zero.clone();
+                States { running: zero.clone(), tangent: zero.clone(), shifted: zero, scratch }
             }
         };
         Ok((self.states.insert(states), &mut self.probabilities))
