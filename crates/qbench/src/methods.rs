@@ -3,9 +3,16 @@
 use std::sync::Arc;
 
 use qopt::{
-    Adam, ConfigError, Control, Descent, Interval, Method, Momentum, NaturalGradient, Periodic, PeriodicConfig, Probe,
-    ProbeConfig, Restart, RestartConfig, ScreenedDescent, ScreenedDescentConfig, Sgd, Stall, StallConfig, UpdateRule,
+    AdaGrad, Adam, AdamW, AdaptiveShots, AdaptiveShotsConfig, AdaptiveStep, AdaptiveStepConfig, Allocation, AmsGrad,
+    Axis, CmaEs, CmaEsConfig, ConfigError, Control, Descent, Interval, Lion, Method, Momentum, NAdam, NaturalGradient,
+    Nesterov, NormalizedGradient, Periodic, PeriodicConfig, PostHoc, PostHocConfig, Probe, ProbeConfig, Random,
+    RandomConfig, RandomCoordinate, RandomCoordinateConfig, Restart, RestartConfig, RmsProp, Rotoselect,
+    RotoselectConfig, Rotosolve, ScreenedDescent, ScreenedDescentConfig, SecondOrderSpsa, SecondOrderSpsaConfig, Sgd,
+    SignDescent, Spsa, SpsaConfig, Stall, StallConfig, StallCurvature, StallCurvatureConfig, UpdateRule,
 };
+
+/// Learning rates that are tried unless a method or a caller says otherwise.
+const RATES: [f64; 5] = [0.01, 0.03, 0.1, 0.3, 1.0];
 
 /// Share of the budget that screening takes in `screened-adam`.
 const SCREENED_SHARE: f64 = 0.1;
@@ -68,6 +75,46 @@ impl Setup {
         Ok(Box::new(Periodic::new(config, rule, &self.start)?))
     }
 
+    /// The iterations that the budget allows a method of so many losses per iteration.
+    fn iterations_of(&self, losses: f64) -> u64 {
+        ((self.planned_iterations as f64 * self.iteration_in_losses / losses) as u64).max(1)
+    }
+
+    /// The margin of a probe, in standard errors.
+    fn margin(&self) -> f64 {
+        if self.noisy { 2.0 } else { 0.0 }
+    }
+
+    fn adaptive_shots(&self, allocation: Allocation) -> Result<Box<dyn Method>, ConfigError> {
+        // The scale bounds the curvature; rates from 2 / L on are refused.
+        let rate = self.rate.min(1.9 / self.loss_scale);
+        let config = AdaptiveShotsConfig::new(allocation, rate, self.loss_scale);
+        Ok(Box::new(AdaptiveShots::new(config, &self.start)?))
+    }
+
+    fn random(&self, rule: impl UpdateRule + 'static, control: Control) -> Result<Box<dyn Method>, ConfigError> {
+        let config = RandomConfig { control, ..RandomConfig::new(self.planned_iterations) };
+        Ok(Box::new(Random::new(config, rule, &self.start)?))
+    }
+
+    fn post_hoc(&self, rule: impl UpdateRule + 'static, control: Control) -> Result<Box<dyn Method>, ConfigError> {
+        Ok(Box::new(PostHoc::new(PostHocConfig { control, ..PostHocConfig::default() }, rule, &self.start)?))
+    }
+
+    fn stall_curvature(
+        &self,
+        rule: impl UpdateRule + 'static,
+        control: Control,
+    ) -> Result<Box<dyn Method>, ConfigError> {
+        let config = StallCurvatureConfig { control, ..StallCurvatureConfig::for_scale(self.loss_scale) };
+        Ok(Box::new(StallCurvature::new(config, rule, &self.start)?))
+    }
+
+    fn adaptive_step(&self, rule: impl UpdateRule + 'static) -> Result<Box<dyn Method>, ConfigError> {
+        let config = AdaptiveStepConfig { loss_scale: self.loss_scale, ..AdaptiveStepConfig::new(self.margin()) };
+        Ok(Box::new(AdaptiveStep::new(config, rule, &self.start)?))
+    }
+
     fn stall(&self, rule: impl UpdateRule + 'static, control: Control) -> Result<Box<dyn Method>, ConfigError> {
         let config = StallConfig { control, ..StallConfig::for_scale(self.loss_scale) };
         Ok(Box::new(Stall::new(config, rule, &self.start)?))
@@ -84,6 +131,8 @@ pub struct MethodEntry {
     twin: Option<String>,
     nlr: bool,
     needs_metric: bool,
+    needs_query: bool,
+    rates: Vec<f64>,
     build: Arc<Build>,
 }
 
@@ -116,6 +165,20 @@ impl MethodEntry {
     #[must_use]
     pub fn needs_metric(&self) -> bool {
         self.needs_metric
+    }
+
+    /// Whether it asks for more than losses and gradients (and the metric): single partial derivatives, fidelities, other axes.
+    /// Only objectives with that ability can run it; those of the shipped tasks have none, so that it has no cell in a trial of
+    /// them.
+    #[must_use]
+    pub fn needs_query(&self) -> bool {
+        self.needs_query
+    }
+
+    /// The learning rates to try unless the caller knows better; one if it has no rate.
+    #[must_use]
+    pub fn default_rates(&self) -> &[f64] {
+        &self.rates
     }
 
     /// Sets it up for a run.
@@ -160,7 +223,11 @@ impl Methods {
         Self::default()
     }
 
-    /// The shipped methods: plain rules, and the NLR variants with their controls around them.
+    /// The shipped methods: plain rules, the NLR variants with their controls around them, and all others of `qopt` that a
+    /// trial can compare them with.
+    ///
+    /// The rate is the learning rate of a rule, the first rate of SPSA and its kin, the standard deviation of the first
+    /// population of CMA-ES; Rotosolve and Rotoselect have none. Those of iCANS and gCANS are cut off at 1.9 / loss scale.
     #[must_use]
     pub fn shipped() -> Self {
         use Control::{Ascend, Kick, Stay};
@@ -206,6 +273,75 @@ impl Methods {
             .variant("annealed-adam", "adam", None)
             .with("screened-only-adam", |s| s.screened(Adam::new(s.rate)?, SCREENED_SHARE, false))
             .variant("screened-only-adam", "adam", None)
+            .with_rules_to_compare_with()
+            .with_rest_of_nlr()
+            .with_direct_methods()
+    }
+
+    fn with_rules_to_compare_with(self) -> Self {
+        self.with("nesterov", |s| s.descent(Nesterov::new(s.rate)?))
+            .with("adagrad", |s| s.descent(AdaGrad::new(s.rate)?))
+            .with("rmsprop", |s| s.descent(RmsProp::new(s.rate)?))
+            .with("amsgrad", |s| s.descent(AmsGrad::new(s.rate)?))
+            .with("adamw", |s| s.descent(AdamW::new(s.rate)?))
+            .with("nadam", |s| s.descent(NAdam::new(s.rate)?))
+            .with("lion", |s| s.descent(Lion::new(s.rate)?))
+            .with("sign-descent", |s| s.descent(SignDescent::new(s.rate)?))
+            .with("normalized-gradient", |s| s.descent(NormalizedGradient::new(s.rate)?))
+    }
+
+    fn with_rest_of_nlr(self) -> Self {
+        use Control::{Ascend, Flip, Kick};
+        self.with("flip-probe-adam", |s| s.probe(Adam::new(s.rate)?, Flip))
+            .variant("flip-probe-adam", "adam", None)
+            .with("nlr-random-adam", |s| s.random(Adam::new(s.rate)?, Ascend))
+            .variant("nlr-random-adam", "adam", Some("kick-random-adam"))
+            .with("kick-random-adam", |s| s.random(Adam::new(s.rate)?, Kick))
+            .variant("kick-random-adam", "adam", None)
+            .with("nlr-post-hoc-adam", |s| s.post_hoc(Adam::new(s.rate)?, Ascend))
+            .variant("nlr-post-hoc-adam", "adam", Some("kick-post-hoc-adam"))
+            .with("kick-post-hoc-adam", |s| s.post_hoc(Adam::new(s.rate)?, Kick))
+            .variant("kick-post-hoc-adam", "adam", None)
+            .with("nlr-stall-curvature-adam", |s| s.stall_curvature(Adam::new(s.rate)?, Ascend))
+            .variant("nlr-stall-curvature-adam", "adam", Some("kick-stall-curvature-adam"))
+            .with("kick-stall-curvature-adam", |s| s.stall_curvature(Adam::new(s.rate)?, Kick))
+            .variant("kick-stall-curvature-adam", "adam", None)
+            .with("flip-stall-adam", |s| s.stall(Adam::new(s.rate)?, Flip))
+            .variant("flip-stall-adam", "adam", None)
+            .with("adaptive-step-sgd", |s| s.adaptive_step(Sgd::new(s.rate)?))
+            .variant("adaptive-step-sgd", "sgd", None)
+            .with("adaptive-step-adam", |s| s.adaptive_step(Adam::new(s.rate)?))
+            .variant("adaptive-step-adam", "adam", None)
+    }
+
+    fn with_direct_methods(self) -> Self {
+        self.with("spsa", |s| Ok(Box::new(Spsa::new(SpsaConfig::new(s.rate, s.iterations_of(3.0)), &s.start)?)))
+            .with("2-spsa", |s| {
+                let config = SecondOrderSpsaConfig::of_loss(s.rate, s.iterations_of(5.0));
+                Ok(Box::new(SecondOrderSpsa::new(config, &s.start)?))
+            })
+            .with("rotosolve", |s| Ok(Box::new(Rotosolve::new(&s.start)?)))
+            .with_rates("rotosolve", &[1.0])
+            .with("cma-es", |s| Ok(Box::new(CmaEs::new(CmaEsConfig::new(s.rate), &s.start)?)))
+            .with("qn-spsa", |s| {
+                let config = SecondOrderSpsaConfig::of_fidelity(s.rate, s.iterations_of(7.0));
+                Ok(Box::new(SecondOrderSpsa::new(config, &s.start)?))
+            })
+            .needing_query("qn-spsa")
+            .with("random-coordinate", |s| {
+                Ok(Box::new(RandomCoordinate::new(RandomCoordinateConfig::new(s.rate), &s.start)?))
+            })
+            .needing_query("random-coordinate")
+            .with("icans", |s| s.adaptive_shots(Allocation::Individual))
+            .needing_query("icans")
+            .with("gcans", |s| s.adaptive_shots(Allocation::Global))
+            .needing_query("gcans")
+            .with("rotoselect", |s| {
+                let axes = vec![Axis::Y; s.start.len()];
+                Ok(Box::new(Rotoselect::new(RotoselectConfig::default(), &s.start, &axes)?))
+            })
+            .with_rates("rotoselect", &[1.0])
+            .needing_query("rotoselect")
     }
 
     /// The list with one more method; one of the same name is replaced in its place.
@@ -216,8 +352,16 @@ impl Methods {
         build: impl Fn(&Setup) -> Result<Box<dyn Method>, ConfigError> + Send + Sync + 'static,
     ) -> Self {
         let name = name.into();
-        let entry =
-            MethodEntry { name, base: None, twin: None, nlr: false, needs_metric: false, build: Arc::new(build) };
+        let entry = MethodEntry {
+            name,
+            base: None,
+            twin: None,
+            nlr: false,
+            needs_metric: false,
+            needs_query: false,
+            rates: RATES.to_vec(),
+            build: Arc::new(build),
+        };
         match self.entries.iter_mut().find(|other| other.name == entry.name) {
             Some(other) => *other = entry,
             None => self.entries.push(entry),
@@ -253,6 +397,25 @@ impl Methods {
         self
     }
 
+    /// Says of the method called `name` that it asks for more than losses, gradients and the metric, see
+    /// [`MethodEntry::needs_query`].
+    #[must_use]
+    pub fn needing_query(mut self, name: &str) -> Self {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) {
+            entry.needs_query = true;
+        }
+        self
+    }
+
+    /// Sets the learning rates to try with the method called `name`, see [`MethodEntry::default_rates`].
+    #[must_use]
+    pub fn with_rates(mut self, name: &str, rates: &[f64]) -> Self {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) {
+            entry.rates = rates.to_vec();
+        }
+        self
+    }
+
     /// The methods in order.
     #[must_use]
     pub fn entries(&self) -> &[MethodEntry] {
@@ -263,5 +426,59 @@ impl Methods {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&MethodEntry> {
         self.entries.iter().find(|entry| entry.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setup(rate: f64, noisy: bool) -> Setup {
+        Setup {
+            start: vec![0.3, -0.2, 0.1],
+            rate,
+            planned_iterations: 40,
+            iteration_in_losses: 7.0,
+            noisy,
+            loss_scale: 2.5,
+            start_interval: (-1.0, 1.0),
+        }
+    }
+
+    /// Every method can be made with every rate of its grid and every rate of the trials, starts where it is told to, and
+    /// refers to methods that exist.
+    #[test]
+    fn every_shipped_method_can_be_made() {
+        let methods = Methods::shipped();
+        for entry in methods.entries() {
+            for rate in entry.default_rates().iter().chain(&RATES) {
+                for noisy in [true, false] {
+                    let method = entry.build(&setup(*rate, noisy));
+                    let method = method.unwrap_or_else(|error| panic!("{}: {error}", entry.name()));
+                    assert_eq!(method.theta(), [0.3, -0.2, 0.1], "{}", entry.name());
+                }
+            }
+            for other in [entry.base(), entry.kick_twin()].into_iter().flatten() {
+                assert!(methods.get(other).is_some(), "{}: {other}", entry.name());
+            }
+        }
+        for name in ["2-spsa", "cma-es", "icans", "lion", "rotoselect", "nlr-random-adam", "adaptive-step-sgd"] {
+            assert!(methods.get(name).is_some(), "{name}");
+        }
+    }
+
+    /// What a plan asks for tells which abilities a method needs.
+    #[test]
+    fn methods_that_need_an_ability_say_so() {
+        for entry in Methods::shipped().entries() {
+            let method = entry.build(&setup(0.1, true)).expect("it can be made");
+            let (mut query, mut metric) = (false, false);
+            method.plan(&mut |asked| match asked {
+                qopt::Query::Point(request) => metric |= request.metric,
+                qopt::Query::Values { .. } => {}
+                _ => query = true,
+            });
+            assert_eq!((query, metric), (entry.needs_query(), entry.needs_metric()), "{}", entry.name());
+        }
     }
 }

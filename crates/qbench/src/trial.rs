@@ -80,7 +80,7 @@ impl Trials {
         for (task, spec) in self.tasks.iter().enumerate() {
             for (readout, how) in self.readouts.iter().enumerate() {
                 for (method, entry) in self.methods.entries().iter().enumerate() {
-                    if entry.needs_metric() && (how.is_noisy() || !spec.has_metric()) {
+                    if entry.needs_query() || entry.needs_metric() && (how.is_noisy() || !spec.has_metric()) {
                         continue;
                     }
                     cells.extend((0..self.seeds).map(|seed| Cell { task, readout, method, seed }));
