@@ -4,13 +4,13 @@ use std::f64::consts::TAU;
 
 use qbench::plateau::{
     About, AngleLaw, Circuits, Component, Cost, Ensemble, IntervalKind, Landscape, PlateauEstimate, Quantity, Readout,
-    ShotsNeeded, first_components, haar_moments, separate, shots_for_sign, shots_to_resolve,
+    ShotsNeeded, exact_gradient_variances, first_components, haar_moments, separate, shots_for_sign, shots_to_resolve,
     two_design_gradient_variance,
 };
 use qbench::stats::{Bootstrap, BootstrapKind, Centre, Trust, VarianceEstimate};
 use qbench::{Error, ansatz};
-use qcore::{Circuit, PauliSum};
-use qgrad::{Estimator, Expectation, ParameterShift, Shots, StateVectorBackend};
+use qcore::{Circuit, Gate, Pauli, PauliString, PauliSum};
+use qgrad::{Adjoint, Estimator, Expectation, ParameterShift, Shots, StateVectorBackend};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Binomial, Distribution, StandardNormal};
@@ -290,4 +290,105 @@ fn shots_at_the_edges() {
     assert!(matches!(open, ShotsNeeded::Resolvable { upper: None, .. }));
     assert!(separate(&[(0.1, 0.1); 5], 0, 0.95).is_err());
     assert!(separate(&[(0.1, 0.1)], 5, 0.95).is_err());
+}
+
+/// Every kind of gate whose moments close, and the exact mean squares by quadrature: squares of derivatives have degree 2 in
+/// every angle, so three points on the circle integrate them exactly.
+#[test]
+fn exact_variances_are_those_of_quadrature() {
+    let mut circuit = Circuit::new(3).expect("small");
+    let t = circuit.parameters_named("t", 7).expect("new");
+    circuit.ry(0, t[0]).expect("valid").h(1).expect("valid").p(1, t[1]).expect("valid").cx(0, 1).expect("valid");
+    circuit.gate(Gate::Sx, &[2], &[]).expect("valid").rx(2, 2.0 * t[2] + 0.4).expect("valid");
+    circuit.gate(Gate::Swap, &[1, 2], &[]).expect("valid").gate(Gate::Cy, &[2, 0], &[]).expect("valid");
+    let string = PauliString::new(&[(0, Pauli::X), (1, Pauli::Y), (2, Pauli::Z)]).expect("valid");
+    circuit.pauli_rotation(string, t[3]).expect("valid");
+    circuit.rz(0, std::f64::consts::FRAC_PI_2).expect("valid").gate(Gate::Rzz, &[0, 2], &[t[4].into()]).expect("valid");
+    circuit.ry(1, -1.0 * t[5]).expect("valid").cz(0, 1).expect("valid").rx(0, 0.0).expect("valid");
+    let observable: PauliSum = "0.5 * Z0 - 0.75 * X1 Y2 + 0.25 * Z0 Z1 + 2.0 * I".parse().expect("valid");
+    let found = exact_gradient_variances(&circuit, &observable, AngleLaw::CIRCLE).expect("fits").expect("closes");
+    let expectation = Expectation::of_all_parameters(&circuit, vec![observable]).expect("valid");
+    let (mut backend, mut rng) = (StateVectorBackend::new(), ChaCha8Rng::seed_from_u64(0));
+    let mut sums = [0.0; 7];
+    // The seventh parameter turns nothing. The factor 2 makes degree 4 of the third: five points there.
+    let points = [3, 3, 5, 3, 3, 3];
+    let all: usize = points.iter().product();
+    for at in 0..all {
+        let mut rest = at;
+        let mut theta = [0.0; 7];
+        for (angle, count) in theta.iter_mut().zip(points) {
+            *angle = 0.3 + TAU * (rest % count) as f64 / count as f64;
+            rest /= count;
+        }
+        let gradient = Adjoint.gradient(&expectation, &theta, &mut backend, &mut rng).expect("runs").gradient;
+        sums.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += g * g / all as f64);
+    }
+    for (k, (found, expected)) in found.iter().zip(sums).enumerate() {
+        assert!((found - expected).abs() < 1e-12, "parameter {k}: {found} against {expected}");
+    }
+    assert!(found[..6].iter().filter(|&&variance| variance > 1e-3).count() >= 4, "{found:?}");
+}
+
+#[test]
+fn exact_variances_know_the_product_ansatz_and_their_limits() {
+    for n in [1, 2, 5, 7] {
+        let circuit = ansatz::product(n).expect("small");
+        for cost in [Cost::Local, Cost::Global] {
+            let observable = cost.observable(n).expect("small");
+            let found = exact_gradient_variances(&circuit, &observable, AngleLaw::CIRCLE).expect("fits");
+            for found in found.expect("closes") {
+                assert!((found / cost.gradient_variance(n) - 1.0).abs() < 1e-12, "{cost:?}, n = {n}: {found}");
+            }
+        }
+    }
+    let z: PauliSum = "Z0 + X1".parse().expect("valid");
+    let closes = |build: &dyn Fn(&mut Circuit), observable: &PauliSum, law: AngleLaw| {
+        let mut circuit = Circuit::new(2).expect("small");
+        build(&mut circuit);
+        exact_gradient_variances(&circuit, observable, law).expect("fits").is_some()
+    };
+    let parameter = |circuit: &mut Circuit, name: &str| circuit.parameter(name).expect("new");
+    let good = |circuit: &mut Circuit| {
+        let t = parameter(circuit, "t");
+        let s = parameter(circuit, "s");
+        circuit.ry(0, t).expect("valid").ry(1, s).expect("valid");
+    };
+    assert!(closes(&good, &z, AngleLaw::CIRCLE));
+    assert!(closes(&good, &z, AngleLaw::Uniform { low: 1.0, high: 1.0 + 2.0 * TAU }));
+    assert!(!closes(&good, &z, AngleLaw::Uniform { low: 0.0, high: 3.0 }));
+    assert!(!closes(&good, &z, AngleLaw::Normal { mean: 0.0, std_dev: 1.0 }));
+    // Z1 is not turned: Z0 and Z0 Z1 stay correlated.
+    let correlated: PauliSum = "Z0 + Z0 Z1".parse().expect("valid");
+    let one = |circuit: &mut Circuit| {
+        let t = parameter(circuit, "t");
+        circuit.ry(0, t).expect("valid");
+    };
+    assert!(closes(&one, &"Z0".parse().expect("valid"), AngleLaw::CIRCLE));
+    assert!(!closes(&one, &correlated, AngleLaw::CIRCLE));
+    let bad: [&dyn Fn(&mut Circuit); 5] = [
+        &|circuit| {
+            let t = parameter(circuit, "t");
+            circuit.ry(0, t).expect("valid").rx(1, t).expect("valid");
+        },
+        &|circuit| {
+            let t = parameter(circuit, "t");
+            circuit.ry(0, 0.5 * t).expect("valid");
+        },
+        &|circuit| {
+            let t = parameter(circuit, "t");
+            circuit.gate(Gate::Cry, &[0, 1], &[t.into()]).expect("valid");
+        },
+        &|circuit| {
+            let t = parameter(circuit, "t");
+            circuit.gate(Gate::T, &[0], &[]).expect("valid").ry(0, t).expect("valid");
+        },
+        &|circuit| {
+            let t = parameter(circuit, "t");
+            circuit.gate(Gate::U, &[0], &[t.into(), 0.0.into(), 0.0.into()]).expect("valid");
+        },
+    ];
+    for (at, build) in bad.iter().enumerate() {
+        assert!(!closes(build, &z, AngleLaw::CIRCLE), "circuit {at}");
+    }
+    assert!(exact_gradient_variances(&Circuit::new(1).expect("small"), &z, AngleLaw::CIRCLE).is_err());
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::plateau::{
     About, AngleLaw, Circuits, Component, Ensemble, PlateauEstimate, Quantity, Readout, ShotsNeeded, check_confidence,
-    check_probability, shots_for_sign, two_design_gradient_variance,
+    check_probability, exact_gradient_variances, shots_for_sign, two_design_gradient_variance,
 };
 use crate::stats::{Moments, Trust, normal};
 
@@ -75,8 +75,11 @@ pub struct ComponentDiagnosis {
     pub parameter: String,
     /// Mean of the derivative over the points.
     pub mean: f64,
-    /// Variance of the exact derivative: the landscape part of the spread of sampled ones.
+    /// Variance of the exact derivative over the points: the landscape part of the spread of sampled ones.
     pub variance: PlateauEstimate,
+    /// The same over the whole ensemble, without sampling, where [`exact_gradient_variances`] knows it. Then it is what the shots
+    /// are judged by, and heavy tails do not matter.
+    pub exact_variance: Option<f64>,
     /// Variance of the sampled derivative for one shot per circuit, averaged over the pilots.
     pub variance_per_shot: f64,
     /// Its standard error.
@@ -86,7 +89,7 @@ pub struct ComponentDiagnosis {
     /// Circuits behind one estimate of this derivative.
     pub circuits: u64,
     /// Shots for each of them that the sign of a typical derivative needs: [`shots_for_sign`] at the root mean square; the
-    /// interval takes both variances at the ends of their intervals.
+    /// interval takes both variances at the ends of their intervals, or the exact one.
     pub shots_needed: ShotsNeeded,
     /// Whether the shots suffice.
     pub verdict: Verdict,
@@ -227,6 +230,10 @@ pub fn diagnose(circuit: &Circuit, observable: &PauliSum, options: &DiagnoseOpti
     let groups = expectation.measurement().groups().len() as u64;
     let varying = observable.terms().iter().filter(|(_, string)| string.support() != 0);
     let scale: f64 = varying.map(|(coefficient, _)| coefficient.abs()).sum();
+    let exact = match options.noise {
+        None => exact_gradient_variances(circuit, observable, options.angles)?,
+        Some(_) => None,
+    };
     let components = (0..count)
         .into_par_iter()
         .map(|index| {
@@ -239,7 +246,7 @@ pub fn diagnose(circuit: &Circuit, observable: &PauliSum, options: &DiagnoseOpti
             options.component(
                 circuit.parameters()[index].clone(),
                 of_gradients.iter().sum::<f64>() / of_gradients.len() as f64,
-                variance,
+                (variance, exact.as_ref().map(|exact| exact[index])),
                 &per_shot,
                 (expectation.shift_points_of(index) * groups, scale),
             )
@@ -325,26 +332,30 @@ impl DiagnoseOptions {
         &self,
         parameter: String,
         mean: f64,
-        variance: PlateauEstimate,
+        (variance, exact_variance): (PlateauEstimate, Option<f64>),
         per_shot: &Moments,
         (circuits, scale): (u64, f64),
     ) -> Result<ComponentDiagnosis, Error> {
         let variance_per_shot = per_shot.mean().unwrap_or(0.0);
         let variance_per_shot_error = per_shot.standard_error().unwrap_or(0.0);
         let half = normal::two_sided(self.level) * variance_per_shot_error;
-        // The root mean square of the derivative at the ends of the interval of its variance.
-        let size = |variance: f64| (variance + mean * mean).sqrt();
+        // The root mean square of the derivative at the ends of the interval of its variance; where that is exact the mean is 0.
+        let square = if exact_variance.is_some() { 0.0 } else { mean * mean };
+        let size = |variance: f64| (variance + square).sqrt();
         let needed = |variance: f64, per_shot: f64| shots_for_sign(size(variance), per_shot, self.confidence);
-        let (low, high) = (variance.interval.lower, variance.interval.upper);
-        let no_influence = size(variance.value) <= ROUNDING * scale;
-        let shots_needed =
-            match (needed(variance.value, variance_per_shot)?, needed(high, (variance_per_shot - half).max(0.0))?) {
-                (Some(shots), Some(lower)) if !no_influence => {
-                    ShotsNeeded::Resolvable { shots, lower, upper: needed(low, variance_per_shot + half)? }
-                }
-                _ => ShotsNeeded::NotResolvable { shots: None },
-            };
-        let unreliable = variance.reliability.trust() == Trust::Unreliable;
+        let (value, low, high) = match exact_variance {
+            Some(exact) => (exact, exact, exact),
+            None => (variance.value, variance.interval.lower, variance.interval.upper),
+        };
+        let no_influence = size(value) <= ROUNDING * scale;
+        let shots_needed = match (needed(value, variance_per_shot)?, needed(high, (variance_per_shot - half).max(0.0))?)
+        {
+            (Some(shots), Some(lower)) if !no_influence => {
+                ShotsNeeded::Resolvable { shots, lower, upper: needed(low, variance_per_shot + half)? }
+            }
+            _ => ShotsNeeded::NotResolvable { shots: None },
+        };
+        let unreliable = exact_variance.is_none() && variance.reliability.trust() == Trust::Unreliable;
         let verdict = match shots_needed {
             _ if no_influence => Verdict::NoInfluence,
             _ if unreliable => Verdict::Undecided,
@@ -356,6 +367,7 @@ impl DiagnoseOptions {
             parameter,
             mean,
             variance,
+            exact_variance,
             variance_per_shot,
             variance_per_shot_error,
             shot_part: variance_per_shot / self.shots as f64,

@@ -56,8 +56,10 @@ impl fmt::Display for Diagnosis {
         for component in &self.components {
             line(f, component, width)?;
         }
-        let unreliable = self.components.iter().filter(|c| c.variance.reliability.trust() == Trust::Unreliable);
-        let unreliable = unreliable.filter(|c| c.verdict != Verdict::NoInfluence).count();
+        if self.components.iter().any(|component| component.exact_variance.is_some()) {
+            writeln!(f, "variances without an interval are exact over the whole ensemble")?;
+        }
+        let unreliable = self.components.iter().filter(|component| starred(component)).count();
         if unreliable > 0 {
             writeln!(
                 f,
@@ -68,6 +70,13 @@ impl fmt::Display for Diagnosis {
     }
 }
 
+/// Whether a variance rests on too few samples.
+fn starred(component: &ComponentDiagnosis) -> bool {
+    component.exact_variance.is_none()
+        && component.verdict != Verdict::NoInfluence
+        && component.variance.reliability.trust() == Trust::Unreliable
+}
+
 fn line(f: &mut fmt::Formatter<'_>, component: &ComponentDiagnosis, width: usize) -> fmt::Result {
     let ComponentDiagnosis { parameter, variance, shot_part, shots_needed, verdict, .. } = component;
     let needed = match shots_needed {
@@ -75,12 +84,10 @@ fn line(f: &mut fmt::Formatter<'_>, component: &ComponentDiagnosis, width: usize
         ShotsNeeded::Resolvable { shots, .. } => shots.to_string(),
         ShotsNeeded::NotResolvable { .. } => "uncountable".to_owned(),
     };
-    let star =
-        if variance.reliability.trust() == Trust::Unreliable && *verdict != Verdict::NoInfluence { "*" } else { "" };
-    let interval = format!("[{:.3e}, {:.3e}]", variance.interval.lower, variance.interval.upper);
-    writeln!(
-        f,
-        "{parameter:width$}  {:>10.3e}  {interval:>23}  {shot_part:>10.3e}  {needed:>12}  {verdict}{star}",
-        variance.value
-    )
+    let star = if starred(component) { "*" } else { "" };
+    let (value, interval) = match component.exact_variance {
+        Some(exact) => (exact, "exact".to_owned()),
+        None => (variance.value, format!("[{:.3e}, {:.3e}]", variance.interval.lower, variance.interval.upper)),
+    };
+    writeln!(f, "{parameter:width$}  {value:>10.3e}  {interval:>23}  {shot_part:>10.3e}  {needed:>12}  {verdict}{star}")
 }
