@@ -17,7 +17,7 @@ const ROUNDING: f64 = 1e-24;
 ///
 /// **Expectation values** ([`JobShots::Exact`]) are means over a number of trajectories, each with its exact value: unbiased,
 /// and not exact. Their standard error is that of the mean over trajectories; where all trajectories agree, it is not 0 but
-/// that of [Laplace's rule](crate::Estimate) for as many equal outcomes over the whole range of the observable, since an error
+/// that of Laplace's rule for as many equal outcomes over the whole range of the observable, since an error
 /// that has not struck yet is not excluded. Errors so rare that a few trajectories carry them make it too small more often than
 /// too large. Every point has trajectories of its own, so the errors of different points are
 /// independent. The bill counts no shots.
