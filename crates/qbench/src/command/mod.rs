@@ -21,6 +21,7 @@
 //! What was asked goes to standard output, as text or with `--json` as one JSON document; everything else to standard error.
 //! This module, alone in the library, opens the files that its arguments name.
 
+mod derivatives;
 mod distribution;
 mod error;
 mod input;
@@ -66,6 +67,12 @@ enum Command {
     /// Probabilities of the bit strings that are read, qubit 0 rightmost
     #[command(after_help = EXIT_CODES)]
     Probs(distribution::Flags),
+    /// Gradient of an expectation value
+    #[command(after_help = EXIT_CODES)]
+    Grad(derivatives::GradFlags),
+    /// Fubini-Study metric tensor of a circuit
+    #[command(after_help = EXIT_CODES)]
+    Metric(derivatives::MetricFlags),
 }
 
 /// Flags that every subcommand has.
@@ -126,6 +133,8 @@ impl Command {
         let flags = match self {
             Self::Expval(flags) | Self::Variance(flags) => &flags.circuit,
             Self::Amps(flags) | Self::Probs(flags) => &flags.circuit,
+            Self::Grad(flags) => &flags.circuit,
+            Self::Metric(flags) => &flags.circuit,
         };
         Some(flags.source())
     }
@@ -136,6 +145,8 @@ impl Command {
             Self::Variance(flags) => values::variance(flags, terminal),
             Self::Amps(flags) => distribution::amps(flags, terminal),
             Self::Probs(flags) => distribution::probs(flags, terminal),
+            Self::Grad(flags) => derivatives::grad(flags, terminal),
+            Self::Metric(flags) => derivatives::metric(flags, terminal),
         }
     }
 }

@@ -70,6 +70,39 @@ impl<F: Fn(usize) -> (f64, f64)> Serialize for Pairs<F> {
     }
 }
 
+/// Columns of text: the first to the left, the others to the right.
+pub(super) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(super) fn new(head: &[&str]) -> Self {
+        Self { rows: vec![head.iter().map(|&cell| cell.to_owned()).collect()] }
+    }
+
+    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+}
+
+impl Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max();
+        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+        for row in &self.rows {
+            for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+                match column {
+                    0 => write!(f, "{cell:<width$}")?,
+                    _ => write!(f, "  {cell:>width$}")?,
+                }
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
 /// An estimate for people: two digits of the error, and as many of the value.
 pub(super) struct WithError {
     pub(super) value: f64,
@@ -104,6 +137,13 @@ mod tests {
         assert_eq!(text(1234.5, 670.0), "1234 +- 670");
         assert_eq!(text(0.25, 0.0), "0.25 +- 0");
         assert_eq!(text(1.0, 3e-15), "1e0 +- 3.0e-15");
+    }
+
+    #[test]
+    fn tables_are_aligned() {
+        let mut table = Table::new(&["a", "number"]);
+        table.row(["long".to_owned(), "1".to_owned()]);
+        assert_eq!(table.to_string(), "a     number\nlong       1\n");
     }
 
     #[test]
