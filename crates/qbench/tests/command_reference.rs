@@ -157,6 +157,63 @@ fn noise() {
     }
 }
 
+#[test]
+fn derivatives() {
+    let matrix = |case: &Case, got: &Value, expected: &Value| {
+        let rows = |matrix: &Value| matrix.as_array().expect("rows").to_vec();
+        assert_eq!(rows(got).len(), rows(expected).len());
+        for (got, expected) in rows(got).iter().zip(&rows(expected)) {
+            assert_eq!(rows(got).len(), rows(expected).len());
+            rows(got).iter().zip(&rows(expected)).for_each(|(got, expected)| case.close(got, expected, 1e-8));
+        }
+    };
+    let (mut hessians, mut metrics) = (0, 0);
+    for case in names("circuits").iter().map(|name| Case::load("circuits", name)) {
+        let arguments = |command| [command, case.circuit.as_str(), &case.observable, &case.params];
+        let expected = case.expected["gradient"].as_array().expect("a list");
+        for method in ["adjoint", "parameter-shift"] {
+            let answer = json(&[&arguments("grad")[..], &["--method", method]].concat());
+            assert_eq!(answer["gradient"].as_array().map(Vec::len), Some(expected.len()));
+            assert_eq!(answer["bill"]["shots"].as_u64(), Some(0));
+            for (k, expected) in expected.iter().enumerate() {
+                case.close(&answer["gradient"][k], expected, 1e-9);
+                assert_eq!(number(&answer["std_errors"][k]), 0.0);
+            }
+        }
+        if !case.expected["hessian"].is_null() {
+            matrix(&case, &json(&arguments("hessian"))["hessian"], &case.expected["hessian"]);
+            hessians += 1;
+        }
+        if !case.expected["metric_tensor"].is_null() {
+            let answer = json(&["metric", &case.circuit, &case.params]);
+            matrix(&case, &answer["metric_tensor"], &case.expected["metric_tensor"]);
+            metrics += 1;
+        }
+    }
+    assert!(hessians > 5 && metrics > 5, "{hessians} {metrics}");
+}
+
+#[test]
+fn derivatives_under_noise() {
+    for case in names("noise").iter().map(|name| Case::load("noise", name)) {
+        let arguments = ["grad", &case.circuit, &case.observable, &case.params, "--noise", &case.file];
+        let sampled = ["--shots", "2000", "--seed", "2"];
+        let exact = json(&arguments);
+        let shifted = json(&[&arguments[..], &["--method", "parameter-shift"]].concat());
+        let from_shots = json(&[&arguments[..], &sampled].concat());
+        for (k, expected) in case.expected["gradient"].as_array().expect("a list").iter().enumerate() {
+            case.close(&exact["gradient"][k], expected, 1e-9);
+            case.close(&shifted["gradient"][k], expected, 1e-9);
+            let difference = number(&from_shots["gradient"][k]) - number(expected);
+            assert!(difference.abs() < 4.5 * number(&from_shots["std_errors"][k]), "{}: {difference}", case.circuit);
+        }
+        let expval = ["expval", &case.circuit, &case.observable, &case.params, "--noise", &case.file];
+        let answer = json(&[&expval[..], &sampled].concat());
+        let difference = number(&answer["expectation"]) - number(&case.expected["expectation"]);
+        assert!(difference.abs() < 4.5 * number(&answer["std_error"]), "{}: {difference}", case.circuit);
+    }
+}
+
 /// A mean over trajectories within 4 of its standard errors of the exact value, for every channel.
 #[test]
 fn trajectories_agree_with_density_matrices() {

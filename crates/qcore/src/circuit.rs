@@ -356,6 +356,29 @@ impl Circuit {
         }
     }
 
+    /// The circuit without parameters that this one is at these values.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ParameterCount`], [`Error::Angle`] for an angle that is not finite at these values.
+    pub fn bound(&self, parameters: &[f64]) -> Result<Self, Error> {
+        let (expected, got) = (self.parameters.len(), parameters.len());
+        if expected != got {
+            return Err(Error::ParameterCount { expected, got });
+        }
+        let mut bound = Self { parameters: Vec::new(), ..self.clone() };
+        for (operation, of_operation) in Arc::make_mut(&mut bound.operations).iter_mut().enumerate() {
+            for angle in &mut of_operation.angles {
+                let value = angle.value(parameters);
+                if !value.is_finite() {
+                    return Err(Error::Angle { operation, value });
+                }
+                *angle = Angle::constant(value);
+            }
+        }
+        Ok(bound)
+    }
+
     /// The circuit followed by its inverse would be the identity: every operation inverted, in reverse order.
     #[must_use]
     pub fn inverse(&self) -> Self {

@@ -95,6 +95,35 @@ pub(super) enum CommandError {
     NoiseWidth { qubits: usize, remedy: &'static str },
     #[error("the observable has {terms} terms, its square is computed for at most {max}")]
     SquareSize { terms: usize, max: usize },
+    #[error("{place}: {source}")]
+    Device { place: Source, source: qiot_profile::Error },
+    #[error("there is no method {name:?}; there are {}", known.join(", "))]
+    UnknownMethod { name: String, known: Vec<String> },
+    #[error(
+        "there is no task {name:?}; there are iris, breast-cancer, moons, seattle-weather, h2, and tfim-N, maxcut-N, product-N for \
+         N qubits"
+    )]
+    UnknownTask { name: String },
+    #[error("cannot start threads: {0}")]
+    Threads(#[source] rayon::ThreadPoolBuildError),
+    #[error("cannot write {path}: {source}")]
+    Write { path: Source, source: io::Error },
+    #[error("{path} is of another run: its {what} is {found}, not {expected}")]
+    OtherRun { path: Source, what: &'static str, found: String, expected: String },
+    #[error("{path}: the saved run cannot be continued: {reason}")]
+    Resume { path: Source, reason: String },
+    #[error("the run ended before its first step: {reason}")]
+    NoStep { reason: String },
+    #[error("the trained circuit cannot be written: {0}")]
+    Unwritable(#[from] qasm::WriteError),
+    #[error("{}", with_causes(.0))]
+    Run(#[from] qopt::RunError),
+    #[error("the saved run cannot be continued: {0}")]
+    State(#[from] qopt::StateError),
+    #[error(transparent)]
+    Fit(#[from] qiot_profile::fit::Error),
+    #[error("{}", with_causes(.0))]
+    Bench(#[from] crate::Error),
     #[error(transparent)]
     Circuit(#[from] qcore::Error),
     #[error(transparent)]
@@ -109,6 +138,8 @@ impl CommandError {
         match self {
             Self::Read { .. } | Self::FileSize { .. } | Self::Utf8 { .. } | Self::Output(_) | Self::Json { .. } => true,
             Self::Qasm { .. } | Self::Angle { .. } | Self::Noise { .. } => true,
+            Self::Device { place, .. } => matches!(place, Source::File(_)),
+            Self::Write { .. } | Self::OtherRun { .. } | Self::Resume { .. } => true,
             Self::Observable { place, .. } | Self::Coefficients { place, .. } => {
                 !matches!(place.source, Source::Option(_))
             }
@@ -120,6 +151,20 @@ impl CommandError {
     pub(super) fn is_closed_output(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
+}
+
+/// An error with what it comes from, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    let mut text = error.to_string();
+    for cause in causes {
+        // A transparent error says what its source says.
+        let cause = cause.to_string();
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// `2 parameters ("a", "b")`.

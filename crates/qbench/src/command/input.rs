@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use qcore::qasm::{self, Location};
-use qcore::{Circuit, NoiseModel, PauliSum};
+use qcore::{Circuit, DensityMatrix, NoiseModel, PauliSum};
+use qgrad::{Backend, DensityMatrixBackend, StateVectorBackend, TrajectoryBackend};
 use serde_json::Value;
 
 use super::Terminal;
@@ -49,12 +50,63 @@ pub(super) struct ObservableFlags {
     observable_file: Option<PathBuf>,
 }
 
+/// The observable of a command that can do without.
+#[derive(Args, Debug)]
+pub(super) struct OptionalObservableFlags {
+    /// Observable, such as "-1.0 * Z0 Z1 + 0.5 * X2"
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, conflicts_with = "observable_file")]
+    observable: Option<String>,
+    /// File with the observable
+    #[arg(long, value_name = "FILE")]
+    observable_file: Option<PathBuf>,
+}
+
 /// The noise of a command.
 #[derive(Args, Debug)]
 pub(super) struct NoiseFlags {
     /// JSON file with the noise: an object with the keys `noise` and `readout_error`
     #[arg(long, value_name = "FILE")]
     noise: Option<PathBuf>,
+}
+
+/// What to do where a density matrix would be too large for a value.
+pub(super) const VALUE_REMEDY: &str = "take --trajectories N, means over N random runs with their standard error, or --shots N, \
+                                       where each shot is a random run of its own";
+
+/// The noise of a command that estimates values.
+#[derive(Args, Debug)]
+pub(super) struct NoisyValueFlags {
+    #[command(flatten)]
+    noise: NoiseFlags,
+    /// With noise: means over so many random state vectors instead of a density matrix, for any number of qubits
+    #[arg(long, value_name = "N", conflicts_with = "shots", requires = "noise",
+        value_parser = clap::value_parser!(u64).range(2..=1 << 53))]
+    pub(super) trajectories: Option<u64>,
+}
+
+impl NoisyValueFlags {
+    /// The model, if one is asked for.
+    pub(super) fn read(&self, qubits: usize, terminal: &mut Terminal<'_>) -> Result<Option<NoiseModel>, CommandError> {
+        self.noise.read(qubits, terminal)
+    }
+
+    /// What runs the circuits: density matrices where they are possible and nothing else is asked for.
+    pub(super) fn backend(
+        &self,
+        model: Option<&NoiseModel>,
+        qubits: usize,
+        shots: Option<u64>,
+    ) -> Result<Box<dyn Backend>, CommandError> {
+        Ok(match (model, self.trajectories) {
+            (None, _) => Box::new(StateVectorBackend::new()),
+            (Some(model), Some(trajectories)) => Box::new(TrajectoryBackend::new(model.clone(), trajectories)?),
+            (Some(model), None) if qubits <= DensityMatrix::MAX_QUBITS => {
+                Box::new(DensityMatrixBackend::new(model.clone()))
+            }
+            (Some(model), None) if shots.is_some() => Box::new(TrajectoryBackend::new(model.clone(), 2)?),
+            (Some(_), None) => return Err(CommandError::NoiseWidth { qubits, remedy: VALUE_REMEDY }),
+        })
+    }
 }
 
 /// How often circuits are repeated.
@@ -76,6 +128,10 @@ pub(super) struct CircuitFile {
 }
 
 impl CircuitFlags {
+    pub(super) fn named(circuit: &Path) -> Self {
+        Self { circuit: circuit.to_owned() }
+    }
+
     pub(super) fn source(&self) -> Source {
         Source::of_path(&self.circuit)
     }
@@ -115,6 +171,10 @@ impl CircuitFile {
 }
 
 impl ParameterFlags {
+    pub(super) fn is_given(&self) -> bool {
+        self.params.is_some() || self.params_file.is_some() || !self.param.is_empty()
+    }
+
     /// The values in the order of declaration.
     pub(super) fn values(&self, circuit: &Circuit, terminal: &mut Terminal<'_>) -> Result<Vec<f64>, CommandError> {
         let names = circuit.parameters();
@@ -204,27 +264,48 @@ fn named(assignments: &[String], names: &[String]) -> Result<Vec<f64>, CommandEr
 impl ObservableFlags {
     /// An observable that fits on the register.
     pub(super) fn read(&self, qubits: usize, terminal: &mut Terminal<'_>) -> Result<PauliSum, CommandError> {
-        let (source, text) = match (&self.observable, &self.observable_file) {
-            (Some(text), _) => (Source::Option("--observable"), text.clone()),
-            (None, path) => {
-                let source = Source::File(path.clone().unwrap_or_default());
-                let text = read_text(&source, MAX_BYTES, terminal)?;
-                (source, text)
-            }
-        };
-        let observable: PauliSum = text.parse().map_err(|error| match error {
-            qcore::Error::Observable { column, reason } => {
-                let place = Place { source: source.clone(), at: Some(line_and_column(&text, column)) };
-                CommandError::Observable { place, fault: reason }
-            }
-            error => CommandError::Coefficients { place: Place { source: source.clone(), at: None }, source: error },
-        })?;
-        let width = observable.width();
-        if width > qubits {
-            return Err(CommandError::ObservableWidth { qubit: width - 1, qubits });
-        }
-        Ok(observable)
+        let file = || Source::File(self.observable_file.clone().unwrap_or_default());
+        let text = self.observable.as_ref().ok_or_else(file);
+        observable(text.map(String::as_str), qubits, terminal)
     }
+}
+
+impl OptionalObservableFlags {
+    /// An observable that fits on the register, if one is given.
+    pub(super) fn read(&self, qubits: usize, terminal: &mut Terminal<'_>) -> Result<Option<PauliSum>, CommandError> {
+        match (&self.observable, &self.observable_file) {
+            (None, None) => Ok(None),
+            (Some(text), _) => observable(Ok(text), qubits, terminal).map(Some),
+            (None, Some(path)) => observable(Err(Source::File(path.clone())), qubits, terminal).map(Some),
+        }
+    }
+}
+
+/// An observable from a text of the command line, or from a file.
+fn observable(
+    text: Result<&str, Source>,
+    qubits: usize,
+    terminal: &mut Terminal<'_>,
+) -> Result<PauliSum, CommandError> {
+    let (source, text) = match text {
+        Ok(text) => (Source::Option("--observable"), text.to_owned()),
+        Err(source) => {
+            let text = read_text(&source, MAX_BYTES, terminal)?;
+            (source, text)
+        }
+    };
+    let observable: PauliSum = text.parse().map_err(|error| match error {
+        qcore::Error::Observable { column, reason } => {
+            let place = Place { source: source.clone(), at: Some(line_and_column(&text, column)) };
+            CommandError::Observable { place, fault: reason }
+        }
+        error => CommandError::Coefficients { place: Place { source: source.clone(), at: None }, source: error },
+    })?;
+    let width = observable.width();
+    if width > qubits {
+        return Err(CommandError::ObservableWidth { qubit: width - 1, qubits });
+    }
+    Ok(observable)
 }
 
 /// The place of the character with this number, from 1, in a text of several lines.

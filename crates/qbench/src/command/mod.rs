@@ -22,14 +22,17 @@
 //! This module, alone in the library, opens the files that its arguments name.
 
 mod derivatives;
+mod device;
 mod distribution;
 mod error;
 mod input;
 mod output;
+mod train;
+mod trial;
 mod values;
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -70,9 +73,24 @@ enum Command {
     /// Gradient of an expectation value
     #[command(after_help = EXIT_CODES)]
     Grad(derivatives::GradFlags),
+    /// Second derivatives of an expectation value
+    #[command(after_help = EXIT_CODES)]
+    Hessian(derivatives::HessianFlags),
     /// Fubini-Study metric tensor of a circuit
     #[command(after_help = EXIT_CODES)]
     Metric(derivatives::MetricFlags),
+    /// How large the gradient of a circuit is at random angles, and how many shots resolve it
+    #[command(after_help = EXIT_CODES)]
+    Diagnose(device::DiagnoseFlags),
+    /// Whether a circuit fits a device, what a step of training costs there, what to change; angles may be unbound
+    #[command(after_help = EXIT_CODES)]
+    Fit(device::FitFlags),
+    /// Train a circuit on a device until its budget is spent, with the ledger beside the loss
+    #[command(after_help = EXIT_CODES)]
+    Train(train::Flags),
+    /// Compare methods on tasks at equal budgets, from equal starts
+    #[command(after_help = EXIT_CODES)]
+    Trial(trial::Flags),
 }
 
 /// Flags that every subcommand has.
@@ -91,13 +109,16 @@ pub struct Terminal<'a> {
     pub stdout: &'a mut dyn Write,
     /// Errors, warnings, progress.
     pub stderr: &'a mut dyn Write,
+    /// Whether to draw progress bars, which go to the standard error of the process.
+    pub progress: bool,
 }
 
 /// The command of this process: its arguments, its standard streams.
 #[must_use]
 pub fn main(methods: &Methods) -> ExitCode {
     let (mut stdin, mut stdout, mut stderr) = (std::io::stdin(), std::io::stdout().lock(), std::io::stderr());
-    let mut terminal = Terminal { stdin: &mut stdin, stdout: &mut stdout, stderr: &mut stderr };
+    let progress = stderr.is_terminal();
+    let mut terminal = Terminal { stdin: &mut stdin, stdout: &mut stdout, stderr: &mut stderr, progress };
     ExitCode::from(run(std::env::args_os(), methods, &mut terminal))
 }
 
@@ -134,19 +155,29 @@ impl Command {
             Self::Expval(flags) | Self::Variance(flags) => &flags.circuit,
             Self::Amps(flags) | Self::Probs(flags) => &flags.circuit,
             Self::Grad(flags) => &flags.circuit,
+            Self::Hessian(flags) => &flags.circuit,
             Self::Metric(flags) => &flags.circuit,
+            Self::Diagnose(flags) => &flags.circuit,
+            Self::Fit(flags) => &flags.circuit,
+            Self::Train(flags) => &flags.circuit,
+            Self::Trial(_) => return None,
         };
         Some(flags.source())
     }
 
-    fn run(&self, _methods: &Methods, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
+    fn run(&self, methods: &Methods, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
         match self {
             Self::Expval(flags) => values::expval(flags, terminal),
             Self::Variance(flags) => values::variance(flags, terminal),
             Self::Amps(flags) => distribution::amps(flags, terminal),
             Self::Probs(flags) => distribution::probs(flags, terminal),
             Self::Grad(flags) => derivatives::grad(flags, terminal),
+            Self::Hessian(flags) => derivatives::hessian(flags, terminal),
             Self::Metric(flags) => derivatives::metric(flags, terminal),
+            Self::Diagnose(flags) => device::diagnose(flags, terminal),
+            Self::Fit(flags) => device::fit(flags, terminal),
+            Self::Train(flags) => train::train(flags, methods, terminal),
+            Self::Trial(flags) => trial::trial(flags, methods, terminal),
         }
     }
 }

@@ -3,14 +3,16 @@
 use std::fmt::{self, Display};
 
 use clap::Args;
-use qcore::{DensityMatrix, NoiseModel, NoisyBinding, NoisyProgram, PauliString, PauliSum, StateVector, Trajectories};
-use qgrad::{Estimate, Estimator, Expectation, ParameterShift, Shots, StateVectorBackend};
+use qcore::{DensityMatrix, NoiseModel, NoisyBinding, NoisyProgram, PauliString, PauliSum, StateVector};
+use qgrad::{Backend, Estimate, Estimator, Expectation, ParameterShift, Shots};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use serde::Serialize;
 
 use super::error::CommandError;
-use super::input::{CircuitFile, CircuitFlags, NoiseFlags, ObservableFlags, ParameterFlags, ShotFlags};
+use super::input::{
+    CircuitFile, CircuitFlags, NoisyValueFlags, ObservableFlags, ParameterFlags, ShotFlags, VALUE_REMEDY,
+};
 use super::output::{WithError, print};
 use super::{Common, Terminal};
 
@@ -26,13 +28,9 @@ pub(super) struct Flags {
     #[command(flatten)]
     parameters: ParameterFlags,
     #[command(flatten)]
-    noise: NoiseFlags,
+    noise: NoisyValueFlags,
     #[command(flatten)]
     shots: ShotFlags,
-    /// With noise: the mean over so many random state vectors instead of a density matrix, for any number of qubits
-    #[arg(long, value_name = "N", conflicts_with = "shots", requires = "noise",
-        value_parser = clap::value_parser!(u64).range(2..=1 << 53))]
-    trajectories: Option<u64>,
     #[command(flatten)]
     common: Common,
 }
@@ -43,7 +41,7 @@ pub(super) struct Flags {
 enum Origin {
     Exact {},
     Shots { std_error: f64, shots: u64, circuits: u64, seed: u64 },
-    Trajectories { std_error: f64, trajectories: u64, seed: u64 },
+    Trajectories { std_error: f64, trajectories: u64, circuits: u64, seed: u64 },
 }
 
 impl Origin {
@@ -55,7 +53,7 @@ impl Origin {
                 let estimate = WithError { value, std_error };
                 writeln!(f, "{name}  {estimate}  ({circuits} {plural} of {shots} shots, seed {seed})")
             }
-            Self::Trajectories { std_error, trajectories, seed } => {
+            Self::Trajectories { std_error, trajectories, seed, .. } => {
                 let estimate = WithError { value, std_error };
                 writeln!(f, "{name}  {estimate}  ({trajectories} trajectories, seed {seed})")
             }
@@ -105,20 +103,37 @@ impl Flags {
         let noise = self.noise.read(file.num_qubits(), terminal)?;
         Ok(Inputs { file, parameters, observable, noise })
     }
+
+    /// What estimates, unless values are exact.
+    fn random(&self, inputs: &Inputs) -> Result<Option<(Box<dyn Backend>, Shots)>, CommandError> {
+        let shots = match (self.shots.shots, self.noise.trajectories) {
+            (None, None) => return Ok(None),
+            (Some(shots), _) => Shots::PerCircuit(shots),
+            (None, Some(_)) => Shots::Exact,
+        };
+        let backend = self.noise.backend(inputs.noise.as_ref(), inputs.file.num_qubits(), self.shots.shots)?;
+        Ok(Some((backend, shots)))
+    }
+
+    fn origin(&self, std_error: f64, circuits: u64) -> Origin {
+        let seed = self.shots.seed;
+        match (self.shots.shots, self.noise.trajectories) {
+            (Some(shots), _) => Origin::Shots { std_error, shots, circuits, seed },
+            (None, Some(trajectories)) => Origin::Trajectories { std_error, trajectories, circuits, seed },
+            (None, None) => Origin::Exact {},
+        }
+    }
 }
 
 pub(super) fn expval(flags: &Flags, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
     let inputs = flags.inputs(terminal)?;
-    let seed = flags.shots.seed;
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let (expectation, origin) = if let Some(shots) = flags.shots.shots {
-        let (estimate, circuits) = inputs.sample(&inputs.observable, shots, &mut rng)?;
-        (estimate.value, Origin::Shots { std_error: estimate.std_error, shots, circuits, seed })
-    } else if let Some(trajectories) = flags.trajectories {
-        let (mean, std_error) = inputs.trajectory_mean(&inputs.observable, trajectories, &mut rng)?;
-        (mean, Origin::Trajectories { std_error, trajectories, seed })
-    } else {
-        (inputs.exact(&inputs.observable)?, Origin::Exact {})
+    let (expectation, origin) = match flags.random(&inputs)? {
+        None => (inputs.exact(&inputs.observable)?, Origin::Exact {}),
+        Some((mut backend, shots)) => {
+            let mut rng = ChaCha8Rng::seed_from_u64(flags.shots.seed);
+            let (estimate, circuits) = inputs.estimate(&inputs.observable, shots, &mut *backend, &mut rng)?;
+            (estimate.value, flags.origin(estimate.std_error, circuits))
+        }
     };
     print(&ExpectationAnswer { expectation, origin }, flags.common.json, terminal)
 }
@@ -127,25 +142,17 @@ pub(super) fn expval(flags: &Flags, terminal: &mut Terminal<'_>) -> Result<(), C
 /// error of `h`, whose expectation is subtracted; `Var(e^2) = 2 s^4` for an error `e` of standard deviation `s`.
 pub(super) fn variance(flags: &Flags, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
     let inputs = flags.inputs(terminal)?;
-    let seed = flags.shots.seed;
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let corrected = |square: f64, square_error: f64, error: f64| {
-        (square - error * error, (square_error * square_error + 2.0 * error.powi(4)).sqrt())
-    };
-    let (variance, origin) = if let Some(shots) = flags.shots.shots {
-        let (mean, first) = inputs.sample(&inputs.observable, shots, &mut rng)?;
-        let deviation = squared_deviation(&inputs.observable, mean.value)?;
-        let (square, second) = inputs.sample(&deviation, shots, &mut rng)?;
-        let (variance, std_error) = corrected(square.value, square.std_error, mean.std_error);
-        (variance, Origin::Shots { std_error, shots, circuits: first + second, seed })
-    } else if let Some(trajectories) = flags.trajectories {
-        let (mean, error) = inputs.trajectory_mean(&inputs.observable, trajectories, &mut rng)?;
-        let deviation = squared_deviation(&inputs.observable, mean)?;
-        let (square, square_error) = inputs.trajectory_mean(&deviation, trajectories, &mut rng)?;
-        let (variance, std_error) = corrected(square, square_error, error);
-        (variance, Origin::Trajectories { std_error, trajectories: 2 * trajectories, seed })
-    } else {
-        (inputs.exact_variance()?, Origin::Exact {})
+    let (variance, origin) = match flags.random(&inputs)? {
+        None => (inputs.exact_variance()?, Origin::Exact {}),
+        Some((mut backend, shots)) => {
+            let mut rng = ChaCha8Rng::seed_from_u64(flags.shots.seed);
+            let (mean, first) = inputs.estimate(&inputs.observable, shots, &mut *backend, &mut rng)?;
+            let deviation = squared_deviation(&inputs.observable, mean.value)?;
+            let (square, second) = inputs.estimate(&deviation, shots, &mut *backend, &mut rng)?;
+            let of_mean = mean.std_error * mean.std_error;
+            let std_error = (square.std_error * square.std_error + 2.0 * of_mean * of_mean).sqrt();
+            (square.value - of_mean, flags.origin(std_error, first + second))
+        }
     };
     print(&VarianceAnswer { variance, origin }, flags.common.json, terminal)
 }
@@ -189,37 +196,21 @@ impl Inputs {
         Ok(image.norm_squared())
     }
 
-    /// An estimate from `shots` shots for each measurement group, and the number of groups.
-    fn sample(&self, observable: &PauliSum, shots: u64, rng: &mut ChaCha8Rng) -> Result<(Estimate, u64), CommandError> {
-        if self.noise.is_some() {
-            let reason =
-                "shots of an observable under noise are not there yet; leave --shots out, or take --trajectories";
-            return Err(CommandError::Refused { what: "--noise with --shots", reason });
-        }
+    /// An estimate on the backend of the flags, and the number of measurement groups.
+    fn estimate(
+        &self,
+        observable: &PauliSum,
+        shots: Shots,
+        backend: &mut dyn Backend,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<(Estimate, u64), CommandError> {
         let expectation = Expectation::new(&self.file.circuit, vec![observable.clone()], &[])?;
-        let values = ParameterShift { shots: Shots::PerCircuit(shots) }
-            .values(&expectation, &self.parameters, &mut StateVectorBackend::new(), rng)
+        let values = ParameterShift { shots }
+            .values(&expectation, &self.parameters, backend, rng)
             .map_err(|error| self.file.locate_gradient(error))?;
         Ok((values.estimates[0], values.bill.circuits))
     }
-
-    fn trajectory_mean(
-        &self,
-        observable: &PauliSum,
-        trajectories: u64,
-        rng: &mut ChaCha8Rng,
-    ) -> Result<(f64, f64), CommandError> {
-        let none = NoiseModel::new();
-        let compiled = Trajectories::compile(&self.file.circuit, self.noise.as_ref().unwrap_or(&none))?;
-        let mut binding = compiled.binding();
-        compiled.bind(&self.parameters, &mut binding).map_err(|error| self.file.locate(error))?;
-        let mut state = StateVector::zero(self.file.num_qubits())?;
-        let estimate = compiled.expectation(&binding, observable, trajectories, &mut state, rng)?;
-        Ok((estimate.mean, estimate.std_error))
-    }
 }
-
-const VALUE_REMEDY: &str = "take --trajectories N, a mean over N random runs with its standard error";
 
 /// The state of a circuit with noise.
 pub(super) fn density(

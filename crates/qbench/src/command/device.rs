@@ -1,0 +1,135 @@
+//! `qbench diagnose` and `qbench fit`: what a circuit is worth before it is trained.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use qiot_profile::DeviceProfile;
+use qiot_profile::fit::{FitOptions, fit as fit_to};
+
+use super::error::{CommandError, Source};
+use super::input::{CircuitFlags, NoiseFlags, ObservableFlags, OptionalObservableFlags, read_text};
+use super::output::print;
+use super::{Common, Terminal};
+use crate::{DiagnoseOptions, diagnose as diagnose_circuit};
+
+/// Largest device profile.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// The device of a command.
+#[derive(Args, Debug)]
+pub(super) struct DeviceFlags {
+    /// Shipped device, such as perth or sensor-node, or a profile in TOML
+    #[arg(long, value_name = "NAME|FILE")]
+    device: String,
+}
+
+impl DeviceFlags {
+    pub(super) fn named(device: &str) -> Self {
+        Self { device: device.to_owned() }
+    }
+
+    /// A shipped name wins over a file; corrections of a profile are told on standard error.
+    pub(super) fn read(&self, terminal: &mut Terminal<'_>) -> Result<DeviceProfile, CommandError> {
+        let path = PathBuf::from(&self.device);
+        let shipped = DeviceProfile::shipped_text(&self.device);
+        let source = Source::File(path.clone());
+        let text = match shipped {
+            Ok(text) => text.to_owned(),
+            Err(unknown) if !path.exists() && path.extension().is_none() => {
+                return Err(CommandError::Device { place: Source::Option("--device"), source: unknown });
+            }
+            Err(_) => read_text(&source, MAX_BYTES, terminal)?,
+        };
+        let loaded = DeviceProfile::load(&text)
+            .map_err(|error| CommandError::Device { place: source.clone(), source: error })?;
+        for warning in &loaded.warnings {
+            let _ = writeln!(terminal.stderr, "warning: {source}: {warning}");
+        }
+        Ok(loaded.profile)
+    }
+}
+
+#[derive(Args, Debug)]
+pub(super) struct FitFlags {
+    #[command(flatten)]
+    pub(super) circuit: CircuitFlags,
+    #[command(flatten)]
+    device: DeviceFlags,
+    #[command(flatten)]
+    observable: OptionalObservableFlags,
+    /// Shots of each circuit [default: 1024, or as many as the device gives]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 53))]
+    shots: Option<u64>,
+    /// Steps of training that the budgets must hold
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    steps: u64,
+    /// The least estimated fidelity that is accepted
+    #[arg(long, value_name = "F", default_value_t = FitOptions::default().min_fidelity)]
+    min_fidelity: f64,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// A circuit that does not fit is an answer, not a failure.
+pub(super) fn fit(flags: &FitFlags, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
+    let file = flags.circuit.read(terminal)?;
+    let observable = flags.observable.read(file.num_qubits(), terminal)?;
+    let device = flags.device.read(terminal)?;
+    let options = FitOptions {
+        shots_per_circuit: flags.shots,
+        steps: flags.steps,
+        min_fidelity: flags.min_fidelity,
+        ..FitOptions::default()
+    };
+    let report = fit_to(&file.circuit, observable.as_ref(), &device, &options)?;
+    print(&report, flags.common.json, terminal)
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DiagnoseFlags {
+    #[command(flatten)]
+    pub(super) circuit: CircuitFlags,
+    #[command(flatten)]
+    observable: ObservableFlags,
+    #[command(flatten)]
+    noise: NoiseFlags,
+    /// Shots of each circuit whose sufficiency is judged
+    #[arg(long, value_name = "N", default_value_t = DiagnoseOptions::default().shots,
+        value_parser = clap::value_parser!(u64).range(1..=1 << 53))]
+    shots: u64,
+    /// Random points, with angles uniform in [0, 2 pi)
+    #[arg(long, value_name = "N", default_value_t = DiagnoseOptions::default().samples as u32,
+        value_parser = clap::value_parser!(u32).range(10..))]
+    samples: u32,
+    /// Probability with which the sign of a derivative is to be right
+    #[arg(long, value_name = "P", default_value_t = DiagnoseOptions::default().confidence)]
+    confidence: f64,
+    /// Seed of all random numbers
+    #[arg(long, value_name = "U64", default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn diagnose(flags: &DiagnoseFlags, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
+    let file = flags.circuit.read(terminal)?;
+    let observable = flags.observable.read(file.num_qubits(), terminal)?;
+    let noise = flags.noise.read(file.num_qubits(), terminal)?;
+    let defaults = DiagnoseOptions::default();
+    let samples = flags.samples as usize;
+    let options = DiagnoseOptions {
+        samples,
+        pilots: defaults.pilots.min(samples),
+        shots: flags.shots,
+        confidence: flags.confidence,
+        seed: flags.seed,
+        noise,
+        ..defaults
+    };
+    let diagnosis = diagnose_circuit(&file.circuit, &observable, &options).map_err(|error| match error {
+        crate::Error::Gradient(error) => file.locate_gradient(error),
+        crate::Error::Circuit(error) => file.locate(error),
+        other => other.into(),
+    })?;
+    print(&diagnosis, flags.common.json, terminal)
+}

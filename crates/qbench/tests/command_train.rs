@@ -1,0 +1,166 @@
+//! The `qbench` command on devices: what fits, and training that is stopped and goes on.
+#![cfg(feature = "command")]
+
+#[allow(dead_code, reason = "each test program uses a part of it")]
+mod command_common;
+
+use command_common::{json, number, qbench, refusal, text, write};
+use serde_json::Value;
+
+const ANSATZ: &str = "OPENQASM 3.0;
+include \"stdgates.inc\";
+input float[64] a;
+input float[64] b;
+qubit[2] q;
+ry(a) q[0];
+ry(2 * b) q[1];
+cx q[0], q[1];
+";
+
+const OBSERVABLE: &str = "--observable=Z0 Z1 + 0.5 * X0";
+
+fn file(folder: &tempfile::TempDir) -> String {
+    write(folder.path(), "ansatz.qasm", ANSATZ)
+}
+
+fn read(path: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).expect("a file")).expect("JSON")
+}
+
+#[test]
+fn a_circuit_with_unbound_angles_fits_or_not() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let circuit = file(&folder);
+    let report = json(&["fit", &circuit, "--device", "perth"]);
+    let keys = [
+        "fits",
+        "reasons",
+        "width",
+        "depth",
+        "native_gates",
+        "swaps",
+        "duration_s",
+        "fidelity",
+        "memory_bytes",
+        "shots_per_gradient",
+        "step_seconds",
+        "steps_in_budget",
+        "advice",
+    ];
+    for key in keys {
+        assert!(report.get(key).is_some(), "{key} is not in {report}");
+    }
+    assert_eq!(
+        (report["fits"].as_bool(), report["width"].as_u64(), report["swaps"].as_u64()),
+        (Some(true), Some(2), Some(0))
+    );
+    let wide = write(folder.path(), "wide.qasm", "OPENQASM 3.0;\ninclude \"stdgates.inc\";\nqubit[5] q;\nh q;\n");
+    let report = json(&["fit", &wide, "--device", "sensor-node"]);
+    assert_eq!(report["fits"].as_bool(), Some(false));
+    assert!(
+        !report["reasons"].as_array().expect("a list").is_empty()
+            && !report["advice"].as_array().expect("a list").is_empty()
+    );
+    assert!(refusal(&["fit", &circuit, "--device", "nowhere"]).contains("sensor-node"));
+    let profile = write(folder.path(), "bad.toml", "name = \"x\"\nqubits = 3\n");
+    assert!(refusal(&["fit", &circuit, "--device", &profile]).contains("bad.toml: line"));
+}
+
+#[test]
+fn a_diagnosis_has_every_parameter() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let circuit = file(&folder);
+    let diagnosis = json(&["diagnose", &circuit, "--observable=Z1", "--samples", "200", "--seed", "3"]);
+    let components = diagnosis["components"].as_array().expect("a list");
+    let names: Vec<&str> = components.iter().filter_map(|component| component["parameter"].as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    // Z1 behind the CX is Z0 Z1 before it, cos(a) cos(2b): variances 1/4 and 1.
+    for (component, expected) in components.iter().zip([0.25, 1.0]) {
+        let interval = &component["variance"]["interval"];
+        let (lower, upper) = (number(&interval["lower"]), number(&interval["upper"]));
+        assert!(0.6 * expected < lower && lower < upper && upper < 1.6 * expected, "{interval}");
+    }
+}
+
+/// Stopped by a limit of steps and gone on, a run has the points and, but for the two points that were measured again at the
+/// stop, the ledger of a run that was never stopped.
+#[test]
+fn training_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let circuit = file(&folder);
+    let place = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (whole, part) = (place("whole.json"), place("part.json"));
+    let common = ["train", &circuit, OBSERVABLE, "--device", "sensor-node", "--shots", "50", "--seed", "4"];
+    let with = |more: &[&str]| json(&[&common[..], more].concat());
+    let all = with(&["--steps", "12", "--out", &whole]);
+    let first = with(&["--steps", "5", "--out", &part]);
+    let second = with(&["--steps", "12", "--resume", &part]);
+    assert_eq!((first["iterations"].as_u64(), second["iterations"].as_u64()), (Some(5), Some(12)));
+    assert_eq!(read(&whole)["run"]["method"], read(&part)["run"]["method"]);
+    let shots = |answer: &Value| answer["ledger"]["shots"].as_u64().expect("a count");
+    // Z0 Z1 and X0 are two circuits of 50 shots, each for two points.
+    assert_eq!(shots(&second), shots(&all) + 2 * 2 * 50);
+    assert_eq!(read(&part)["ledger"]["bill"]["shots"], second["ledger"]["shots"]);
+    assert_eq!(read(&part)["run"]["spent"]["shots"], second["ledger"]["shots"]);
+    // Other settings are another run.
+    let other = [&common[..], &["--rate", "0.2", "--resume", &part]].concat();
+    assert!(refusal(&other).contains("learning rate is 0.1, not 0.2"));
+    // The trained circuit is the circuit at the trained angles.
+    let exact = json(&["expval", &circuit, OBSERVABLE, "--params-file", &part]);
+    let bound = json(&["expval", &place("part.trained.qasm"), OBSERVABLE]);
+    assert!((number(&exact["expectation"]) - number(&bound["expectation"])).abs() < 1e-14);
+    assert!((number(&exact["expectation"]) - number(&second["exact_loss"])).abs() < 1e-14);
+}
+
+/// A run that is killed loses nothing: its file is that of its last finished step.
+#[test]
+fn training_stops_at_the_budget_and_keeps_its_answer() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let circuit = file(&folder);
+    let out = folder.path().join("run.json").to_str().expect("UTF-8").to_owned();
+    let arguments = ["train", &circuit, OBSERVABLE, "--device", "sensor-node", "--shots", "2000", "--out", &out];
+    let answer = json(&arguments);
+    let shots = answer["ledger"]["shots"].as_u64().expect("a count");
+    // A step takes a value and four shifted points, in two circuits each.
+    assert!(shots <= 200_000 && shots + 20_000 + 8000 > 200_000, "{shots}");
+    assert!(answer["reason"].as_str().expect("a text").contains("shots"), "{answer}");
+    // The lowest value is -sqrt(1 + 1/4).
+    assert!(number(&answer["exact_loss"]) < -0.5, "{answer}");
+    let again = json(&[&arguments[..arguments.len() - 2], &["--resume", &out]].concat());
+    assert_eq!(again, answer);
+    let told = qbench(&["train", &circuit, OBSERVABLE, "--device", "sensor-node", "--steps", "2", "--shots", "10"]);
+    let told = text(&told.stdout);
+    assert!(told.contains("step     1  loss") && told.contains("joules") || told.contains(" J"), "{told}");
+}
+
+#[test]
+fn training_that_cannot_start_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let circuit = file(&folder);
+    let refused = |more: &[&str]| refusal(&[&["train", &circuit, OBSERVABLE], more].concat());
+    assert!(refused(&["--device", "sensor-node", "--method", "magic"]).contains("there is no method \"magic\""));
+    assert!(refused(&["--device", "sensor-node", "--shots", "100000"]).contains("before its first step"));
+    assert!(refused(&["--device", "sensor-node", "--rate=-1"]).contains("rate"));
+    let text = "OPENQASM 3.0;\ninput float a;\nqubit[5] q;\nU(a, 0, 0) q[4];\n";
+    let wide = write(folder.path(), "wide.qasm", text);
+    let message = refusal(&["train", &wide, "--observable=Z4", "--device", "sensor-node"]);
+    assert!(message.contains("5 qubits"), "{message}");
+}
+
+#[test]
+fn a_trial_compares_methods_on_a_circuit_of_ones_own() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let circuit = file(&folder);
+    let arguments =
+        ["trial", "--circuit", &circuit, OBSERVABLE, "--methods", "sgd,adam", "--seeds", "4", "--steps", "8"];
+    let answer = json(&[&arguments[..], &["--jobs", "1"]].concat());
+    let results = answer["results"].as_array().expect("a list");
+    let methods: Vec<&str> = results.iter().filter_map(|row| row["method"].as_str()).collect();
+    assert_eq!(methods, ["sgd", "adam"]);
+    assert!(results[0]["change_against_adam"]["lower"].is_number() && results[1]["change_against_adam"].is_null());
+    assert_eq!(json(&[&arguments[..], &["--jobs", "2"]].concat()), answer);
+    let table = qbench(&[&arguments[..], &["--shots", "20"]].concat());
+    assert!(text(&table.stdout).contains("change against Adam") && table.stderr.is_empty());
+    assert!(refusal(&["trial", "--task", "nothing"]).contains("there is no task \"nothing\""));
+    assert_eq!(qbench(&["trial"]).status.code(), Some(2));
+}
