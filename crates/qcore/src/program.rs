@@ -88,6 +88,47 @@ pub(crate) enum Step {
 }
 
 impl Step {
+    /// The same step where qubit `q` is called `place[q]`; its rotation is changed too.
+    fn moved(&self, place: &[usize], rotations: &mut [Rotation]) -> Self {
+        let mask =
+            |mask: u64| place.iter().enumerate().fold(0, |new, (qubit, &place)| new | (mask >> qubit & 1) << place);
+        match self {
+            Self::Rotate(index) => {
+                let generator = &mut rotations[*index].generator;
+                *generator = match *generator {
+                    RotationGenerator::HalfPauli { string, controls } => {
+                        let string = PauliString::from_masks(mask(string.x_mask()), mask(string.z_mask()));
+                        RotationGenerator::HalfPauli { string, controls: mask(controls) }
+                    }
+                    RotationGenerator::Phase { mask: on } => RotationGenerator::Phase { mask: mask(on) },
+                };
+                Self::Rotate(*index)
+            }
+            Self::Exchange { x, controls } => Self::Exchange { x: mask(*x), controls: mask(*controls) },
+            Self::Phase { mask: on, factor } => Self::Phase { mask: mask(*on), factor: *factor },
+            Self::Matrix(matrices) => {
+                Self::Matrix(Box::new([0, 1].map(|k: usize| matrices[k].on(|qubit| place[qubit], mask))))
+            }
+        }
+    }
+
+    /// Whether a plan can put it into layers.
+    fn has_layers(&self) -> bool {
+        match self {
+            Self::Rotate(_) | Self::Phase { .. } => true,
+            Self::Exchange { x, controls } => *controls == 0 || x.count_ones() == 1,
+            Self::Matrix(matrices) => matrices[0].one_qubit().is_some(),
+        }
+    }
+
+    /// The qubits that it exchanges, if it is a swap.
+    fn swapped(&self) -> Option<[usize; 2]> {
+        match self {
+            Self::Matrix(matrices) => matrices[0].swapped(),
+            _ => None,
+        }
+    }
+
     /// Applies a step that no plan has put into layers to a group of a batch, whose qubits follow the lane qubits.
     pub(crate) fn apply_to_group(&self, level: Level, group: &mut [Block]) {
         match self {
@@ -100,6 +141,30 @@ impl Step {
             }
         }
     }
+}
+
+/// Steps and rotations that do the same to `|0...0>` without swaps: whatever stands before a swap acts on the exchanged qubits
+/// instead, and the initial state does not care. `None` if there is no swap, or a step that no layer holds and that keeps its
+/// place.
+pub(crate) fn without_swaps(
+    qubits: usize,
+    steps: &[Step],
+    rotations: &[Rotation],
+) -> Option<(Vec<Step>, Vec<Rotation>)> {
+    let swaps = steps.iter().filter(|step| step.swapped().is_some()).count();
+    if swaps == 0 || steps.iter().any(|step| step.swapped().is_none() && !step.has_layers()) {
+        return None;
+    }
+    let mut place: Vec<usize> = (0..qubits).collect();
+    let (mut moved, mut rotations) = (Vec::with_capacity(steps.len() - swaps), rotations.to_vec());
+    for step in steps.iter().rev() {
+        match step.swapped() {
+            Some([a, b]) => place.swap(a, b),
+            None => moved.push(step.moved(&place, &mut rotations)),
+        }
+    }
+    moved.reverse();
+    Some((moved, rotations))
 }
 
 /// A circuit compiled for execution.

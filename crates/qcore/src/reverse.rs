@@ -153,7 +153,8 @@ impl Reverse {
         out.fill(0.0);
         self.ket.set_observables(observables, &mut self.bra)?;
         let bound = &binding.bound;
-        if !self.stored && !(bound.planned && bound.squares_in_range()) {
+        let by_plan = self.stored || bound.planned && bound.squares_in_range();
+        if !by_plan {
             return self.step_by_step(program, binding, derivatives, out);
         }
         let (plan, reads) = (program.plan(), derivatives.reads(program));

@@ -120,6 +120,37 @@ fn circuits_with_long_range_and_crossing_diagonals() {
     }
 }
 
+/// Swaps at the start, in the middle and at the end are names of qubits, not walks.
+#[test]
+fn swaps_move_the_gates_before_them() {
+    for qubits in [2, 3, 5, 9, 12, 14, 15] {
+        let mut circuit = Circuit::new(qubits).expect("width");
+        for round in 0..4 {
+            for q in 0..qubits {
+                let other = (3 * q + round + 1) % qubits;
+                if other != q {
+                    circuit.gate(Gate::Swap, &[q, other], &[]).expect("valid");
+                }
+                circuit.rx(q, 0.2 + (q * round) as f64).expect("valid").h(q).expect("valid");
+                circuit.rz(q, 0.9 - q as f64).expect("valid");
+            }
+            for q in 1..qubits {
+                let angle = (0.3 * (q + round) as f64).into();
+                circuit.gate(Gate::Crx, &[q, q - 1], &[angle]).expect("valid").cx(q - 1, q).expect("valid");
+            }
+        }
+        for q in 0..qubits / 2 {
+            circuit.gate(Gate::Swap, &[q, qubits - 1 - q], &[]).expect("valid");
+        }
+        circuit.pauli_rotation(PauliString::from_masks(0b11, 0b10), 0.4).expect("fits");
+        circuit.gate(Gate::Swap, &[0, 1], &[]).expect("valid");
+        for level in Level::available() {
+            let error = difference(&circuit, &[], level);
+            assert!(error < 1e-13, "{qubits} qubits at {level}: {error:e}");
+        }
+    }
+}
+
 #[test]
 fn a_shifted_binding_equals_a_bound_one() {
     let (circuit, theta) = hardware_efficient(5, 3);

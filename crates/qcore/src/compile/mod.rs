@@ -22,7 +22,7 @@ pub(crate) use shared::{Members, Places, Tables};
 pub(crate) use values::{Bound, Recipes};
 
 use crate::kernel::{Diagonal, LANE_QUBITS, Pass};
-use crate::program::{Rotation, RotationGenerator, Step};
+use crate::program::{Rotation, RotationGenerator, Step, without_swaps};
 use derivative::{Occurrence, Source};
 use schedule::{Factor, Layer, Segment, bits};
 use tiles::Span;
@@ -46,6 +46,7 @@ pub(crate) struct Plan {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly every stage is a sweep")]
 enum Stage {
     Sweep(Sweep),
     /// A step of the program that no layer can hold.
@@ -101,6 +102,8 @@ struct Part {
 
 impl Plan {
     pub(crate) fn new(qubits: usize, steps: &[Step], rotations: &[Rotation], lanes: usize) -> Self {
+        let moved = without_swaps(qubits, steps, rotations);
+        let (steps, rotations) = moved.as_ref().map_or((steps, rotations), |(steps, rotations)| (steps, rotations));
         let schedule = schedule::schedule(qubits, steps, rotations);
         let whole_angles = (0..rotations.len())
             .filter(|&k| matches!(rotations[k].generator(), RotationGenerator::Phase { .. }))

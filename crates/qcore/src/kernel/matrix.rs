@@ -114,6 +114,11 @@ impl Matrix {
         (self.targets[..self.count].iter().fold(0, |mask, target| mask | 1 << target), self.control_mask)
     }
 
+    /// Its targets, if it exchanges them.
+    pub(crate) fn swapped(&self) -> Option<[usize; 2]> {
+        self.swap.then_some(self.targets)
+    }
+
     /// The same matrix on other qubits.
     pub(crate) fn on(&self, qubit: impl Fn(usize) -> usize, mask: impl Fn(u64) -> u64) -> Self {
         let targets = self.targets.map(qubit);
