@@ -2,8 +2,10 @@
 //!
 //! A [`DeviceProfile`] states what a device is (qubits, coupling, native gates, calibration), what it allows (shots, circuits,
 //! time) and what it charges in seconds and joules; it is read from TOML, with errors that name field and line, and three
-//! archetypes and six calibrated devices are [shipped](DeviceProfile::shipped). [`Metered`] turns any [`qgrad::Backend`] into such a device: it refuses before anything
-//! is spent, keeps an exact [`Ledger`] and a simulated clock, and is resumed from the ledger.
+//! archetypes and six calibrated devices are [shipped](DeviceProfile::shipped). [`Metered`] turns any [`qgrad::Backend`] into such
+//! a device: it refuses before anything is spent, keeps an exact [`Ledger`] and a simulated clock, and is resumed from the ledger.
+//! [`fit`] and [`transpile`] say whether a circuit fits, [`DeviceProfile::noise_on`] makes a noise model of the calibration, and
+//! [`fleet`] holds many devices that drop out and come late.
 //!
 //! [`fit`](mod@fit) says before anything runs whether a circuit fits a device, what a step of training costs there and what to change
 //! if it does not fit; [`transpile`] writes circuits in the native gates of a device, on its coupled pairs.

@@ -1,12 +1,12 @@
 //! The text form of a profile: what is read, what is refused, and where the error says it is.
 
 use proptest::prelude::*;
-use qcore::{Circuit, Gate};
 use qiot_profile::{
     DeviceProfile, Energy, Error, GatePlace, Latency, Limits, NativeGate, QubitCalibration, Qubits, Traffic, Warning,
 };
 
 mod common;
+use common::bench;
 
 /// One field per line, so that a test can say which line it breaks.
 const LINES: [&str; 57] = [
@@ -86,70 +86,6 @@ fn assert_place(error: &Error, field: &str, line: usize) {
     assert_eq!((place.field.as_str(), place.line), (field, Some(line)), "{error}");
     let message = error.to_string();
     assert!(message.starts_with(&format!("line {line}: `{field}`")), "{message}");
-}
-
-fn bench() -> DeviceProfile {
-    let qubit = |t1_us, t2_us, p1_given_0, p0_given_1, readout_ns| QubitCalibration {
-        t1_us,
-        t2_us,
-        p1_given_0,
-        p0_given_1,
-        readout_ns,
-    };
-    let place = |qubits: [usize; 2], error, duration_ns| GatePlace { qubits: qubits.to_vec(), error, duration_ns };
-    DeviceProfile {
-        name: "bench".into(),
-        description: "three ions".into(),
-        source: "assumed".into(),
-        calibrated: Some("2024-05-27T15:27:23-03:00".into()),
-        licence: Some("Apache-2.0".into()),
-        qubits: Qubits {
-            count: 3,
-            coupling: Some(vec![[0, 1], [1, 2]]),
-            calibration: Some(vec![
-                qubit(50.0, 70.0, 0.01, 0.02, 700.0),
-                qubit(40.0, 80.0, 0.03, 0.04, 900.0),
-                qubit(60.0, 30.0, 0.0, 1.0, 800.0),
-            ]),
-        },
-        limits: Limits {
-            shots_total: Some(10_000),
-            shots_per_job: Some(500),
-            shots_per_circuit: Some(100),
-            shots_per_window: Some(2_000),
-            window_seconds: Some(60.0),
-            jobs_total: Some(40),
-            circuits_per_job: Some(7),
-            seconds_total: Some(3600.0),
-            memory_bytes: Some(65_536),
-            parameters: Some(32),
-        },
-        latency: Latency {
-            round_trip_seconds: 0.5,
-            jitter_seconds: 0.25,
-            queue_seconds: 2.0,
-            compile_seconds: 0.125,
-            circuit_overhead_seconds: 0.0,
-            circuit_seconds: 2e-3,
-            reset_seconds: 1e-3,
-        },
-        traffic: Traffic { bytes_per_job: 100, bytes_per_circuit: 10, bytes_per_shot: 1 },
-        energy: Energy { joules_per_shot: 2.5, joules_per_job: 0.25, joules_per_byte: 0.5 },
-        gates: vec![
-            NativeGate { name: "sx".into(), error: Some(1e-4), duration_ns: Some(35.5), at: Vec::new() },
-            NativeGate {
-                name: "cx".into(),
-                error: None,
-                duration_ns: None,
-                at: vec![
-                    place([0, 1], 0.01, 300.0),
-                    place([1, 0], 0.01, 350.0),
-                    place([1, 2], 0.02, 400.0),
-                    place([2, 1], 0.02, 450.0),
-                ],
-            },
-        ],
-    }
 }
 
 #[test]
@@ -504,63 +440,6 @@ fn an_unknown_name_lists_the_known_ones() {
         "no shipped profile is called `toaster`, there are sensor-node, edge-gateway, field-hub, manila, quito, lagos, \
          perth, guadalupe, kolkata"
     );
-}
-
-#[test]
-fn gates_are_found_where_they_act() {
-    let profile = bench();
-    assert_eq!(profile.gate("sx", &[2]).map(|cost| (cost.error, cost.duration_ns)), Some((1e-4, 35.5)));
-    assert_eq!(profile.gate("cx", &[2, 1]).map(|cost| (cost.error, cost.duration_ns)), Some((0.02, 450.0)));
-    for (name, qubits) in [("sx", &[3][..]), ("sx", &[0, 1]), ("cx", &[0, 2]), ("cx", &[0]), ("rz", &[0])] {
-        assert_eq!(profile.gate(name, qubits), None, "{name} {qubits:?}");
-    }
-    assert_eq!(profile.native().count(), 3 + 4);
-    assert_eq!(profile.edges(), [[0, 1], [1, 2]]);
-    assert!(profile.coupled(1, 0) && !profile.coupled(0, 2) && !profile.coupled(1, 1) && !profile.coupled(2, 3));
-
-    let gateway = DeviceProfile::shipped("edge-gateway").expect("shipped");
-    assert_eq!(gateway.edges().len(), 28);
-    // One calibration for all, and gates everywhere, in both directions.
-    assert_eq!(gateway.qubit(7), gateway.qubit(0));
-    assert_eq!(gateway.qubit(8), None);
-    assert_eq!(gateway.native().count(), 3 * 8 + 2 * 28);
-    assert_eq!(gateway.gate("rxx", &[7, 2]).map(|cost| cost.duration_ns), Some(200_000.0));
-    assert_eq!(gateway.gate("rxx", &[2, 2]), None);
-}
-
-/// The critical path, written down by hand: qubit 1 waits for qubit 0, and the last gate for both.
-#[test]
-fn circuit_duration_is_the_critical_path() {
-    let profile = bench();
-    let mut circuit = Circuit::new(3).expect("small");
-    for (gate, qubits) in
-        [(Gate::Sx, &[0][..]), (Gate::Sx, &[0]), (Gate::Cx, &[0, 1]), (Gate::Sx, &[2]), (Gate::Cx, &[2, 1])]
-    {
-        circuit.gate(gate, qubits, &[]).expect("valid");
-    }
-    assert!((profile.circuit_seconds(&circuit) - (2.0 * 35.5 + 300.0 + 450.0) * 1e-9).abs() < 1e-18);
-    // What is not native is charged by its decomposition on the slowest parts.
-    let mut other = Circuit::new(3).expect("small");
-    other.h(0).and_then(|c| c.cx(0, 2)).expect("valid");
-    assert!((profile.circuit_seconds(&other) - (2.0 * 35.5 + 3.0 * 450.0 + 8.0 * 35.5) * 1e-9).abs() < 1e-18);
-    // Without gates nothing is known but the profile's own number.
-    assert_eq!(common::profile().circuit_seconds(&circuit), 0.0);
-}
-
-#[test]
-fn prices_follow_the_formula() {
-    let profile = bench();
-    // 500 shots per submission let 5 circuits of 100 shots in, and the jitter is at its largest.
-    let bill = profile.price(12, 1200);
-    assert_eq!((bill.jobs, bill.circuits, bill.shots), (3, 12, 1200));
-    let shot = 2e-3 + 900e-9 + 1e-3;
-    assert!((bill.seconds - (3.0 * 2.875 + 1200.0 * shot)).abs() < 1e-12);
-    let bytes = 3.0 * 100.0 + 12.0 * 10.0 + 1200.0;
-    assert!((bill.joules - (3.0 * 0.25 + 1200.0 * 2.5 + 0.5 * bytes)).abs() < 1e-9);
-    assert!((profile.price_of(12, 1200, 1.0).seconds - bill.seconds - 1200.0 * 0.998).abs() < 1e-9);
-    for (circuits, shots, jobs) in [(0, 0, 1), (7, 7, 1), (8, 8, 2), (5, 500, 1), (6, 500, 2), (2, 1000, 2)] {
-        assert_eq!(profile.submissions(circuits, shots), jobs, "{circuits} circuits, {shots} shots");
-    }
 }
 
 fn any_profile() -> impl Strategy<Value = DeviceProfile> {

@@ -11,9 +11,9 @@ use crate::Error;
 
 /// The weighted mean of the local losses of the devices that answer.
 ///
-/// Every step is a round: devices drop out anew, the same ones for all queries of the step. With local losses that differ, the mean depends on who
-/// answers, which is not part of the standard errors: these are of the shots alone, `sqrt(sum w^2 s^2) / sum w`. A round in which
-/// nobody answers ends a run normally, as an exhausted budget does.
+/// Every step is a round: devices drop out anew, the same ones for all queries of the step. With local losses that differ, the
+/// mean depends on who answers, which is not part of the standard errors: these are of the shots alone, `sqrt(sum w^2 s^2) / sum
+/// w`. A round in which nobody answers ends a run normally, as an exhausted budget does.
 ///
 /// **Bill**: jobs, circuits, shots and joules of all devices that worked, whether or not their answers counted; seconds of the
 /// round, as the devices work at the same time. **Cost**: the simulation of one device after the other on each thread.

@@ -146,10 +146,16 @@ impl DeviceProfile {
         if self.gates.is_empty() {
             return self.latency.circuit_seconds;
         }
+        // Over the lists as they are: this runs for every job of a device.
         let slowest = |arity: usize| {
-            self.native()
-                .filter(|(_, on, _)| on.len() == arity)
-                .fold(0.0, |most: f64, (.., cost)| most.max(cost.duration_ns))
+            let longest = |gate: &NativeGate| {
+                gate.at.iter().map(|place| place.duration_ns).chain(gate.duration_ns).fold(0.0, f64::max)
+            };
+            let acts = |gate: &&NativeGate| match gate.at.first() {
+                Some(place) => place.qubits.len() == arity,
+                None => Gate::by_name(&gate.name).is_some_and(|gate| gate.spec().qubits() == arity),
+            };
+            self.gates.iter().filter(acts).map(longest).fold(0.0, f64::max)
         };
         let (pulse, pair) = (slowest(1), slowest(2));
         let mut free = vec![0.0_f64; circuit.num_qubits()];

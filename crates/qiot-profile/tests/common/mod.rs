@@ -3,7 +3,7 @@
 
 use qcore::{Circuit, Program};
 use qgrad::{Backend, Error, Estimate, Job, JobResult, JobShots, Measurement, Point};
-use qiot_profile::{DeviceProfile, Energy, Latency, Limits, Qubits, Traffic};
+use qiot_profile::{DeviceProfile, Energy, GatePlace, Latency, Limits, NativeGate, QubitCalibration, Qubits, Traffic};
 use rand::Rng;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -40,6 +40,71 @@ pub fn latency(job: f64, circuit: f64, shot: f64) -> Latency {
         circuit_overhead_seconds: circuit,
         circuit_seconds: 0.0,
         reset_seconds: shot,
+    }
+}
+
+/// A calibrated device with every field set; `tests/profiles.rs` has it as text.
+pub fn bench() -> DeviceProfile {
+    let qubit = |t1_us, t2_us, p1_given_0, p0_given_1, readout_ns| QubitCalibration {
+        t1_us,
+        t2_us,
+        p1_given_0,
+        p0_given_1,
+        readout_ns,
+    };
+    let place = |qubits: [usize; 2], error, duration_ns| GatePlace { qubits: qubits.to_vec(), error, duration_ns };
+    DeviceProfile {
+        name: "bench".into(),
+        description: "three ions".into(),
+        source: "assumed".into(),
+        calibrated: Some("2024-05-27T15:27:23-03:00".into()),
+        licence: Some("Apache-2.0".into()),
+        qubits: Qubits {
+            count: 3,
+            coupling: Some(vec![[0, 1], [1, 2]]),
+            calibration: Some(vec![
+                qubit(50.0, 70.0, 0.01, 0.02, 700.0),
+                qubit(40.0, 80.0, 0.03, 0.04, 900.0),
+                qubit(60.0, 30.0, 0.0, 1.0, 800.0),
+            ]),
+        },
+        limits: Limits {
+            shots_total: Some(10_000),
+            shots_per_job: Some(500),
+            shots_per_circuit: Some(100),
+            shots_per_window: Some(2_000),
+            window_seconds: Some(60.0),
+            jobs_total: Some(40),
+            circuits_per_job: Some(7),
+            seconds_total: Some(3600.0),
+            memory_bytes: Some(65_536),
+            parameters: Some(32),
+        },
+        latency: Latency {
+            round_trip_seconds: 0.5,
+            jitter_seconds: 0.25,
+            queue_seconds: 2.0,
+            compile_seconds: 0.125,
+            circuit_overhead_seconds: 0.0,
+            circuit_seconds: 2e-3,
+            reset_seconds: 1e-3,
+        },
+        traffic: Traffic { bytes_per_job: 100, bytes_per_circuit: 10, bytes_per_shot: 1 },
+        energy: Energy { joules_per_shot: 2.5, joules_per_job: 0.25, joules_per_byte: 0.5 },
+        gates: vec![
+            NativeGate { name: "sx".into(), error: Some(1e-4), duration_ns: Some(35.5), at: Vec::new() },
+            NativeGate {
+                name: "cx".into(),
+                error: None,
+                duration_ns: None,
+                at: vec![
+                    place([0, 1], 0.01, 300.0),
+                    place([1, 0], 0.01, 350.0),
+                    place([1, 2], 0.02, 400.0),
+                    place([2, 1], 0.02, 450.0),
+                ],
+            },
+        ],
     }
 }
 
