@@ -112,7 +112,27 @@ fn training_goes_on_where_it_was() {
     assert!((number(&exact["expectation"]) - number(&second["exact_loss"])).abs() < 1e-14);
 }
 
-/// A run that is killed loses nothing: its file is that of its last finished step.
+/// A run that is killed and goes on comes to the same answer with the same ledger as one that nobody disturbs.
+#[test]
+fn a_kill_loses_no_shot() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let circuit = file(&folder);
+    let out = folder.path().join("run.json").to_str().expect("UTF-8").to_owned();
+    let common = ["train", &circuit, OBSERVABLE, "--device", "sensor-node", "--shots", "10", "--steps", "600"];
+    let whole = json(&common);
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_qbench"))
+        .args([&common[..], &["--out", &out, "--json"]].concat())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    while !std::path::Path::new(&out).exists() && child.try_wait().expect("a child").is_none() {
+        std::thread::yield_now();
+    }
+    child.kill().expect("killed, or ended before");
+    child.wait().expect("ended");
+    assert_eq!(json(&[&common[..], &["--resume", &out]].concat()), whole);
+}
+
 #[test]
 fn training_stops_at_the_budget_and_keeps_its_answer() {
     let folder = tempfile::tempdir().expect("a folder for tests");

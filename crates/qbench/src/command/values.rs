@@ -87,6 +87,9 @@ impl Display for VarianceAnswer {
     }
 }
 
+/// What runs circuits, and how often.
+type Sampling = (Box<dyn Backend>, Shots);
+
 /// Everything that the flags name, read and checked.
 struct Inputs {
     file: CircuitFile,
@@ -105,7 +108,7 @@ impl Flags {
     }
 
     /// What estimates, unless values are exact.
-    fn random(&self, inputs: &Inputs) -> Result<Option<(Box<dyn Backend>, Shots)>, CommandError> {
+    fn random(&self, inputs: &Inputs) -> Result<Option<Sampling>, CommandError> {
         let shots = match (self.shots.shots, self.noise.trajectories) {
             (None, None) => return Ok(None),
             (Some(shots), _) => Shots::PerCircuit(shots),
