@@ -1,6 +1,6 @@
 //! Training with qopt and nothing else: expectation values as a [`qopt::Objective`].
 
-use qopt::{Answer, Objective, ObjectiveError, Request, Role, StepStreams};
+use qopt::{Answer, Objective, ObjectiveError, Query, Request, Role, StepStreams};
 
 use crate::{Backend, Bill, Error, Estimator, Expectation};
 
@@ -160,6 +160,53 @@ impl<E: Estimator, B: Backend> Objective for ExpectationObjective<E, B> {
             let metric = metric.map_err(|error| objective_error(error, &mut answer.bill))?;
             answer.metric.extend(metric.iter());
             answer.bill += metric_bill(theta.len() as u64).into();
+        }
+        Ok(())
+    }
+
+    fn price_query(&self, query: &Query<'_>) -> Option<qopt::Bill> {
+        match query {
+            Query::Point(request) => Some(self.price(request)),
+            Query::Values { points } => {
+                let rows = (points.len() / self.dimension().max(1)) as u64;
+                let job = self.estimator.price_values(&self.expectation, rows);
+                Some(self.backend.price(self.expectation.circuit(), job).into())
+            }
+            _ => None,
+        }
+    }
+
+    /// Several losses are one job.
+    fn evaluate_query(
+        &mut self,
+        theta: &[f64],
+        query: &Query<'_>,
+        streams: &StepStreams,
+        answer: &mut Answer,
+    ) -> Result<(), ObjectiveError> {
+        let points = match query {
+            Query::Point(request) => return self.evaluate(theta, request, streams, answer),
+            Query::Values { points } => points,
+            other => return Err(ObjectiveError::Unsupported { what: other.name() }),
+        };
+        answer.clear();
+        let dimension = self.dimension().max(1);
+        let mut rows = Vec::with_capacity(points.len() / dimension * self.row.len());
+        for point in points.chunks_exact(dimension) {
+            for (param, &value) in self.expectation.wrt().iter().zip(point) {
+                self.row[param.index()] = value;
+            }
+            rows.extend_from_slice(&self.row);
+        }
+        let mut rng = streams.rng(Role::Shots);
+        let values = self.estimator.values(&self.expectation, &rows, &mut self.backend, &mut rng);
+        let values = values.map_err(|error| objective_error(error, &mut answer.bill))?;
+        answer.bill = values.bill.into();
+        answer.reusable = values.estimates.iter().all(|estimate| estimate.shots == 0);
+        for row in values.estimates.chunks_exact(self.expectation.num_observables().max(1)) {
+            let value = row.iter().map(|estimate| estimate.value).sum();
+            let variance: f64 = row.iter().map(|estimate| estimate.std_error * estimate.std_error).sum();
+            answer.values.push(qopt::Estimate { value, std_error: variance.sqrt() });
         }
         Ok(())
     }
