@@ -73,8 +73,8 @@ proptest! {
 fn matrices_that_stay_steps_take_part_and_half_turns_do_no_harm() {
     let mut circuit = Circuit::new(4).expect("width");
     let theta = circuit.parameters_named("t", 9).expect("new");
-    for q in 0..4 {
-        circuit.ry(q, theta[q]).expect("valid");
+    for (q, &angle) in theta[..4].iter().enumerate() {
+        circuit.ry(q, angle).expect("valid");
     }
     circuit.unitary(&[3, 1], &random_unitary(4, 8)).expect("unitary");
     circuit.rx(3, theta[4]).expect("valid").rz(1, theta[5]).expect("valid").crx(0, 1, theta[6]).expect("valid");

@@ -142,8 +142,8 @@ impl DeviceProfile {
     pub fn check_native(&self, circuit: &Circuit) -> Result<(), Error> {
         for (index, operation) in circuit.operations().iter().enumerate() {
             let (gate, qubits) = (operation.instruction().name(), operation.qubits());
-            let plain = operation.controls().len() == 0;
-            if !qubits.is_empty() && !(plain && self.gate(gate, qubits).is_some()) {
+            let native = operation.controls().len() == 0 && self.gate(gate, qubits).is_some();
+            if !qubits.is_empty() && !native {
                 return Err(Error::NotNative { index, gate, qubits: qubits.to_vec() });
             }
         }

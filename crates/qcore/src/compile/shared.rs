@@ -198,6 +198,7 @@ impl Tables {
 
     /// Runs a group from the first item that its members change; `plan` is the one for groups, `bound` what the tables were made from,
     /// `end` the final state without a change.
+    #[allow(clippy::too_many_arguments, reason = "what a group needs, no part of it optional")]
     pub(crate) fn run_group(
         &self,
         level: Level,
