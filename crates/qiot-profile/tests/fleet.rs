@@ -13,7 +13,8 @@ fn fleet(devices: usize, habits: Participation) -> Fleet {
     let mut profile = profile();
     profile.latency.jitter_seconds = 1.0;
     profile.limits.shots_total = Some(100);
-    Fleet::new(vec![Arc::new(profile); devices], habits, 5).expect("valid")
+    let profile = Arc::new(profile);
+    Fleet::new(vec![profile; devices], habits, 5).expect("valid")
 }
 
 /// Frequencies within 5 standard errors of a binomial, and independence of rounds and devices.

@@ -114,8 +114,7 @@ impl Experiment for DeviceCost {
 
     fn report(&self, rows: &[Row]) -> Result<Section, Error> {
         let marks = rows.iter().enumerate().map(|(at, row)| Mark::read(at, row)).collect::<Result<Vec<_>, _>>()?;
-        let mut section = Section::default();
-        section.paragraphs = vec![
+        let paragraphs = vec![
             format!(
                 "Ground state of the transverse-field Ising chain: {}. The same methods with the same learning rate ({RATE}) and the \
                  same number of iterations on every device; a device differs from another one in the shots of a circuit and in what it \
@@ -128,6 +127,7 @@ impl Experiment for DeviceCost {
              `docs/devices.md` says."
                 .to_owned(),
         ];
+        let mut section = Section { paragraphs, ..Section::default() };
         section.tables = vec![table(&marks)?];
         section.figures = vec![
             figure(&marks, "shots", "shots", |mark| mark.shots)?,

@@ -161,7 +161,8 @@ fn federated_averaging_trains_and_resumes() {
 fn a_fleet_without_budget_ends_a_run_normally() {
     let mut node = DeviceProfile::shipped("sensor-node").expect("shipped");
     node.limits.shots_total = Some(1000);
-    let fleet = Fleet::new(vec![Arc::new(node); 3], Participation::FULL, 1).expect("valid");
+    let node = Arc::new(node);
+    let fleet = Fleet::new(vec![node; 3], Participation::FULL, 1).expect("valid");
     let task = LocalExpectations::new(sites(), 20).expect("valid");
     let mut objective = FleetObjective::new(fleet, task, Aggregation::Equal);
     let mut method = Descent::new(Sgd::new(0.1).expect("valid"), &START).expect("valid");

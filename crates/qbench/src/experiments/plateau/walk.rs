@@ -14,6 +14,9 @@ use crate::tasks::{ProductPlateau, Readout, Task as _};
 
 const WALKERS: [&str; 3] = ["sgd", "nlr-probe-sgd", "kick-probe-sgd"];
 
+/// A figure of the walks with the given indices.
+type Statistic<'a> = dyn Fn(&[usize]) -> f64 + 'a;
+
 /// One walk: squared displacements at the two ends, and the exact gradient norm at the last.
 #[derive(Clone, Copy)]
 struct Walk {
@@ -78,7 +81,7 @@ pub(super) fn walks(qubits: usize, samples: usize, streams: &Streams) -> Result<
         let exponent = |units: &[usize]| (mean(own, units, 1) / mean(own, units, 0)).ln() / span;
         let further = |units: &[usize]| mean(own, units, 1) / mean(plain, units, 1);
         let flatter = |units: &[usize]| middle(own, units) / middle(plain, units);
-        let quantities: [(&str, &dyn Fn(&[usize]) -> f64); 3] =
+        let quantities: [(&str, &Statistic<'_>); 3] =
             [("exponent", &exponent), ("displacement", &further), ("gradient", &flatter)];
         for (place, (quantity, statistic)) in quantities.into_iter().enumerate() {
             // Against itself there is nothing to compare.
