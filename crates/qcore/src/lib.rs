@@ -33,6 +33,7 @@
 
 mod angle;
 mod batch;
+mod batch_reverse;
 mod batch_shift;
 mod circuit;
 mod compile;
@@ -54,6 +55,7 @@ mod state;
 
 pub use angle::{Angle, Param};
 pub use batch::{BatchBinding, StateBatch};
+pub use batch_reverse::{BatchDerivatives, BatchReverse, SharedRows};
 pub use batch_shift::{ShiftFamily, ShiftGroup, ShiftedMember};
 pub use circuit::{Circuit, Control, Instruction, Operation};
 pub use cone::Cone;

@@ -57,7 +57,7 @@ impl Rotation {
     }
 
     /// What its angle is multiplied with to get the argument of sine and cosine.
-    fn argument(&self) -> f64 {
+    pub(crate) fn argument(&self) -> f64 {
         match self.generator {
             RotationGenerator::HalfPauli { .. } => 0.5,
             RotationGenerator::Phase { .. } => 1.0,
@@ -465,6 +465,11 @@ impl Program {
     /// Where each rotation acts in the plan for groups.
     pub(crate) fn places(&self) -> &Places {
         self.places.get_or_init(|| self.batch_plan().places())
+    }
+
+    /// The error of a rotation whose angle is not finite.
+    pub(crate) fn bad_angle(&self, rotation: usize, value: f64) -> Error {
+        Error::Angle { operation: self.rotations[rotation].operation, value }
     }
 
     /// Shifts one member of a group that is bound to this program: adds radians to the angles of some rotations.

@@ -377,4 +377,15 @@ impl Reads {
             out[contribution.output] += weight * values[contribution.slot];
         }
     }
+
+    /// As [`Reads::derivatives`] for four members at once, of a plan without products.
+    pub(crate) fn derivatives_of_lanes(&self, values: &[[f64; 4]], out: &mut [[f64; 4]]) {
+        for contribution in &self.contributions {
+            let Weight::Number(weight) = contribution.weight else {
+                unreachable!("a plan without products has no frames")
+            };
+            let value = &values[contribution.slot];
+            out[contribution.output].iter_mut().zip(value).for_each(|(out, value)| *out += weight * value);
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! and into columns of its high qubits (gathered into a buffer), and each sweep over these tiles ends one layer and begins the
 //! next. In a tile, rotations are done three qubits at a time and every diagonal operator is a table.
 
+mod batch;
 mod derivative;
 mod execute;
 mod reverse;
@@ -15,6 +16,7 @@ mod values;
 
 use num_complex::Complex64;
 
+pub(crate) use batch::{BatchGroup, BatchPlan, BatchShared};
 pub(crate) use derivative::Reads;
 pub(crate) use execute::{Scratch, join, threads};
 pub(crate) use reverse::Tape;
@@ -102,9 +104,18 @@ struct Part {
 
 impl Plan {
     pub(crate) fn new(qubits: usize, steps: &[Step], rotations: &[Rotation], lanes: usize) -> Self {
+        Self::scheduled(qubits, steps, rotations, lanes, true)
+    }
+
+    /// As [`Plan::new`], with a layer for every one-qubit rotation: none is multiplied out with other gates.
+    pub(crate) fn unmerged(qubits: usize, steps: &[Step], rotations: &[Rotation], lanes: usize) -> Self {
+        Self::scheduled(qubits, steps, rotations, lanes, false)
+    }
+
+    fn scheduled(qubits: usize, steps: &[Step], rotations: &[Rotation], lanes: usize, merge: bool) -> Self {
         let moved = without_swaps(qubits, steps, rotations);
         let (steps, rotations) = moved.as_ref().map_or((steps, rotations), |(steps, rotations)| (steps, rotations));
-        let schedule = schedule::schedule(qubits, steps, rotations);
+        let schedule = schedule::schedule(qubits, steps, rotations, merge);
         let whole_angles = (0..rotations.len())
             .filter(|&k| matches!(rotations[k].generator(), RotationGenerator::Phase { .. }))
             .collect();

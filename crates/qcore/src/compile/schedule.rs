@@ -131,6 +131,7 @@ struct Slot {
 struct Builder<'a> {
     qubits: usize,
     rotations: &'a [Rotation],
+    merge: bool,
     schedule: Schedule,
     layers: Vec<Layer>,
     slots: Vec<Vec<Slot>>,
@@ -138,11 +139,12 @@ struct Builder<'a> {
     shared: Vec<Option<usize>>,
 }
 
-/// Schedules the steps of a program.
-pub(super) fn schedule(qubits: usize, steps: &[Step], rotations: &[Rotation]) -> Schedule {
+/// Schedules the steps of a program. Without `merge` a one-qubit rotation is not multiplied out with another gate: each has a layer of its
+/// own.
+pub(super) fn schedule(qubits: usize, steps: &[Step], rotations: &[Rotation], merge: bool) -> Schedule {
     let schedule = Schedule { segments: Vec::new(), products: Vec::new(), phase: ONE, global_turns: Vec::new() };
     let mut builder =
-        Builder { qubits, rotations, schedule, layers: Vec::new(), slots: Vec::new(), shared: Vec::new() };
+        Builder { qubits, rotations, merge, schedule, layers: Vec::new(), slots: Vec::new(), shared: Vec::new() };
     builder.open();
     for (index, step) in steps.iter().enumerate() {
         if !builder.step(step) {
@@ -295,6 +297,19 @@ impl Builder<'_> {
             self.layer(layer);
         }
         let slot = self.slots[qubit].last_mut().expect("one is open");
+        let fixed = |element: &Element| matches!(element, Element::Fixed(_) | Element::Diagonal(Factor::Constant(_)));
+        if !self.merge
+            && !matches!(element, Element::Diagonal(_))
+            && slot.elements.iter().any(|element| !matches!(element, Element::Diagonal(_)))
+            && !(fixed(&element) && slot.elements.iter().all(fixed))
+        {
+            let layer = slot.layer + 1;
+            let mut elements = Elements::new();
+            elements.push(element);
+            self.slots[qubit].push(Slot { layer, elements });
+            self.layer(layer);
+            return;
+        }
         slot.elements.push(element);
     }
 

@@ -69,7 +69,7 @@ impl Places {
 
 impl Recipes {
     /// Calls `each` with the rotations that the numbers of an item depend on, some of them more than once.
-    fn each_rotation(&self, item: Item<'_>, each: &mut impl FnMut(usize)) {
+    pub(super) fn each_rotation(&self, item: Item<'_>, each: &mut impl FnMut(usize)) {
         let (diagonal, scale) = match item {
             Item::Start(start) => (Some(&start.diagonal), start.scale),
             Item::Part(part) => (part.diagonal.as_ref(), part.scale),
@@ -86,6 +86,26 @@ impl Recipes {
         if let Some(scale) = scale {
             self.scales[scale].iter().for_each(|&turn| self.each_of_turn(turn, each));
         }
+    }
+
+    /// The rotations that every value depends on which no rotation gives directly.
+    pub(super) fn rotations_of_extras(&self) -> Vec<Vec<usize>> {
+        let of = |extra: usize| {
+            let mut rotations = Vec::new();
+            self.each_of_value((self.rotations + extra) as u32, &mut |rotation| rotations.push(rotation));
+            rotations
+        };
+        (0..self.extras.len()).map(of).collect()
+    }
+
+    /// The rotations that every scale depends on.
+    pub(super) fn rotations_of_scales(&self) -> Vec<Vec<usize>> {
+        let of = |turns: &Vec<u32>| {
+            let mut rotations = Vec::new();
+            turns.iter().for_each(|&turn| self.each_of_turn(turn, &mut |rotation| rotations.push(rotation)));
+            rotations
+        };
+        self.scales.iter().map(of).collect()
     }
 
     fn each_of_turn(&self, turn: u32, each: &mut impl FnMut(usize)) {

@@ -368,27 +368,63 @@ impl Bound {
                 (self.phase.re[member], self.phase.im[member]) = (phase.re, phase.im);
             }
         }
-        for (k, extra) in recipes.extras.iter().enumerate() {
-            let index = (recipes.rotations + k) as u32;
-            for member in 0..stride {
-                let value = match extra {
-                    Extra::Constant(_) | Extra::Product => break,
-                    Extra::Chain(factors) => {
-                        let product = factors.iter().map(|&factor| self.factor(recipes, factor, member));
-                        product.fold(Complex64::new(1.0, 0.0), |a, b| a * b)
-                    }
-                    Extra::Start { tan, phase } => {
-                        self.value(*phase, member) * self.tan[*tan as usize * stride + member]
-                    }
-                };
-                self.set_value(index, member, value);
+        for extra in 0..recipes.extras.len() {
+            self.follow_extra(recipes, extra);
+        }
+        for scale in 0..recipes.scales.len() {
+            self.follow_scale(recipes, scale);
+        }
+    }
+
+    /// As [`Bound::follow`] from the arguments of some rotations, which it takes sine and cosine of, for the values and scales that follow from
+    /// them alone. Products of gates and the global phase stay as they are.
+    pub(crate) fn follow_some(
+        &mut self,
+        recipes: &Recipes,
+        level: Level,
+        rotations: &[std::ops::Range<usize>],
+        extras: &[usize],
+        scales: &[usize],
+    ) {
+        for range in rotations {
+            let at = self.stride * range.start..self.stride * range.end;
+            let (sin, cos) = (&mut self.sin[at.clone()], &mut self.cos[at.clone()]);
+            kernel::sin_cos(level, &self.arguments[at.clone()], sin, cos);
+            let (tan, re, im) = (&mut self.tan[at.clone()], &mut self.re[at.clone()], &mut self.im[at]);
+            kernel::double_angles(level, sin, cos, tan, re, im);
+        }
+        for &rotation in recipes.whole_angles.iter().filter(|&rotation| rotations.iter().any(|r| r.contains(rotation)))
+        {
+            for at in rotation * self.stride..(rotation + 1) * self.stride {
+                (self.re[at], self.im[at]) = (self.cos[at], self.sin[at]);
             }
         }
-        for (k, turns) in recipes.scales.iter().enumerate() {
-            for member in 0..stride {
-                self.scales[k * stride + member] =
-                    turns.iter().map(|&turn| self.cos[turn as usize * stride + member]).product();
-            }
+        extras.iter().for_each(|&extra| self.follow_extra(recipes, extra));
+        scales.iter().for_each(|&scale| self.follow_scale(recipes, scale));
+    }
+
+    fn follow_extra(&mut self, recipes: &Recipes, extra: usize) {
+        let index = (recipes.rotations + extra) as u32;
+        for member in 0..self.stride {
+            let value = match &recipes.extras[extra] {
+                Extra::Constant(_) | Extra::Product => return,
+                Extra::Chain(factors) => {
+                    let product = factors.iter().map(|&factor| self.factor(recipes, factor, member));
+                    product.fold(Complex64::new(1.0, 0.0), |a, b| a * b)
+                }
+                Extra::Start { tan, phase } => {
+                    self.value(*phase, member) * self.tan[*tan as usize * self.stride + member]
+                }
+            };
+            self.set_value(index, member, value);
+        }
+    }
+
+    fn follow_scale(&mut self, recipes: &Recipes, scale: usize) {
+        let stride = self.stride;
+        for member in 0..stride {
+            self.scales[scale * stride + member] =
+                recipes.scales[scale].iter().map(|&turn| self.cos[turn as usize * stride + member]).product();
         }
     }
 

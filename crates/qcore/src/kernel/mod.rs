@@ -10,6 +10,7 @@
 
 mod adjoint;
 mod batch;
+mod batch_adjoint;
 mod channel;
 mod columns;
 mod diagonal;
@@ -30,6 +31,10 @@ mod trig;
 
 pub(crate) use adjoint::{Undo, adjoint_pass, apply_first_pass, fold_all, multiply_into, signed_lanes, undo_passes};
 pub(crate) use batch::{add_parity, batch_pauli, batch_weighted};
+pub(crate) use batch_adjoint::{
+    batch_accumulate, batch_accumulate_diagonal, batch_adjoint_pass, batch_inner, shared_adjoint_pass,
+    shared_conjugate, shared_multiply_into,
+};
 pub(crate) use channel::{
     PairMap, PairPass, Sparse, add_to_identities, add_to_identity, apply_pair, environment, inner_product,
     phase_of_product, turn_string,

@@ -33,6 +33,8 @@ pub(super) trait Rows: Copy {
     fn times_conj(block: [Self; 2], factor: &Block) -> [Self; 2];
     /// `Im(conj(a) b)` lane by lane, or two vectors that add up to it.
     fn cross(a: [Self; 2], b: [Self; 2]) -> Self;
+    /// The sums over the parts of a block, lane by lane.
+    fn part_lanes(self) -> [f64; 4];
     /// What sums of [`Rows::cross`] stand for, lane by lane.
     fn cross_lanes(self) -> [f64; 4];
     /// The complex product of a block in memory with per-lane factors.
@@ -87,6 +89,13 @@ macro_rules! rows_from_lanes {
             #[inline(always)]
             fn cross(a: [Self; 2], b: [Self; 2]) -> Self {
                 Lanes::neg_mul_add(a[1], b[0], Lanes::mul(a[0], b[1]))
+            }
+
+            #[inline(always)]
+            fn part_lanes(self) -> [f64; 4] {
+                let mut lanes = [0.0; 4];
+                Lanes::store(self, &mut lanes);
+                lanes
             }
 
             #[inline(always)]
@@ -275,6 +284,13 @@ mod avx512 {
             // Real times imaginary parts, and imaginary times real ones, which count negatively.
             // SAFETY: AVX-512F is present (see the type).
             Self(unsafe { _mm512_mul_pd(a[0].0, _mm512_shuffle_f64x2::<0b0100_1110>(b[0].0, b[0].0)) })
+        }
+
+        #[inline(always)]
+        fn part_lanes(self) -> [f64; 4] {
+            let mut block = Block::default();
+            self.store(&mut block, 0);
+            super::super::per_lane(|lane| block.re[lane] + block.im[lane])
         }
 
         #[inline(always)]

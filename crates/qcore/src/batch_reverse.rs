@@ -1,0 +1,291 @@
+//! Derivatives of expectation values for many rows of parameters, four rows at a time.
+
+use crate::compile::{BatchGroup, BatchPlan, BatchShared, WHOLE_QUBITS};
+use crate::kernel::{self, Block};
+use crate::{Error, Level, PauliSum, Program};
+
+/// Rows that share a group: one per lane.
+const GROUP: usize = 4;
+
+/// The rotations of a program whose angles are differentiated at many rows of parameters. Made once per program and choice of
+/// rotations.
+///
+/// Rows that agree in most of their parameters, such as data points under the same weights, share all layers that do not depend on
+/// the others: their tables are made once.
+///
+/// ```
+/// use qcore::{BatchDerivatives, BatchReverse, Circuit, Level, Program};
+/// let mut circuit = Circuit::new(2)?;
+/// let (x, w) = (circuit.parameter("x")?, circuit.parameter("w")?);
+/// circuit.rx(0, x)?.ry(0, w)?.cx(0, 1)?;
+/// let program = Program::compile(&circuit);
+/// let derivatives = BatchDerivatives::new(&program, &[1]).expect("layers all the way");
+/// let rows: [&[f64]; 3] = [&[0.1, 0.5], &[0.2, 0.5], &[0.3, 0.5]];
+/// let shared = derivatives.share(&program, &rows, &["Z1".parse()?], Level::best())?;
+/// let mut reverse = BatchReverse::new(&derivatives);
+/// let (mut values, mut by_angle) = (vec![[0.0; 4]], vec![[0.0; 4]]);
+/// reverse.forward(&program, &derivatives, &shared, &rows, &mut values)?;
+/// reverse.backward(&derivatives, &shared, &[[1.0; 4]], &mut by_angle)?;
+/// for (lane, row) in rows.iter().enumerate() {
+///     assert!((values[0][lane] - row[0].cos() * row[1].cos()).abs() < 1e-15);
+///     assert!((by_angle[0][lane] + row[0].cos() * row[1].sin()).abs() < 1e-15);
+/// }
+/// # Ok::<(), qcore::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct BatchDerivatives {
+    plan: BatchPlan,
+    qubits: usize,
+    parameters: usize,
+    wanted: usize,
+    angles: Vec<AngleOf>,
+}
+
+/// How the angle of a rotation follows from a row.
+#[derive(Clone, Debug)]
+struct AngleOf {
+    parameters: Vec<usize>,
+    /// `constant + factor * parameter`, if it is that.
+    affine: Option<(f64, usize, f64)>,
+}
+
+impl AngleOf {
+    fn value(&self, program: &Program, rotation: usize, row: &[f64]) -> f64 {
+        match self.affine {
+            Some((constant, parameter, factor)) => constant + factor * row[parameter],
+            None => program.rotations()[rotation].angle().value(row),
+        }
+    }
+}
+
+/// What the rows of one batch share: angles, tables, and the observables in the form in which groups read them.
+#[derive(Clone, Debug)]
+pub struct SharedRows {
+    shared: BatchShared,
+    observables: Vec<Tabulated>,
+    level: Level,
+}
+
+/// An observable as a table of its strings of Z, and the others.
+#[derive(Clone, Debug)]
+struct Tabulated {
+    diagonal: Option<Vec<f64>>,
+    others: Vec<(f64, usize, usize)>,
+}
+
+impl Tabulated {
+    fn new(observable: &PauliSum, qubits: usize) -> Self {
+        let (mut diagonal, mut others) = (None, Vec::new());
+        for &(coefficient, string) in observable.terms() {
+            let (x, z) = (string.x_mask() as usize, string.z_mask() as usize);
+            if x == 0 {
+                kernel::add_parity(diagonal.get_or_insert_with(|| vec![0.0; 1 << qubits]), coefficient, z);
+            } else {
+                others.push((coefficient, x, z));
+            }
+        }
+        Self { diagonal, others }
+    }
+
+    fn values(&self, level: Level, state: &[Block]) -> [f64; 4] {
+        let mut sums = self.diagonal.as_ref().map_or([0.0; 4], |table| kernel::batch_weighted(level, state, table));
+        for &(coefficient, x, z) in &self.others {
+            let values = kernel::batch_pauli(level, state, x, z);
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += coefficient * value);
+        }
+        sums
+    }
+
+    /// Adds `w H psi` of every member to `out`.
+    fn accumulate(&self, level: Level, out: &mut [Block], state: &[Block], weights: &[f64; 4]) {
+        if let Some(table) = &self.diagonal {
+            kernel::batch_accumulate_diagonal(level, out, state, table, weights);
+        }
+        for &(coefficient, x, z) in &self.others {
+            kernel::batch_accumulate(level, out, state, &weights.map(|weight| coefficient * weight), x, z);
+        }
+    }
+}
+
+impl BatchDerivatives {
+    /// The derivatives by the angles of these rotations, given as indices into [`Program::rotations`], in this order. `None` for
+    /// more than 13 qubits, where groups gain nothing, for programs with matrices between their layers, and if none of the derivatives can
+    /// be other than 0.
+    ///
+    /// # Panics
+    ///
+    /// If an index is out of range.
+    #[must_use]
+    pub fn new(program: &Program, rotations: &[usize]) -> Option<Self> {
+        let qubits = program.num_qubits();
+        if qubits > WHOLE_QUBITS {
+            return None;
+        }
+        let plan = BatchPlan::new(qubits, program.steps(), program.rotations(), rotations)?;
+        let angles = program.rotations().iter().map(|rotation| {
+            let affine = rotation.angle().as_affine().and_then(|(constant, terms)| match terms {
+                [(parameter, factor)] => Some((constant, parameter.index(), *factor)),
+                _ => None,
+            });
+            let parameters = rotation.angle().parameters().into_iter().map(|parameter| parameter.index()).collect();
+            AngleOf { parameters, affine }
+        });
+        let (angles, parameters) = (angles.collect(), program.num_parameters());
+        Some(Self { plan, qubits, parameters, wanted: rotations.len(), angles })
+    }
+
+    /// Bytes of the states of one group, which are kept from its forward to its backward pass.
+    #[must_use]
+    pub fn bytes_per_group(&self) -> usize {
+        (self.plan.num_layers() * size_of::<Block>()) << self.qubits
+    }
+
+    /// Finds out which parameters differ between the rows, and makes what the rows have in common.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WidthMismatch`] for another program or an observable that reaches beyond the register, [`Error::ParameterCount`] for no row or rows of
+    /// another length, [`Error::Angle`] if an angle is not finite.
+    pub fn share(
+        &self,
+        program: &Program,
+        rows: &[&[f64]],
+        observables: &[PauliSum],
+        level: Level,
+    ) -> Result<SharedRows, Error> {
+        self.check(program)?;
+        let Some(first) = rows.first() else { return Err(Error::ParameterCount { expected: self.parameters, got: 0 }) };
+        if let Some(row) = rows.iter().find(|row| row.len() != self.parameters) {
+            return Err(Error::ParameterCount { expected: self.parameters, got: row.len() });
+        }
+        if let Some(observable) = observables.iter().find(|observable| observable.width() > self.qubits) {
+            let (what, got) = ("observable", observable.width());
+            return Err(Error::WidthMismatch { what, got, expected: self.qubits });
+        }
+        let constant: Vec<bool> =
+            (0..self.parameters).map(|at| rows.iter().all(|row| row[at].to_bits() == first[at].to_bits())).collect();
+        let differs: Vec<bool> =
+            self.angles.iter().map(|angle| angle.parameters.iter().any(|&parameter| !constant[parameter])).collect();
+        let angles: Vec<f64> =
+            (self.angles.iter().enumerate()).map(|(rotation, angle)| angle.value(program, rotation, first)).collect();
+        if let Some(rotation) = angles.iter().position(|angle| !angle.is_finite()) {
+            return Err(program.bad_angle(rotation, angles[rotation]));
+        }
+        let shared = self.plan.share(level, self.qubits, &differs, |bound| {
+            for (rotation, &angle) in angles.iter().enumerate() {
+                bound.angles[rotation] = angle;
+                bound.arguments[rotation] = program.rotations()[rotation].argument() * angle;
+            }
+            kernel::sin_cos(level, &bound.arguments, &mut bound.sin, &mut bound.cos[..angles.len()]);
+        });
+        let observables = observables.iter().map(|observable| Tabulated::new(observable, self.qubits)).collect();
+        Ok(SharedRows { shared, observables, level })
+    }
+
+    fn check(&self, program: &Program) -> Result<(), Error> {
+        let (got, expected) = (program.rotations().len(), self.angles.len());
+        if got != expected || program.num_qubits() != self.qubits || program.num_parameters() != self.parameters {
+            return Err(Error::WidthMismatch { what: "program", got, expected });
+        }
+        Ok(())
+    }
+}
+
+/// Forward and backward passes for four rows at a time, and their working memory.
+#[derive(Clone, Debug)]
+pub struct BatchReverse {
+    group: BatchGroup,
+    begun: bool,
+}
+
+impl BatchReverse {
+    /// Room for a group.
+    #[must_use]
+    pub fn new(derivatives: &BatchDerivatives) -> Self {
+        Self { group: derivatives.plan.group(derivatives.qubits, derivatives.angles.len()), begun: false }
+    }
+
+    /// Takes over what the rows of another batch share; a new one begins with those of its first call.
+    pub fn begin(&mut self, shared: &SharedRows) {
+        self.group.begin(&shared.shared);
+        self.begun = true;
+    }
+
+    /// Runs the program at up to four of the rows that were shared, and writes the expectation value of every observable at each of
+    /// them. Lanes that are left over repeat the last row. Nothing is allocated after [`BatchReverse::begin`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WidthMismatch`] for another program, more than four rows or none, or another number of values, [`Error::ParameterCount`],
+    /// [`Error::Angle`].
+    pub fn forward(
+        &mut self,
+        program: &Program,
+        derivatives: &BatchDerivatives,
+        shared: &SharedRows,
+        rows: &[&[f64]],
+        values: &mut [[f64; 4]],
+    ) -> Result<(), Error> {
+        let mismatch = |what, got, expected| Err(Error::WidthMismatch { what, got, expected });
+        derivatives.check(program)?;
+        if rows.is_empty() || rows.len() > GROUP {
+            return mismatch("group", rows.len(), GROUP);
+        }
+        if values.len() != shared.observables.len() {
+            return mismatch("values", values.len(), shared.observables.len());
+        }
+        if let Some(row) = rows.iter().find(|row| row.len() != derivatives.parameters) {
+            return Err(Error::ParameterCount { expected: derivatives.parameters, got: row.len() });
+        }
+        if !self.begun {
+            self.begin(shared);
+        }
+        let bound = &mut self.group.bound;
+        for rotation in shared.shared.rotations.iter().cloned().flatten() {
+            let argument = program.rotations()[rotation].argument();
+            for lane in 0..GROUP {
+                let row = rows[lane.min(rows.len() - 1)];
+                let angle = derivatives.angles[rotation].value(program, rotation, row);
+                if !angle.is_finite() {
+                    return Err(program.bad_angle(rotation, angle));
+                }
+                bound.angles[4 * rotation + lane] = angle;
+                bound.arguments[4 * rotation + lane] = argument * angle;
+            }
+        }
+        self.group.forward(shared.level, &derivatives.plan, &shared.shared);
+        for (values, observable) in values.iter_mut().zip(&shared.observables) {
+            *values = observable.values(shared.level, &self.group.end);
+        }
+        Ok(())
+    }
+
+    /// Goes back from the last forward pass, and writes for every row the derivative of `sum_o w_o <psi|H_o|psi>` by each angle; there is
+    /// one weight per observable and row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WidthMismatch`] for another number of weights or derivatives.
+    pub fn backward(
+        &mut self,
+        derivatives: &BatchDerivatives,
+        shared: &SharedRows,
+        weights: &[[f64; 4]],
+        by_angle: &mut [[f64; 4]],
+    ) -> Result<(), Error> {
+        let mismatch = |what, got, expected| Err(Error::WidthMismatch { what, got, expected });
+        if weights.len() != shared.observables.len() {
+            return mismatch("weights", weights.len(), shared.observables.len());
+        }
+        if by_angle.len() != derivatives.wanted {
+            return mismatch("gradient", by_angle.len(), derivatives.wanted);
+        }
+        by_angle.fill([0.0; 4]);
+        self.group.bra.fill(Block::default());
+        for (observable, weights) in shared.observables.iter().zip(weights) {
+            observable.accumulate(shared.level, &mut self.group.bra, &self.group.end, weights);
+        }
+        self.group.backward(shared.level, &derivatives.plan, &shared.shared, by_angle);
+        Ok(())
+    }
+}

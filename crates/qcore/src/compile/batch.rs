@@ -1,0 +1,293 @@
+//! Derivatives of many bindings of a program that differ in some of its angles only: groups of four members, one per lane.
+//!
+//! Layers without an angle that differs take the tables of a single state, made once for all groups. One-qubit gates are not
+//! multiplied out here: a gate on data beside one on weights is a layer more, which costs less than the product for every member.
+
+use super::derivative::{Fold, PartReads, Probe, Reads};
+use super::execute::at_least;
+use super::{Part, Plan, Shape, Stage, Start, Sweep};
+use crate::Level;
+use crate::compile::Bound;
+use crate::kernel::{self, Block, Pass};
+use crate::program::{Rotation, Step};
+
+/// At most so many blocks of states are stored for a group; 64 bytes each.
+const STORED_BLOCKS: usize = 1 << 20;
+
+/// The plans of a program for single states and for groups, layer by layer the same, and what is read for some derivatives.
+#[derive(Clone, Debug)]
+pub(crate) struct BatchPlan {
+    single: Plan,
+    group: Plan,
+    reads: Reads,
+    /// The rotations that the numbers of each layer depend on.
+    of_layer: Vec<Vec<usize>>,
+    /// The same for the values and scales of a binding.
+    of_extra: Vec<Vec<usize>>,
+    of_scale: Vec<Vec<usize>>,
+    /// The first layer that is read.
+    first: usize,
+}
+
+/// What the members of a batch share.
+#[derive(Clone, Debug)]
+pub(crate) struct BatchShared {
+    pub(crate) bound: Bound,
+    /// The tangents of the inverse rotations.
+    undo: Vec<f64>,
+    tables: Vec<Block>,
+    /// Which layers have tables of their own for every group.
+    own: Vec<bool>,
+    /// Ranges of rotations whose angles differ, and the values and scales that follow from them.
+    pub(crate) rotations: Vec<std::ops::Range<usize>>,
+    extras: Vec<usize>,
+    scales: Vec<usize>,
+}
+
+/// Numbers and states of a group.
+#[derive(Clone, Debug)]
+pub(crate) struct BatchGroup {
+    pub(crate) bound: Bound,
+    undo: Vec<f64>,
+    stored: Vec<Block>,
+    tables: Vec<Block>,
+    pub(crate) end: Vec<Block>,
+    pub(crate) bra: Vec<Block>,
+    folds: Vec<Block>,
+    values: Vec<[f64; 4]>,
+}
+
+/// The first layer and the others, of a plan that is one tile and has no steps between its layers.
+fn layers(plan: &Plan) -> Option<(&Start, &Part, &[Part])> {
+    let [Stage::Sweep(Sweep { shape: Shape::Whole, start: Some(start), parts })] = plan.stages.as_slice() else {
+        return None;
+    };
+    let [first] = start.back.as_slice() else { return None };
+    Some((start, first, parts))
+}
+
+impl BatchPlan {
+    /// `None` for programs with steps between their layers or with too many layers.
+    pub(crate) fn new(qubits: usize, steps: &[Step], rotations: &[Rotation], wanted: &[usize]) -> Option<Self> {
+        let group = Plan::unmerged(qubits, steps, rotations, 0);
+        let single = Plan::unmerged(qubits, steps, rotations, kernel::LANE_QUBITS);
+        let (_, _, rest) = layers(&group)?;
+        layers(&single)?;
+        let count = 1 + rest.len();
+        if count << qubits > STORED_BLOCKS {
+            return None;
+        }
+        let reads = Reads::new(&group, rotations.len(), wanted);
+        let all: Vec<&PartReads> = reads.of_start().iter().chain(reads.of_stage(0)).collect();
+        let first = all.iter().position(|reads| !reads.is_empty())?;
+        let mut of_layer = vec![Vec::new(); count];
+        for (rotations, item) in of_layer.iter_mut().zip(group.items()) {
+            group.recipes.each_rotation(item, &mut |rotation| rotations.push(rotation));
+        }
+        let of_extra = group.recipes.rotations_of_extras();
+        let of_scale = group.recipes.rotations_of_scales();
+        Some(Self { single, group, reads, of_layer, of_extra, of_scale, first })
+    }
+
+    pub(crate) fn num_layers(&self) -> usize {
+        self.of_layer.len()
+    }
+
+    fn part(&self, layer: usize) -> (&Part, &PartReads) {
+        let (_, first, rest) = layers(&self.group).expect("checked when it was made");
+        match layer.checked_sub(1) {
+            None => (first, &self.reads.of_start()[0]),
+            Some(at) => (&rest[at], &self.reads.of_stage(0)[at]),
+        }
+    }
+
+    /// What members share whose angles differ from `bound` where `differs` says so; `bind` computes the numbers of a binding from its sines and cosines.
+    pub(crate) fn share(
+        &self,
+        level: Level,
+        qubits: usize,
+        differs: &[bool],
+        bind: impl FnOnce(&mut Bound),
+    ) -> BatchShared {
+        let mut bound = Bound::new(differs.len(), Some(&self.single.recipes), 1);
+        bind(&mut bound);
+        bound.follow(&self.single.recipes, level);
+        let any = |rotations: &Vec<usize>| rotations.iter().any(|&rotation| differs[rotation]);
+        let own: Vec<bool> = self.of_layer.iter().map(any).collect();
+        let which = |all: &[Vec<usize>]| (0..all.len()).filter(|&k| any(&all[k])).collect();
+        let (extras, scales) = (which(&self.of_extra), which(&self.of_scale));
+        let mut rotations: Vec<std::ops::Range<usize>> = Vec::new();
+        for rotation in (0..differs.len()).filter(|&rotation| differs[rotation]) {
+            match rotations.last_mut().filter(|range| range.end == rotation) {
+                Some(range) => range.end += 1,
+                None => rotations.push(rotation..rotation + 1),
+            }
+        }
+        let size = 1 << qubits.saturating_sub(kernel::LANE_QUBITS);
+        let mut tables = vec![Block::default(); own.len() * size];
+        let (_, first, rest) = layers(&self.single).expect("checked when it was made");
+        let parts = std::iter::once(first).chain(rest);
+        for ((part, table), _) in parts.zip(tables.chunks_exact_mut(size)).zip(&own).filter(|(_, own)| !**own) {
+            part.write(level, table, &bound, 0);
+        }
+        let undo = bound.tan.iter().map(|tan| -tan).collect();
+        BatchShared { bound, undo, tables, own, rotations, extras, scales }
+    }
+
+    /// Room for a group.
+    pub(crate) fn group(&self, qubits: usize, rotations: usize) -> BatchGroup {
+        let size = 1 << qubits;
+        let blocks = |count: usize| vec![Block::default(); count];
+        BatchGroup {
+            bound: Bound::new(rotations, Some(&self.group.recipes), 4),
+            undo: Vec::new(),
+            stored: blocks(self.num_layers() * size),
+            tables: Vec::new(),
+            end: blocks(size),
+            bra: blocks(size),
+            folds: blocks(size),
+            values: vec![[0.0; 4]; self.reads.slots()],
+        }
+    }
+}
+
+impl BatchGroup {
+    /// Takes the numbers that its members share.
+    pub(crate) fn begin(&mut self, shared: &BatchShared) {
+        self.bound.spread_from(&shared.bound);
+        self.undo.clear();
+        self.undo.extend(self.bound.tan.iter().map(|tan| -tan));
+        let own = shared.own.iter().filter(|own| **own).count();
+        at_least(&mut self.tables, own * self.end.len());
+    }
+
+    /// Runs the members, whose differing angles have their arguments set, and stores the state behind the rotations of every layer.
+    pub(crate) fn forward(&mut self, level: Level, plan: &BatchPlan, shared: &BatchShared) {
+        let Self { bound, undo, stored, tables, end, .. } = self;
+        bound.follow_some(&plan.group.recipes, level, &shared.rotations, &shared.extras, &shared.scales);
+        for range in &shared.rotations {
+            let range = 4 * range.start..4 * range.end;
+            undo[range.clone()].iter_mut().zip(&bound.tan[range]).for_each(|(undo, tan)| *undo = -tan);
+        }
+        let (size, single) = (end.len(), shared.tables.len() / shared.own.len());
+        let (start, _, _) = layers(&plan.group).expect("checked when it was made");
+        let mut own_tables = tables.chunks_exact_mut(size);
+        // The layer before, whose diagonal operator is still to be applied.
+        let mut last: Option<(&[Block], &[Block], bool)> = None;
+        let mut rest = stored.as_mut_slice();
+        for (layer, &own) in shared.own.iter().enumerate() {
+            let (part, _) = plan.part(layer);
+            let (state, left) = rest.split_at_mut(size);
+            rest = left;
+            match last {
+                None => {
+                    kernel::build_batch_table(level, state, &start.bare, bound.tangents(), bound.phase(), 0);
+                }
+                Some(last) => {
+                    multiply_into(level, state, last);
+                    if own {
+                        kernel::apply_batch_passes(level, state, &part.passes, &bound.tan, None);
+                    } else {
+                        // Of the tangents of a single state every lane takes the same one.
+                        kernel::apply_passes(level, state, &part.passes, &shared.bound.tan, None);
+                    }
+                }
+            }
+            let table = if own {
+                let table = own_tables.next().expect("one for each layer that has its own");
+                part.write(level, table, bound, 0);
+                &*table
+            } else {
+                &shared.tables[layer * single..(layer + 1) * single]
+            };
+            last = Some((state, table, own));
+        }
+        if let Some(last) = last {
+            multiply_into(level, end, last);
+        }
+    }
+
+    /// Undoes the layers on `bra` and adds `2 Im <bra|G|ket>` of every member to `out`.
+    pub(crate) fn backward(&mut self, level: Level, plan: &BatchPlan, shared: &BatchShared, out: &mut [[f64; 4]]) {
+        let Self { undo, stored, tables, end, bra, folds, values, .. } = self;
+        let (size, single) = (end.len(), shared.tables.len() / shared.own.len());
+        let mut own_left = shared.own.iter().filter(|own| **own).count();
+        for (layer, &own) in shared.own.iter().enumerate().skip(plan.first).rev() {
+            let (part, reads) = plan.part(layer);
+            let ket = &stored[layer * size..(layer + 1) * size];
+            if own {
+                own_left -= 1;
+                kernel::apply_conjugate(level, bra, &tables[own_left * size..(own_left + 1) * size]);
+            } else {
+                kernel::shared_conjugate(level, bra, &shared.tables[layer * single..(layer + 1) * single]);
+            }
+            for read in &reads.others {
+                values[read.slot] = match read.probe {
+                    Probe::X(position) => kernel::batch_inner(level, bra, ket, 1 << position, 0, 0),
+                    Probe::Y(position) => kernel::batch_inner(level, bra, ket, 1 << position, 1 << position, 0),
+                    Probe::Z { local, controls, .. } => kernel::batch_inner(level, bra, ket, 0, local, controls),
+                };
+            }
+            let none = [Pass { rows: 0, bits: [0; 3], lanes: false, row_tans: [0; 3], lane_tans: [0; 2] }];
+            let passes = if part.passes.is_empty() { &none } else { part.passes.as_slice() };
+            let tans = if own { undo.as_slice() } else { shared.undo.as_slice() };
+            // Everything is read before anything is rotated; what is read last is rotated along with it.
+            let last_read = reads.turns.last().map_or(0, |turn| turn.0);
+            let mut rotated = passes.len();
+            let mut turns = reads.turns.as_slice();
+            for (index, pass) in passes.iter().enumerate().take(last_read + 1) {
+                let (wanted, later) = turns.split_at(turns.iter().take_while(|turn| turn.0 == index).count());
+                turns = later;
+                let fold = index == 0 && !reads.folds.is_empty();
+                if wanted.is_empty() && !fold {
+                    continue;
+                }
+                let rotate = index == last_read && layer > plan.first;
+                if rotate {
+                    rotated = index;
+                }
+                let folds = &mut folds[..if fold { size >> pass.rows } else { 0 }];
+                let sums = if own {
+                    kernel::batch_adjoint_pass(level, bra, ket, pass, tans, rotate, folds)
+                } else {
+                    kernel::shared_adjoint_pass(level, bra, ket, pass, tans, rotate, folds)
+                };
+                for &(_, place, slot) in wanted {
+                    values[slot] = sums[place];
+                }
+                if fold {
+                    let mut bits = [[0.0; 4]; 16];
+                    let whole = kernel::fold_all(level, folds, &mut bits);
+                    for &(at, _, slot) in &reads.folds {
+                        values[slot] = match at {
+                            Fold::Row(row) => sums[3 + row],
+                            Fold::Rest(bit) => bits[bit],
+                            Fold::Lane(_) | Fold::Whole => whole,
+                        };
+                    }
+                }
+            }
+            if layer > plan.first {
+                for (index, pass) in part.passes.iter().enumerate().filter(|&(index, _)| index != rotated) {
+                    let _ = index;
+                    let pass = std::slice::from_ref(pass);
+                    if own {
+                        kernel::apply_batch_passes(level, bra, pass, tans, None);
+                    } else {
+                        kernel::apply_passes(level, bra, pass, tans, None);
+                    }
+                }
+            }
+        }
+        plan.reads.derivatives_of_lanes(values, out);
+    }
+}
+
+/// Writes the state of a layer times its table, which is that of a group or of a single state.
+fn multiply_into(level: Level, to: &mut [Block], (from, table, own): (&[Block], &[Block], bool)) {
+    if own {
+        kernel::multiply_into(level, to, from, table);
+    } else {
+        kernel::shared_multiply_into(level, to, from, table);
+    }
+}
