@@ -4,9 +4,13 @@ use nalgebra::DMatrix;
 use num_complex::Complex64;
 use qcore::{Binding, PauliSum};
 
+use super::batch::Batches;
 use super::gradient::Gradients;
 use super::{Simulator, StateVectorBackend, States};
 use crate::{Cotangents, Error, Estimate, Expectation, HessianProduct, LineDerivatives, second_order};
+
+/// From so many rows on, lanes that are left empty cost less than runs one by one.
+const BATCH_ROWS: usize = 3;
 
 impl Simulator for StateVectorBackend {
     fn hessian(&mut self, expectation: &Expectation, row: &[f64], weights: &[f64]) -> Result<DMatrix<f64>, Error> {
@@ -47,6 +51,11 @@ impl Simulator for StateVectorBackend {
             if weights.len() != expected {
                 return Err(Error::Length { what: "cotangents", got: weights.len(), expected });
             }
+        }
+        if rows.len() >= BATCH_ROWS
+            && let Some(batch) = plan.batch(expectation)
+        {
+            return Batches::vjp(&mut self.batches, self.level, expectation, batch, &rows, cotangents);
         }
         let gradients = Gradients::of(&mut self.gradients, expectation, self.level)?;
         let mut values = Vec::new();

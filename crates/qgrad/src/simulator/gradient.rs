@@ -1,8 +1,8 @@
 //! Exact gradients: what adjoint differentiation needs to know of an expectation, and its working memory.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use qcore::{Binding, Cone, Derivatives, Level, Param, PauliSum, Program, Reverse};
+use qcore::{BatchDerivatives, Binding, Cone, Derivatives, Level, Param, PauliSum, Program, Reverse};
 
 use crate::{Error, Estimate, Expectation};
 
@@ -15,6 +15,8 @@ pub(crate) struct AdjointPlan {
     chain: Vec<Link>,
     /// Whether it pays to go step by step: few derivatives on a narrow register, where a plan costs more than it saves.
     stepwise: bool,
+    /// The same derivatives for many rows; made when they are asked for.
+    batch: OnceLock<Option<BatchDerivatives>>,
 }
 
 /// Registers of at most so many qubits, with at most so many rotations to differentiate, go step by step.
@@ -56,16 +58,43 @@ impl AdjointPlan {
         }
         let derivatives = Derivatives::new(program, &rotations);
         let stepwise = program.num_qubits() <= STEPWISE.0 && rotations.len() <= STEPWISE.1;
-        Self { cone, derivatives, chain, stepwise }
+        Self { cone, derivatives, chain, stepwise, batch: OnceLock::new() }
     }
 
-    fn program<'a>(&'a self, expectation: &'a Expectation) -> &'a Program {
+    /// The circuit that is run: what the observables see of it.
+    pub(super) fn program<'a>(&'a self, expectation: &'a Expectation) -> &'a Program {
         self.cone.as_ref().map_or(expectation.program(), |(cone, _)| cone.program())
     }
 
     /// The observables on the qubits of the program.
     pub(super) fn observables<'a>(&'a self, expectation: &'a Expectation) -> &'a [PauliSum] {
         self.cone.as_ref().map_or(expectation.measurement().observables(), |(_, observables)| observables)
+    }
+
+    /// The derivatives for many rows, if the circuit can be run in groups and anything is to be differentiated.
+    pub(super) fn batch(&self, expectation: &Expectation) -> Option<&BatchDerivatives> {
+        let new = || BatchDerivatives::new(self.program(expectation), self.derivatives.rotations());
+        self.batch.get_or_init(new).as_ref()
+    }
+
+    /// Number of derivatives by angles.
+    pub(super) fn num_derivatives(&self) -> usize {
+        self.derivatives.rotations().len()
+    }
+
+    /// Adds what the derivatives by angles at up to four rows make of each component of the gradient.
+    pub(super) fn chain_lanes(&self, program: &Program, rows: &[&[f64]], by_angle: &[[f64; 4]], out: &mut [[f64; 4]]) {
+        for link in &self.chain {
+            let (to, derivative) = (&mut out[link.position], &by_angle[link.derivative]);
+            if let Some(factor) = link.factor {
+                to.iter_mut().zip(derivative).for_each(|(to, derivative)| *to += factor * derivative);
+                continue;
+            }
+            let angle = program.rotations()[self.derivatives.rotations()[link.derivative]].angle();
+            for ((to, derivative), row) in to.iter_mut().zip(derivative).zip(rows) {
+                *to += angle.derivative(row, link.param) * derivative;
+            }
+        }
     }
 
     /// Whether nothing is to be differentiated.

@@ -1,6 +1,7 @@
 //! The exact simulator as a backend, and the abilities that only a simulator has.
 
 mod adjoint;
+mod batch;
 mod families;
 pub(crate) mod gradient;
 mod jobs;
@@ -107,6 +108,7 @@ pub struct StateVectorBackend {
     probabilities: Vec<f64>,
     gradients: Option<gradient::Gradients>,
     families: Option<families::Families>,
+    batches: Option<batch::Batches>,
 }
 
 /// The states of a call.
@@ -128,7 +130,7 @@ impl StateVectorBackend {
     /// A backend at a given kernel level.
     #[must_use]
     pub fn with_level(level: Level) -> Self {
-        Self { level, states: None, probabilities: Vec::new(), gradients: None, families: None }
+        Self { level, states: None, probabilities: Vec::new(), gradients: None, families: None, batches: None }
     }
 
     /// States of this width and the buffer for probabilities.
