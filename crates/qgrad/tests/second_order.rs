@@ -21,11 +21,19 @@ fn gradient(expectation: &Expectation, weights: &[f64], at: &[f64]) -> Vec<f64> 
     Adjoint.vjp(expectation, at, Cotangents::Fixed(weights), &mut backend, &mut rng).expect("runs").gradient
 }
 
-/// A fourth-order central difference of vectors.
-fn difference(f: impl Fn(f64) -> Vec<f64>) -> Vec<f64> {
+/// Sixth-order central differences of vectors, each with how far it lies from the one of fourth order: angles that are products
+/// and quotients of parameters have large higher derivatives, so that the error of a difference is not known beforehand.
+fn difference(f: impl Fn(f64) -> Vec<f64>) -> Vec<(f64, f64)> {
     let h = 2e-3;
-    let (near, far) = ((f(h), f(-h)), (f(2.0 * h), f(-2.0 * h)));
-    (0..near.0.len()).map(|k| (8.0 * (near.0[k] - near.1[k]) - (far.0[k] - far.1[k])) / (12.0 * h)).collect()
+    let odd = |k: f64| -> Vec<f64> { f(k * h).iter().zip(f(-k * h)).map(|(a, b)| a - b).collect() };
+    let (first, second, third) = (odd(1.0), odd(2.0), odd(3.0));
+    (0..first.len())
+        .map(|k| {
+            let fourth_order = (8.0 * first[k] - second[k]) / (12.0 * h);
+            let sixth_order = (45.0 * first[k] - 9.0 * second[k] + third[k]) / (60.0 * h);
+            (sixth_order, (sixth_order - fourth_order).abs())
+        })
+        .collect()
 }
 
 proptest! {
@@ -52,8 +60,9 @@ proptest! {
                 point[k] += t;
                 gradient(&expectation, &weights, &point)
             });
-            for (j, numeric) in numeric.into_iter().enumerate() {
-                prop_assert!((exact.matrix[(k, j)] - numeric).abs() < 1e-6, "({}, {}): {} {}", k, j, exact.matrix[(k, j)], numeric);
+            for (j, (numeric, uncertain)) in numeric.into_iter().enumerate() {
+                let bound = 1e-7 + 0.5 * uncertain;
+                prop_assert!((exact.matrix[(k, j)] - numeric).abs() < bound, "({}, {}): {} {}", k, j, exact.matrix[(k, j)], numeric);
                 prop_assert!((exact.matrix[(k, j)] - shift.matrix[(k, j)]).abs() < 1e-10, "shift ({}, {})", k, j);
             }
         }
@@ -77,8 +86,8 @@ proptest! {
         prop_assert!((line.value - product.value).abs() < 1e-12);
         prop_assert!((line.first - dot(&of_gradient)).abs() < 1e-11);
         prop_assert!((line.second - dot(&product.product)).abs() < 1e-10);
-        let slope = difference(|t| vec![along(t).second])[0];
-        prop_assert!((line.third - slope).abs() < 1e-5 * (1.0 + slope.abs()), "third {} against {}", line.third, slope);
+        let (slope, uncertain) = difference(|t| vec![along(t).second])[0];
+        prop_assert!((line.third - slope).abs() < 1e-7 * (1.0 + slope.abs()) + 0.5 * uncertain, "third {} against {}", line.third, slope);
         // Jacobian: rows are observables.
         let jacobian = Adjoint.jacobian(&expectation, &theta, &mut backend, &mut rng()).expect("runs");
         let by_shift = SHIFT.jacobian(&expectation, &theta, &mut backend, &mut rng()).expect("runs");

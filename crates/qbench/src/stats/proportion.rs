@@ -1,13 +1,15 @@
 //! Intervals for a share of successes.
 
-use statrs::distribution::{ContinuousCDF, Normal};
+use super::normal::two_sided;
 
 /// The Wilson score interval of a share of `count` trials at a nominal coverage `level` (E. B. Wilson, J. Am. Stat. Assoc. 22, 209
 /// (1927)): never empty, also at 0 and 1. NaN unless `count` is positive and `0 < level < 1`.
 #[must_use]
 pub fn wilson(share: f64, count: f64, level: f64) -> (f64, f64) {
-    let valid = count > 0.0 && level > 0.0 && level < 1.0;
-    let z = if valid { Normal::standard().inverse_cdf(0.5 + 0.5 * level) } else { f64::NAN };
+    if !(count > 0.0 && level > 0.0 && level < 1.0) {
+        return (f64::NAN, f64::NAN);
+    }
+    let z = two_sided(level);
     let denominator = 1.0 + z * z / count;
     let center = (share + 0.5 * z * z / count) / denominator;
     let half = z / denominator * (share * (1.0 - share) / count + 0.25 * z * z / (count * count)).sqrt();
