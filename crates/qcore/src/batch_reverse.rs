@@ -162,10 +162,14 @@ impl BatchDerivatives {
             let (what, got) = ("observable", observable.width());
             return Err(Error::WidthMismatch { what, got, expected: self.qubits });
         }
-        let constant: Vec<bool> =
-            (0..self.parameters).map(|at| rows.iter().all(|row| row[at].to_bits() == first[at].to_bits())).collect();
+        let mut changes = vec![0; self.parameters];
+        for row in rows {
+            for ((changes, value), first) in changes.iter_mut().zip(*row).zip(*first) {
+                *changes |= value.to_bits() ^ first.to_bits();
+            }
+        }
         let differs: Vec<bool> =
-            self.angles.iter().map(|angle| angle.parameters.iter().any(|&parameter| !constant[parameter])).collect();
+            self.angles.iter().map(|angle| angle.parameters.iter().any(|&parameter| changes[parameter] != 0)).collect();
         let angles: Vec<f64> =
             (self.angles.iter().enumerate()).map(|(rotation, angle)| angle.value(program, rotation, first)).collect();
         if let Some(rotation) = angles.iter().position(|angle| !angle.is_finite()) {

@@ -240,7 +240,9 @@ pub(crate) fn split_rows(rows: &[f64], width: usize) -> Result<Vec<&[f64]>, Erro
         let expected = rows.len().div_ceil(width).max(1) * width;
         return Err(Error::Length { what: "parameter rows", got: rows.len(), expected });
     }
-    if let Some(at) = rows.iter().position(|value| !value.is_finite()) {
+    // A look at all of them before one at each: without a way out of the loop it is a few vectors.
+    let finite = rows.iter().fold(true, |finite, value| finite & value.is_finite());
+    if !finite && let Some(at) = rows.iter().position(|value| !value.is_finite()) {
         return Err(Error::NotFinite { index: at % width, value: rows[at] });
     }
     Ok(rows.chunks_exact(width).collect())

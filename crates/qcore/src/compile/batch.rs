@@ -183,14 +183,15 @@ impl BatchGroup {
                 None => {
                     kernel::build_batch_table(level, state, &start.bare, bound.tangents(), bound.phase(), 0);
                 }
+                Some(last) if own => {
+                    multiply_into(level, state, last, None, &[]);
+                    kernel::apply_batch_passes(level, state, &part.passes, &bound.tan, None);
+                }
                 Some(last) => {
-                    multiply_into(level, state, last);
-                    if own {
-                        kernel::apply_batch_passes(level, state, &part.passes, &bound.tan, None);
-                    } else {
-                        // Of the tangents of a single state every lane takes the same one.
-                        kernel::apply_passes(level, state, &part.passes, &shared.bound.tan, None);
-                    }
+                    // Of the tangents of a single state every lane takes the same one.
+                    let tans = &shared.bound.tan;
+                    let done = multiply_into(level, state, last, part.passes.first(), tans);
+                    kernel::apply_passes(level, state, &part.passes[done..], tans, None);
                 }
             }
             let table = if own {
@@ -203,7 +204,7 @@ impl BatchGroup {
             last = Some((state, table, own));
         }
         if let Some(last) = last {
-            multiply_into(level, end, last);
+            multiply_into(level, end, last, None, &[]);
         }
     }
 
@@ -215,11 +216,19 @@ impl BatchGroup {
         for (layer, &own) in shared.own.iter().enumerate().skip(plan.first).rev() {
             let (part, reads) = plan.part(layer);
             let ket = &stored[layer * size..(layer + 1) * size];
+            let mut table = None;
             if own {
                 own_left -= 1;
                 kernel::apply_conjugate(level, bra, &tables[own_left * size..(own_left + 1) * size]);
             } else {
-                kernel::shared_conjugate(level, bra, &shared.tables[layer * single..(layer + 1) * single]);
+                let of_layer = &shared.tables[layer * single..(layer + 1) * single];
+                // The first pass that reads takes the table along.
+                let first_reads = !reads.folds.is_empty() || reads.turns.first().is_some_and(|turn| turn.0 == 0);
+                if first_reads && reads.others.is_empty() {
+                    table = Some(of_layer);
+                } else {
+                    kernel::shared_conjugate(level, bra, of_layer);
+                }
             }
             for read in &reads.others {
                 values[read.slot] = match read.probe {
@@ -228,8 +237,7 @@ impl BatchGroup {
                     Probe::Z { local, controls, .. } => kernel::batch_inner(level, bra, ket, 0, local, controls),
                 };
             }
-            let none = [Pass { rows: 0, bits: [0; 3], lanes: false, row_tans: [0; 3], lane_tans: [0; 2] }];
-            let passes = if part.passes.is_empty() { &none } else { part.passes.as_slice() };
+            let passes = if part.passes.is_empty() { &[NO_PASS] } else { part.passes.as_slice() };
             let tans = if own { undo.as_slice() } else { shared.undo.as_slice() };
             // Everything is read before anything is rotated; what is read last is rotated along with it.
             let last_read = reads.turns.last().map_or(0, |turn| turn.0);
@@ -250,7 +258,7 @@ impl BatchGroup {
                 let sums = if own {
                     kernel::batch_adjoint_pass(level, bra, ket, pass, tans, rotate, folds)
                 } else {
-                    kernel::shared_adjoint_pass(level, bra, ket, pass, tans, rotate, folds)
+                    kernel::shared_adjoint_pass(level, bra, ket, table.take(), pass, tans, rotate, folds)
                 };
                 for &(_, place, slot) in wanted {
                     values[slot] = sums[place];
@@ -268,13 +276,13 @@ impl BatchGroup {
                 }
             }
             if layer > plan.first {
-                for (index, pass) in part.passes.iter().enumerate().filter(|&(index, _)| index != rotated) {
-                    let _ = index;
-                    let pass = std::slice::from_ref(pass);
+                for passes in
+                    [&part.passes[..rotated.min(part.passes.len())], part.passes.get(rotated + 1..).unwrap_or(&[])]
+                {
                     if own {
-                        kernel::apply_batch_passes(level, bra, pass, tans, None);
+                        kernel::apply_batch_passes(level, bra, passes, tans, None);
                     } else {
-                        kernel::apply_passes(level, bra, pass, tans, None);
+                        kernel::apply_passes(level, bra, passes, tans, None);
                     }
                 }
             }
@@ -283,11 +291,22 @@ impl BatchGroup {
     }
 }
 
-/// Writes the state of a layer times its table, which is that of a group or of a single state.
-fn multiply_into(level: Level, to: &mut [Block], (from, table, own): (&[Block], &[Block], bool)) {
+/// No rotation.
+const NO_PASS: Pass = Pass { rows: 0, bits: [0; 3], lanes: false, row_tans: [0; 3], lane_tans: [0; 2] };
+
+/// Writes the state of a layer times its table, which is that of a group or of a single state, and applies the pass along with a table of
+/// a single state: the number of passes that are done.
+fn multiply_into(
+    level: Level,
+    to: &mut [Block],
+    (from, table, own): (&[Block], &[Block], bool),
+    pass: Option<&Pass>,
+    tans: &[f64],
+) -> usize {
     if own {
         kernel::multiply_into(level, to, from, table);
-    } else {
-        kernel::shared_multiply_into(level, to, from, table);
+        return 0;
     }
+    kernel::shared_first_pass(level, to, from, table, pass.unwrap_or(&NO_PASS), tans);
+    usize::from(pass.is_some())
 }

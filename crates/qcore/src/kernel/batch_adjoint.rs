@@ -14,8 +14,8 @@ kernel_rows! {
 }
 
 kernel_rows! {
-    /// Writes `from` times the table of a single state to `group`.
-    shared_multiply_into(group: &mut [Block], from: &[Block], table: &[Block]) = multiply_generic
+    /// Writes `from` times the table of a single state to `group`, with the rotations of a pass.
+    shared_first_pass(group: &mut [Block], from: &[Block], table: &[Block], pass: &Pass, tans: &[f64]) = first_generic
 }
 
 kernel_rows! {
@@ -26,8 +26,9 @@ kernel_rows! {
 }
 
 kernel_rows! {
-    /// As [`batch_adjoint_pass`], with one entry per tangent.
-    shared_adjoint_pass(bra: &mut [Block], ket: &[Block], pass: &Pass, tans: &[f64], rotate: bool, folds: &mut [Block]) -> [[f64; 4]; 6] = shared_generic
+    /// As [`batch_adjoint_pass`], with one entry per tangent, and after a multiplication of `bra` by the conjugate of the table of a single state, if
+    /// there is one.
+    shared_adjoint_pass(bra: &mut [Block], ket: &[Block], table: Option<&[Block]>, pass: &Pass, tans: &[f64], rotate: bool, folds: &mut [Block]) -> [[f64; 4]; 6] = shared_generic
 }
 
 kernel! {
@@ -45,18 +46,27 @@ kernel! {
     batch_accumulate(out: &mut [Block], state: &[Block], weights: &[f64; 4], x: usize, z: usize) = accumulate_generic
 }
 
-/// The four entries of a block of a table, each as a block of its own.
+/// Entry `k` of a table of a single state.
+///
+/// # Safety
+///
+/// The table must have more than `k` entries.
 #[inline(always)]
-fn entries(factors: &Block) -> [Block; 4] {
-    std::array::from_fn(|lane| Block { re: [factors.re[lane]; 4], im: [factors.im[lane]; 4] })
+unsafe fn entry(table: &[Block], k: usize) -> (f64, f64) {
+    // SAFETY: by this function's own contract; the lane is below four.
+    unsafe {
+        let block = table.get_unchecked(k >> 2);
+        (*block.re.get_unchecked(k & 3), *block.im.get_unchecked(k & 3))
+    }
 }
 
 #[inline(always)]
 fn conjugate_generic<V: Rows>(group: &mut [Block], table: &[Block]) {
     assert!(group.len() <= 4 * table.len(), "a table has one entry per amplitude");
     for (blocks, factors) in group.chunks_mut(4).zip(table) {
-        for (block, factor) in blocks.iter_mut().zip(&entries(factors)) {
-            let v = V::times_conj([V::load(block, 0), V::load(block, V::PARTS - 1)], factor);
+        for (lane, block) in blocks.iter_mut().enumerate() {
+            let v = [V::load(block, 0), V::load(block, V::PARTS - 1)];
+            let v = V::times_scalar(v, (factors.re[lane], -factors.im[lane]));
             for (part, &v) in v.iter().enumerate().take(V::PARTS) {
                 v.store(block, part);
             }
@@ -65,13 +75,71 @@ fn conjugate_generic<V: Rows>(group: &mut [Block], table: &[Block]) {
 }
 
 #[inline(always)]
-fn multiply_generic<V: Rows>(group: &mut [Block], from: &[Block], table: &[Block]) {
+fn first_generic<V: Rows>(group: &mut [Block], from: &[Block], table: &[Block], pass: &Pass, tans: &[f64]) {
+    match pass.rows {
+        0 => first::<V, 0, 1>(group, from, table, pass, tans),
+        1 => first::<V, 1, 2>(group, from, table, pass, tans),
+        2 => first::<V, 2, 4>(group, from, table, pass, tans),
+        _ => first::<V, 3, 8>(group, from, table, pass, tans),
+    }
+}
+
+/// The offsets of the rows of a pass.
+#[inline(always)]
+fn offsets<const ROWS: usize, const SIZE: usize>(pass: &Pass) -> [usize; SIZE] {
+    let mut offsets = [0; SIZE];
+    for (row, offset) in offsets.iter_mut().enumerate() {
+        for (k, bit) in pass.bits.iter().enumerate().take(ROWS) {
+            *offset |= (row >> k & 1) << bit;
+        }
+    }
+    offsets
+}
+
+#[inline(always)]
+fn rotate_rows<V: Rows, const ROWS: usize, const SIZE: usize>(r: &mut [V; SIZE], t: &[V; ROWS]) {
+    for (bit, &t) in t.iter().enumerate() {
+        for k in 0..SIZE {
+            let partner = k | 1 << bit;
+            if partner != k {
+                let (a, b) = (r[k], r[partner]);
+                r[k] = b.neg_mul_add(t, a);
+                r[partner] = a.mul_add(t, b);
+            }
+        }
+    }
+}
+
+/// `SIZE` is `2^ROWS`.
+#[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "constant ranges over several arrays at once, which unroll")]
+fn first<V: Rows, const ROWS: usize, const SIZE: usize>(
+    group: &mut [Block],
+    from: &[Block],
+    table: &[Block],
+    pass: &Pass,
+    tans: &[f64],
+) {
+    let mut t = [V::zero(); ROWS];
+    for (t, &index) in t.iter_mut().zip(&pass.row_tans) {
+        *t = V::splat(tans[index as usize]);
+    }
+    let offsets = offsets::<ROWS, SIZE>(pass);
     assert!(group.len() == from.len() && group.len() <= 4 * table.len(), "a table has one entry per amplitude");
-    for ((to, from), factors) in group.chunks_mut(4).zip(from.chunks(4)).zip(table) {
-        for ((to, from), factor) in to.iter_mut().zip(from).zip(&entries(factors)) {
-            let v = V::times([V::load(from, 0), V::load(from, V::PARTS - 1)], factor);
-            for (part, &v) in v.iter().enumerate().take(V::PARTS) {
-                v.store(to, part);
+    for base in Indices::new(group.len(), 0, offsets[SIZE - 1]) {
+        let mut r = [[V::zero(); SIZE]; 2];
+        for k in 0..SIZE {
+            // SAFETY: `Indices` yields indices below the common length with all bits of the last offset 0, and has checked that this
+            // offset, which contains all the others, is below that length too; the table has an entry for each.
+            let (block, factor) = unsafe { (from.get_unchecked(base | offsets[k]), entry(table, base | offsets[k])) };
+            let v = V::times_scalar([V::load(block, 0), V::load(block, V::PARTS - 1)], factor);
+            (r[0][k], r[1][k]) = (v[0], v[1]);
+        }
+        for (part, r) in r.iter_mut().enumerate().take(V::PARTS) {
+            rotate_rows(r, &t);
+            for k in 0..SIZE {
+                // SAFETY: as above.
+                r[k].store(unsafe { group.get_unchecked_mut(base | offsets[k]) }, part);
             }
         }
     }
@@ -86,47 +154,52 @@ fn own_generic<V: Rows>(
     rotate: bool,
     folds: &mut [Block],
 ) -> [[f64; 4]; 6] {
-    each_size::<V, true>(bra, ket, pass, tans, rotate, folds)
+    match (pass.rows, rotate) {
+        (0, _) => read::<V, true, false, 0, 1, false>(bra, ket, &[], pass, tans, folds),
+        (1, false) => read::<V, true, false, 1, 2, false>(bra, ket, &[], pass, tans, folds),
+        (2, false) => read::<V, true, false, 2, 4, false>(bra, ket, &[], pass, tans, folds),
+        (_, false) => read::<V, true, false, 3, 8, false>(bra, ket, &[], pass, tans, folds),
+        (1, true) => read::<V, true, false, 1, 2, true>(bra, ket, &[], pass, tans, folds),
+        (2, true) => read::<V, true, false, 2, 4, true>(bra, ket, &[], pass, tans, folds),
+        (_, true) => read::<V, true, false, 3, 8, true>(bra, ket, &[], pass, tans, folds),
+    }
 }
 
 #[inline(always)]
 fn shared_generic<V: Rows>(
     bra: &mut [Block],
     ket: &[Block],
+    table: Option<&[Block]>,
     pass: &Pass,
     tans: &[f64],
     rotate: bool,
     folds: &mut [Block],
 ) -> [[f64; 4]; 6] {
-    each_size::<V, false>(bra, ket, pass, tans, rotate, folds)
-}
-
-#[inline(always)]
-fn each_size<V: Rows, const BATCH: bool>(
-    bra: &mut [Block],
-    ket: &[Block],
-    pass: &Pass,
-    tans: &[f64],
-    rotate: bool,
-    folds: &mut [Block],
-) -> [[f64; 4]; 6] {
-    match (pass.rows, rotate) {
-        (0, _) => read::<V, BATCH, 0, 1, false>(bra, ket, pass, tans, folds),
-        (1, false) => read::<V, BATCH, 1, 2, false>(bra, ket, pass, tans, folds),
-        (2, false) => read::<V, BATCH, 2, 4, false>(bra, ket, pass, tans, folds),
-        (_, false) => read::<V, BATCH, 3, 8, false>(bra, ket, pass, tans, folds),
-        (1, true) => read::<V, BATCH, 1, 2, true>(bra, ket, pass, tans, folds),
-        (2, true) => read::<V, BATCH, 2, 4, true>(bra, ket, pass, tans, folds),
-        (_, true) => read::<V, BATCH, 3, 8, true>(bra, ket, pass, tans, folds),
+    match (pass.rows, rotate, table) {
+        (0, _, None) => read::<V, false, false, 0, 1, false>(bra, ket, &[], pass, tans, folds),
+        (1, false, None) => read::<V, false, false, 1, 2, false>(bra, ket, &[], pass, tans, folds),
+        (2, false, None) => read::<V, false, false, 2, 4, false>(bra, ket, &[], pass, tans, folds),
+        (_, false, None) => read::<V, false, false, 3, 8, false>(bra, ket, &[], pass, tans, folds),
+        (1, true, None) => read::<V, false, false, 1, 2, true>(bra, ket, &[], pass, tans, folds),
+        (2, true, None) => read::<V, false, false, 2, 4, true>(bra, ket, &[], pass, tans, folds),
+        (_, true, None) => read::<V, false, false, 3, 8, true>(bra, ket, &[], pass, tans, folds),
+        (0, _, Some(table)) => read::<V, false, true, 0, 1, false>(bra, ket, table, pass, tans, folds),
+        (1, false, Some(table)) => read::<V, false, true, 1, 2, false>(bra, ket, table, pass, tans, folds),
+        (2, false, Some(table)) => read::<V, false, true, 2, 4, false>(bra, ket, table, pass, tans, folds),
+        (_, false, Some(table)) => read::<V, false, true, 3, 8, false>(bra, ket, table, pass, tans, folds),
+        (1, true, Some(table)) => read::<V, false, true, 1, 2, true>(bra, ket, table, pass, tans, folds),
+        (2, true, Some(table)) => read::<V, false, true, 2, 4, true>(bra, ket, table, pass, tans, folds),
+        (_, true, Some(table)) => read::<V, false, true, 3, 8, true>(bra, ket, table, pass, tans, folds),
     }
 }
 
 /// `SIZE` is `2^ROWS`.
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "constant ranges over several arrays at once, which unroll")]
-fn read<V: Rows, const BATCH: bool, const ROWS: usize, const SIZE: usize, const ROTATE: bool>(
+fn read<V: Rows, const BATCH: bool, const TABLE: bool, const ROWS: usize, const SIZE: usize, const ROTATE: bool>(
     bra: &mut [Block],
     ket: &[Block],
+    table: &[Block],
     pass: &Pass,
     tans: &[f64],
     folds: &mut [Block],
@@ -136,14 +209,9 @@ fn read<V: Rows, const BATCH: bool, const ROWS: usize, const SIZE: usize, const 
         let index = index as usize;
         *t = if BATCH { V::quad(&tans.as_chunks::<4>().0[index]) } else { V::splat(tans[index]) };
     }
-    let mut offsets = [0; SIZE];
-    for (row, offset) in offsets.iter_mut().enumerate() {
-        for (k, bit) in pass.bits.iter().enumerate().take(ROWS) {
-            *offset |= (row >> k & 1) << bit;
-        }
-    }
+    let offsets = offsets::<ROWS, SIZE>(pass);
     let (len, fold) = (bra.len(), !folds.is_empty());
-    assert!(ket.len() == len, "two groups of one size");
+    assert!(ket.len() == len && (!TABLE || len <= 4 * table.len()), "two groups and a table of one size");
     assert!(!fold || folds.len() << ROWS == len, "one block of sums per base");
     // Two chains of additions per sum, so that their latencies overlap.
     let mut ups = [[V::zero(); 2]; ROWS];
@@ -155,7 +223,13 @@ fn read<V: Rows, const BATCH: bool, const ROWS: usize, const SIZE: usize, const 
             // offset, which contains all the others, is below that length too.
             let (of_bra, of_ket) =
                 unsafe { (bra.get_unchecked(base | offsets[k]), ket.get_unchecked(base | offsets[k])) };
-            (b[0][k], b[1][k]) = (V::load(of_bra, 0), V::load(of_bra, V::PARTS - 1));
+            let mut v = [V::load(of_bra, 0), V::load(of_bra, V::PARTS - 1)];
+            if TABLE {
+                // SAFETY: as above, and the table has an entry for each index.
+                let (re, im) = unsafe { entry(table, base | offsets[k]) };
+                v = V::times_scalar(v, (re, -im));
+            }
+            (b[0][k], b[1][k]) = (v[0], v[1]);
             (c[0][k], c[1][k]) = (V::load(of_ket, 0), V::load(of_ket, V::PARTS - 1));
         }
         if fold {
@@ -185,16 +259,9 @@ fn read<V: Rows, const BATCH: bool, const ROWS: usize, const SIZE: usize, const 
                 }
             }
             if ROTATE {
-                for (bit, &t) in t.iter().enumerate() {
-                    for k in 0..SIZE {
-                        let partner = k | 1 << bit;
-                        if partner != k {
-                            let (x, y) = (b[k], b[partner]);
-                            b[k] = y.neg_mul_add(t, x);
-                            b[partner] = x.mul_add(t, y);
-                        }
-                    }
-                }
+                rotate_rows(b, &t);
+            }
+            if ROTATE || TABLE {
                 for k in 0..SIZE {
                     // SAFETY: as above.
                     b[k].store(unsafe { bra.get_unchecked_mut(base | offsets[k]) }, part);

@@ -44,7 +44,7 @@ fn diagonal_generic<V: Rows>(group: &mut [Block], table: &[Block]) {
     for (blocks, factors) in group.chunks_mut(4).zip(table) {
         for (lane, block) in blocks.iter_mut().enumerate() {
             let v = [V::load(block, 0), V::load(block, V::PARTS - 1)];
-            let v = V::times(v, &Block { re: [factors.re[lane]; 4], im: [factors.im[lane]; 4] });
+            let v = V::times_scalar(v, (factors.re[lane], factors.im[lane]));
             for (part, &v) in v.iter().enumerate().take(V::PARTS) {
                 v.store(block, part);
             }
@@ -54,10 +54,14 @@ fn diagonal_generic<V: Rows>(group: &mut [Block], table: &[Block]) {
 
 #[inline(always)]
 fn spread_generic<V: Rows>(state: &[Block], factor: &Quad, group: &mut [Block]) {
+    let factor = Block { re: factor.re, im: factor.im };
+    let factor = [V::load(&factor, 0), V::load(&factor, V::PARTS - 1)];
     for (blocks, from) in group.chunks_mut(4).zip(state) {
         for (lane, block) in blocks.iter_mut().enumerate() {
-            let amplitude = Block { re: [from.re[lane]; 4], im: [from.im[lane]; 4] };
-            V::product(&amplitude, &factor.re, &factor.im, block);
+            let v = V::times_scalar(factor, (from.re[lane], from.im[lane]));
+            for (part, &v) in v.iter().enumerate().take(V::PARTS) {
+                v.store(block, part);
+            }
         }
     }
 }

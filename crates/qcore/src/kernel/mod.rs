@@ -33,7 +33,7 @@ pub(crate) use adjoint::{Undo, adjoint_pass, apply_first_pass, fold_all, multipl
 pub(crate) use batch::{add_parity, batch_pauli, batch_weighted};
 pub(crate) use batch_adjoint::{
     batch_accumulate, batch_accumulate_diagonal, batch_adjoint_pass, batch_inner, shared_adjoint_pass,
-    shared_conjugate, shared_multiply_into,
+    shared_conjugate, shared_first_pass,
 };
 pub(crate) use channel::{
     PairMap, PairPass, Sparse, add_to_identities, add_to_identity, apply_pair, environment, inner_product,

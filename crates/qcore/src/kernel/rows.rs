@@ -31,6 +31,8 @@ pub(super) trait Rows: Copy {
     fn times(block: [Self; 2], factor: &Block) -> [Self; 2];
     /// As [`Rows::times`], with the conjugate of the factor.
     fn times_conj(block: [Self; 2], factor: &Block) -> [Self; 2];
+    /// As [`Rows::times`], with one factor for all lanes.
+    fn times_scalar(block: [Self; 2], factor: (f64, f64)) -> [Self; 2];
     /// `Im(conj(a) b)` lane by lane, or two vectors that add up to it.
     fn cross(a: [Self; 2], b: [Self; 2]) -> Self;
     /// The sums over the parts of a block, lane by lane.
@@ -142,6 +144,13 @@ macro_rules! rows_from_lanes {
                 let (f_re, f_im) = (<Self as Lanes>::load(&factor.re), <Self as Lanes>::load(&factor.im));
                 let (low, high) = (Lanes::mul(re, f_re), Lanes::mul(im, f_re));
                 [Lanes::mul_add(im, f_im, low), Lanes::neg_mul_add(re, f_im, high)]
+            }
+
+            #[inline(always)]
+            fn times_scalar([re, im]: [Self; 2], factor: (f64, f64)) -> [Self; 2] {
+                let (f_re, f_im) = (<Self as Lanes>::splat(factor.0), <Self as Lanes>::splat(factor.1));
+                let (low, high) = (Lanes::mul(re, f_re), Lanes::mul(im, f_re));
+                [Lanes::neg_mul_add(im, f_im, low), Lanes::mul_add(re, f_im, high)]
             }
 
             #[inline(always)]
@@ -347,6 +356,18 @@ mod avx512 {
             // SAFETY: two times 32 readable bytes; AVX-512F is present (see the type).
             let product = unsafe {
                 conjugate_product(block.0, _mm256_loadu_pd(factor.re.as_ptr()), _mm256_loadu_pd(factor.im.as_ptr()))
+            };
+            [Self(product), Self(product)]
+        }
+
+        #[inline(always)]
+        fn times_scalar([block, _]: [Self; 2], factor: (f64, f64)) -> [Self; 2] {
+            // SAFETY: AVX-512F is present (see the type).
+            let product = unsafe {
+                let signs = _mm512_insertf64x4::<1>(_mm512_set1_pd(-1.0), _mm512_castpd512_pd256(_mm512_set1_pd(1.0)));
+                let im = _mm512_mul_pd(_mm512_set1_pd(factor.1), signs);
+                let swapped = _mm512_shuffle_f64x2::<0b0100_1110>(block.0, block.0);
+                _mm512_fmadd_pd(swapped, im, _mm512_mul_pd(block.0, _mm512_set1_pd(factor.0)))
             };
             [Self(product), Self(product)]
         }
