@@ -83,7 +83,7 @@ proptest! {
         let circuit = circuit_of(qubits, &choices);
         let parameters = circuit.parameters().len();
         // None, some or all of the parameters differ from row to row.
-        let own = |k: usize| match differing { 0 => false, 1 => k % 3 == 0, 2 => k < 2, _ => true };
+        let own = |k: usize| match differing { 0 => false, 1 => k.is_multiple_of(3), 2 => k < 2, _ => true };
         let rows: Vec<Vec<f64>> = (0..count)
             .map(|row| (0..parameters).map(|k| (0.3 * k as f64 + if own(k) { 1.7 * row as f64 } else { 0.0 }).sin()).collect())
             .collect();
@@ -100,8 +100,8 @@ fn classifiers_of_all_widths() {
         let mut circuit = Circuit::new(qubits).expect("width");
         let x = circuit.parameters_named("x", qubits).expect("new");
         let w = circuit.parameters_named("w", 4 * qubits).expect("new");
-        for q in 0..qubits {
-            circuit.rx(q, x[q]).expect("valid");
+        for (q, &angle) in x.iter().enumerate() {
+            circuit.rx(q, angle).expect("valid");
         }
         for layer in w.chunks(2 * qubits) {
             for q in 0..qubits {

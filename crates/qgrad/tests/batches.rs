@@ -13,8 +13,8 @@ fn classifier(qubits: usize) -> (Circuit, Vec<Param>) {
     let mut circuit = Circuit::new(qubits).expect("width");
     let x = circuit.parameters_named("x", qubits).expect("new");
     let w = circuit.parameters_named("w", 4 * qubits).expect("new");
-    for q in 0..qubits {
-        circuit.rx(q, x[q]).expect("valid");
+    for (q, &angle) in x.iter().enumerate() {
+        circuit.rx(q, angle).expect("valid");
     }
     for layer in w.chunks(2 * qubits) {
         for q in 0..qubits {

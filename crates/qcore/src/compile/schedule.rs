@@ -301,7 +301,7 @@ impl Builder<'_> {
         if !self.merge
             && !matches!(element, Element::Diagonal(_))
             && slot.elements.iter().any(|element| !matches!(element, Element::Diagonal(_)))
-            && !(fixed(&element) && slot.elements.iter().all(fixed))
+            && (!fixed(&element) || !slot.elements.iter().all(fixed))
         {
             let layer = slot.layer + 1;
             let mut elements = Elements::new();
