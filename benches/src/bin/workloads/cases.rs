@@ -16,8 +16,7 @@ use crate::measure::{Times, measure};
 
 pub(crate) type Measured = Result<(Times, Value), Box<dyn Error>>;
 
-/// Samples of `w4`, circuits of `w5`.
-const BATCH: usize = 128;
+/// Circuits of `w5`.
 const CIRCUITS: usize = 100;
 
 /// `w1`, `w1s` and the circuits that nothing was tuned for: the exact energy of an Ising chain, or the evolution alone.
@@ -44,10 +43,10 @@ pub(crate) fn gradient(qubits: usize, level: Level, limit: f64) -> Measured {
     Ok((times, json!({ "norm": norm(&answer.gradient), "first3": &answer.gradient[..3] })))
 }
 
-/// `w3`: all derivatives of the energy after four layers from 1000 shots per circuit, two circuits per measurement group and derivative.
-pub(crate) fn shot_gradient(qubits: usize, level: Level, limit: f64) -> Measured {
-    let expectation = Expectation::of_all_parameters(&hardware_efficient(qubits, 4)?, vec![ising(qubits)?])?;
-    let row = theta(8 * qubits);
+/// `w3`: all derivatives of the energy after some layers (four) from 1000 shots per circuit, two circuits per measurement group and derivative.
+pub(crate) fn shot_gradient(qubits: usize, layers: usize, level: Level, limit: f64) -> Measured {
+    let expectation = Expectation::of_all_parameters(&hardware_efficient(qubits, layers)?, vec![ising(qubits)?])?;
+    let row = theta(2 * layers * qubits);
     let (mut backend, mut rng) = (StateVectorBackend::with_level(level), ChaCha8Rng::seed_from_u64(1));
     let exact = Adjoint.gradient(&expectation, &row, &mut backend, &mut rng)?.gradient;
     let shift = ParameterShift { shots: Shots::PerCircuit(1000) };
@@ -57,8 +56,8 @@ pub(crate) fn shot_gradient(qubits: usize, level: Level, limit: f64) -> Measured
     Ok((times, json!({ "norm": norm(&answer.gradient), "exact_norm": norm(&exact), "rms_error": rms })))
 }
 
-/// `w4`: loss and gradient of a classifier, 128 samples encoded by RX before four layers, the output being the mean of all Z.
-pub(crate) fn batch_gradient(qubits: usize, level: Level, limit: f64) -> Measured {
+/// `w4`: loss and gradient of a classifier, samples (128) encoded by RX before four layers, the output being the mean of all Z.
+pub(crate) fn batch_gradient(qubits: usize, samples: usize, level: Level, limit: f64) -> Measured {
     let mut circuit = Circuit::new(qubits)?;
     let inputs = circuit.parameters_named("x", qubits)?;
     for (q, input) in inputs.into_iter().enumerate() {
@@ -77,7 +76,7 @@ pub(crate) fn batch_gradient(qubits: usize, level: Level, limit: f64) -> Measure
     let expectation = Expectation::new(&circuit, vec![terms.join(" + ").parse()?], &weights)?;
     let values = theta(weights.len());
     let mut rows = Vec::new();
-    for sample in 0..BATCH {
+    for sample in 0..samples {
         rows.extend((0..qubits).map(|q| (0.05 + 0.11 * (sample * qubits + q) as f64) % std::f64::consts::PI));
         rows.extend_from_slice(&values);
     }
@@ -85,12 +84,12 @@ pub(crate) fn batch_gradient(qubits: usize, level: Level, limit: f64) -> Measure
     let (mut backend, mut rng) = (StateVectorBackend::with_level(level), ChaCha8Rng::seed_from_u64(1));
     let (times, answer) = measure(limit, || {
         let mut weigh = |sample: usize, values: &[qgrad::Estimate], cotangents: &mut [qgrad::Estimate]| {
-            cotangents[0] = qgrad::Estimate::exact(2.0 * (values[0].value - label(sample)) / BATCH as f64);
+            cotangents[0] = qgrad::Estimate::exact(2.0 * (values[0].value - label(sample)) / samples as f64);
         };
         Adjoint.vjp(&expectation, &rows, Cotangents::OfValues(&mut weigh), &mut backend, &mut rng)
     })?;
     let squares = answer.values.iter().enumerate().map(|(sample, f)| (f.value - label(sample)).powi(2));
-    let loss = squares.sum::<f64>() / BATCH as f64;
+    let loss = squares.sum::<f64>() / samples as f64;
     Ok((times, json!({ "loss": loss, "norm": norm(&answer.gradient), "first3": &answer.gradient[..3] })))
 }
 

@@ -1,7 +1,7 @@
 //! Times the peer workloads: one line per measurement, and with `--json` one object per line in a file.
 //!
 //! `w1` is an exact energy after ten layers of a hardware-efficient circuit, `w1s` the evolution alone, `w2` all its derivatives,
-//! `w3` derivatives from shots, `w4` the gradient of a classifier over 128 samples, `w5` one derivative of each of 100 random
+//! `w3` derivatives from shots (`--layers` for other depths), `w4` the gradient of a classifier over 128 samples (`--samples`), `w5` one derivative of each of 100 random
 //! circuits, `w6` a million shots from a state of 20 qubits, `w7` an energy under noise. `bricks`, `fourier` and `grid` are the
 //! exact energies of three circuits that nothing was tuned for.
 #![forbid(unsafe_code)]
@@ -30,6 +30,12 @@ struct Args {
     /// Numbers of threads.
     #[arg(long, value_delimiter = ',', default_value = "1")]
     threads: Vec<usize>,
+    /// Layers of w3.
+    #[arg(long, default_value_t = 4)]
+    layers: usize,
+    /// Samples of w4.
+    #[arg(long, default_value_t = 128)]
+    samples: usize,
     /// Kernel level; by default the best one.
     #[arg(long)]
     level: Option<String>,
@@ -44,12 +50,13 @@ struct Args {
     json: Option<std::path::PathBuf>,
 }
 
-fn run(workload: &str, n: usize, level: Level, limit: f64) -> Measured {
+fn run(workload: &str, n: usize, level: Level, args: &Args) -> Measured {
+    let limit = args.limit;
     match workload {
         "w1" | "w1s" => cases::energy(&hardware_efficient(n, 10)?, level, limit, workload == "w1s"),
         "w2" => cases::gradient(n, level, limit),
-        "w3" => cases::shot_gradient(n, level, limit),
-        "w4" => cases::batch_gradient(n, level, limit),
+        "w3" => cases::shot_gradient(n, args.layers, level, limit),
+        "w4" => cases::batch_gradient(n, args.samples, level, limit),
         "w5" => cases::plateau_scan(n, level, limit),
         "w6" => cases::shots(n, level, limit),
         "w7" => cases::noisy_energy(n, level, limit),
@@ -88,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for &n in qubits {
             for &threads in &args.threads {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-                let measured = pool.install(|| run(workload, n, level, args.limit).map_err(|error| error.to_string()));
+                let measured = pool.install(|| run(workload, n, level, &args).map_err(|error| error.to_string()));
                 let (times, answer) = measured?;
                 let tag = if args.tag.is_empty() { String::new() } else { format!("-{}", args.tag) };
                 let mut row = json!({
