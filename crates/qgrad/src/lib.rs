@@ -32,7 +32,7 @@
 //! # Features
 //!
 //! `serde`: serialization of bills and estimates. `qopt`: [`ExpectationObjective`](objective::ExpectationObjective), so that
-//! circuits can be trained with qopt and nothing else.
+//! circuits can be trained with qopt and nothing else. `rayon` (default): exact gradients over many rows on all threads.
 #![forbid(unsafe_code)]
 
 mod backend;
