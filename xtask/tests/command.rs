@@ -54,9 +54,16 @@ fn the_experiments_are_listed() {
     assert_eq!(output.status.code(), Some(0));
     let text = text(&output.stdout);
     let names: Vec<&str> = text.lines().map(|line| line.split_whitespace().next().unwrap_or("")).collect();
-    for name in ["plateau-scaling", "nlr-classification", "nlr-vqe", "device-cost", "plateau-escape"] {
-        assert!(names.contains(&name), "{name} in {names:?}");
-    }
+    let all = [
+        "plateau-scaling",
+        "nlr-classification",
+        "nlr-vqe",
+        "device-cost",
+        "plateau-escape",
+        "escape-tuning",
+        "escape-trials",
+    ];
+    assert_eq!(names, all);
 }
 
 #[test]

@@ -289,78 +289,54 @@ pub enum Error {
     },
 }
 
+/// The place of an error, shared or exclusive as the error is borrowed; every variant is named, so that a new one has to decide.
+macro_rules! place {
+    ($error:expr) => {
+        match $error {
+            Self::UnknownField { at }
+            | Self::MissingField { at }
+            | Self::WrongType { at, .. }
+            | Self::EmptyText { at }
+            | Self::Count { at, .. }
+            | Self::Number { at, .. }
+            | Self::EdgeOutOfRange { at, .. }
+            | Self::EdgeLoop { at, .. }
+            | Self::EdgeTwice { at, .. }
+            | Self::NotPositive { at }
+            | Self::Relaxation { at, .. }
+            | Self::Date { at, .. }
+            | Self::CalibrationLength { at, .. }
+            | Self::UnknownGate { at, .. }
+            | Self::GateTwice { at, .. }
+            | Self::GateForm { at }
+            | Self::GateQubits { at, .. }
+            | Self::QubitOutOfRange { at, .. }
+            | Self::Uncoupled { at, .. }
+            | Self::PlaceTwice { at, .. } => Some(at),
+            Self::Syntax { .. }
+            | Self::UnknownDevice { .. }
+            | Self::Unwritable { .. }
+            | Self::CircuitSeconds { .. }
+            | Self::Participation { .. }
+            | Self::FleetLedgers { .. }
+            | Self::Layout { .. }
+            | Self::NotNative { .. }
+            | Self::Noise(_)
+            | Self::Ledger { .. } => None,
+        }
+    };
+}
+
 impl Error {
     /// Where in the profile the error lies, if it lies in a field.
     #[must_use]
     pub fn place(&self) -> Option<&Place> {
-        match self {
-            Self::UnknownField { at }
-            | Self::MissingField { at }
-            | Self::WrongType { at, .. }
-            | Self::EmptyText { at }
-            | Self::Count { at, .. }
-            | Self::Number { at, .. }
-            | Self::EdgeOutOfRange { at, .. }
-            | Self::EdgeLoop { at, .. }
-            | Self::EdgeTwice { at, .. }
-            | Self::NotPositive { at }
-            | Self::Relaxation { at, .. }
-            | Self::Date { at, .. }
-            | Self::CalibrationLength { at, .. }
-            | Self::UnknownGate { at, .. }
-            | Self::GateTwice { at, .. }
-            | Self::GateForm { at }
-            | Self::GateQubits { at, .. }
-            | Self::QubitOutOfRange { at, .. }
-            | Self::Uncoupled { at, .. }
-            | Self::PlaceTwice { at, .. } => Some(at),
-            Self::Syntax { .. }
-            | Self::UnknownDevice { .. }
-            | Self::Unwritable { .. }
-            | Self::CircuitSeconds { .. }
-            | Self::Participation { .. }
-            | Self::FleetLedgers { .. }
-            | Self::Layout { .. }
-            | Self::NotNative { .. }
-            | Self::Noise(_)
-            | Self::Ledger { .. } => None,
-        }
+        place!(self)
     }
 
     /// The place, to be completed with a line.
     pub(crate) fn place_mut(&mut self) -> Option<&mut Place> {
-        match self {
-            Self::UnknownField { at }
-            | Self::MissingField { at }
-            | Self::WrongType { at, .. }
-            | Self::EmptyText { at }
-            | Self::Count { at, .. }
-            | Self::Number { at, .. }
-            | Self::EdgeOutOfRange { at, .. }
-            | Self::EdgeLoop { at, .. }
-            | Self::EdgeTwice { at, .. }
-            | Self::NotPositive { at }
-            | Self::Relaxation { at, .. }
-            | Self::Date { at, .. }
-            | Self::CalibrationLength { at, .. }
-            | Self::UnknownGate { at, .. }
-            | Self::GateTwice { at, .. }
-            | Self::GateForm { at }
-            | Self::GateQubits { at, .. }
-            | Self::QubitOutOfRange { at, .. }
-            | Self::Uncoupled { at, .. }
-            | Self::PlaceTwice { at, .. } => Some(at),
-            Self::Syntax { .. }
-            | Self::UnknownDevice { .. }
-            | Self::Unwritable { .. }
-            | Self::CircuitSeconds { .. }
-            | Self::Participation { .. }
-            | Self::FleetLedgers { .. }
-            | Self::Layout { .. }
-            | Self::NotNative { .. }
-            | Self::Noise(_)
-            | Self::Ledger { .. } => None,
-        }
+        place!(self)
     }
 }
 
