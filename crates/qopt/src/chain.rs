@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::rule::check_start;
 use crate::{
-    Answer, Ask, Bill, ConfigError, IterationContext, Method, MethodError, Query, State, StateError, Stop,
+    Answer, Ask, Axis, Bill, ConfigError, IterationContext, Method, MethodError, Query, State, StateError, Stop,
     StopCondition, Told,
 };
 
@@ -167,6 +167,10 @@ impl Method for Chain {
 
     fn theta(&self) -> &[f64] {
         self.method.theta()
+    }
+
+    fn axes(&self) -> &[Axis] {
+        self.method.axes()
     }
 
     fn state(&self) -> State {

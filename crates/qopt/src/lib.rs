@@ -151,7 +151,7 @@ pub use rules::{
     AdaGrad, Adam, AdamW, AmsGrad, Lion, Momentum, NAdam, NaturalGradient, Nesterov, NormalizedGradient, RmsProp, Sgd,
     SignDescent,
 };
-pub use runner::{Evaluation, Outcome, RunState, Runner, Step, StopReason, reevaluate};
+pub use runner::{Evaluation, Outcome, RunState, Runner, Step, StopReason, reevaluate, reevaluate_with_axes};
 pub use schedule::{Clip, Clipped, Decay, Schedule, Scheduled};
 pub use screened::{ScreenedDescent, ScreenedDescentConfig};
 pub use state::State;

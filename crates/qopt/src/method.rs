@@ -1,7 +1,7 @@
 //! Optimizers as ask/tell: the trait [`Method`] and what it reports.
 
 use crate::vector::norm;
-use crate::{Answer, Estimate, MethodError, Query, State, StateError, StepStreams};
+use crate::{Answer, Axis, Estimate, MethodError, Query, State, StateError, StepStreams};
 
 /// What a method wants to know next, and where.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,6 +63,12 @@ pub trait Method: Send {
     /// The current point, P components. It changes only when an iteration is over.
     fn theta(&self) -> &[f64];
 
+    /// The axes of the rotations at theta, P of them, where the method chooses those too; else none. Losses are to be
+    /// measured with them then: [`Query::AxisValues`].
+    fn axes(&self) -> &[Axis] {
+        &[]
+    }
+
     /// The whole state without the hyperparameters, in the middle of an iteration too.
     fn state(&self) -> State;
 
@@ -88,6 +94,10 @@ impl<M: Method + ?Sized> Method for Box<M> {
 
     fn theta(&self) -> &[f64] {
         (**self).theta()
+    }
+
+    fn axes(&self) -> &[Axis] {
+        (**self).axes()
     }
 
     fn state(&self) -> State {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::state::check_length;
-use crate::{Bill, Estimate, Event, RecordedTrigger, State, StateError, StepReport, Trigger};
+use crate::{Axis, Bill, Estimate, Event, RecordedTrigger, State, StateError, StepReport, Trigger};
 
 /// One finished iteration, the same for all methods.
 #[non_exhaustive]
@@ -15,6 +15,8 @@ pub struct Observation<'a> {
     pub theta: &'a [f64],
     /// Where the next iteration starts. P components.
     pub next: &'a [f64],
+    /// The axes of the rotations at `theta`, P of them; none unless the [method chooses them](crate::Method::axes).
+    pub axes: &'a [Axis],
     /// What the iteration did.
     pub report: StepReport,
     /// What was spent so far, this iteration included.
@@ -46,18 +48,24 @@ impl<F: FnMut(&Observation<'_>) -> ControlFlow<()>> Observer for F {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BestPoint {
     theta: Vec<f64>,
+    axes: Vec<Axis>,
     best: Option<(u64, Estimate)>,
 }
 
 impl BestPoint {
     /// An observer that has seen nothing, for `dimension` parameters.
     pub fn new(dimension: usize) -> Self {
-        Self { theta: Vec::with_capacity(dimension), best: None }
+        Self { theta: Vec::with_capacity(dimension), axes: Vec::with_capacity(dimension), best: None }
     }
 
     /// The best point, P components; none before the first measured loss.
     pub fn theta(&self) -> Option<&[f64]> {
         self.best.map(|_| self.theta.as_slice())
+    }
+
+    /// The axes of the rotations there, P of them; none unless the [method chooses them](crate::Method::axes).
+    pub fn axes(&self) -> &[Axis] {
+        &self.axes
     }
 
     /// The loss measured there.
@@ -75,10 +83,14 @@ impl BestPoint {
         let state = State::new("best-point");
         match self.best {
             None => state,
-            Some((step, loss)) => state
-                .with_floats("theta", &self.theta)
-                .with_floats("loss", &[loss.value, loss.std_error])
-                .with_counts("step", &[step]),
+            Some((step, loss)) => {
+                let state = state
+                    .with_floats("theta", &self.theta)
+                    .with_floats("loss", &[loss.value, loss.std_error])
+                    .with_counts("step", &[step]);
+                let codes: Vec<u64> = self.axes.iter().map(|axis| axis.code()).collect();
+                if codes.is_empty() { state } else { state.with_counts("axes", &codes) }
+            }
         }
     }
 
@@ -87,7 +99,7 @@ impl BestPoint {
     /// # Errors
     /// [`StateError`] if the state is not that of a best point; nothing is changed then.
     pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        state.expect("best-point", &["theta", "loss", "step"])?;
+        state.expect("best-point", &["theta", "loss", "step", "axes"])?;
         if state.is_empty() {
             *self = Self::new(self.theta.capacity());
             return Ok(());
@@ -99,7 +111,8 @@ impl BestPoint {
             check_length("theta", self.theta.len(), theta.len())?;
         }
         let loss = Estimate { value: loss[0], std_error: loss[1] };
-        *self = Self { theta, best: Some((step, loss)) };
+        let axes = if state.has_counts("axes") { Axis::of_state(state, theta.len())? } else { Vec::new() };
+        *self = Self { theta, axes, best: Some((step, loss)) };
         Ok(())
     }
 }
@@ -112,6 +125,8 @@ impl Observer for BestPoint {
         if self.best.is_none_or(|(_, best)| loss.value < best.value) {
             self.theta.clear();
             self.theta.extend_from_slice(observation.theta);
+            self.axes.clear();
+            self.axes.extend_from_slice(observation.axes);
             self.best = Some((observation.step, loss));
         }
         ControlFlow::Continue(())

@@ -1,6 +1,6 @@
 //! What a method asks: loss, gradient and metric at a point, or one of the queries that only some objectives answer.
 
-use crate::Request;
+use crate::{Request, State, StateError};
 
 /// What is to be measured.
 ///
@@ -63,6 +63,17 @@ pub enum Axis {
 impl Axis {
     /// All three.
     pub const ALL: [Self; 3] = [Self::X, Self::Y, Self::Z];
+
+    pub(crate) const fn code(self) -> u64 {
+        self as u64
+    }
+
+    /// The entry "axes" of a state, as codes.
+    pub(crate) fn of_state(state: &State, count: usize) -> Result<Vec<Self>, StateError> {
+        let of_code = |code: u64| Self::ALL.into_iter().find(|axis| axis.code() == code);
+        let axes = state.counts_of("axes", count)?.into_iter().map(of_code).collect::<Option<Vec<_>>>();
+        axes.ok_or_else(|| StateError::Value { name: "axes".to_owned() })
+    }
 }
 
 impl Query<'_> {

@@ -2,8 +2,8 @@
 
 use crate::streams::EVALUATION_STEP;
 use crate::{
-    Answer, Bill, Budget, Estimate, IterationContext, Method, Objective, ObjectiveError, Observation, Observer, Query,
-    Request, Resource, RunError, State, StateError, StepReport, Streams, Told,
+    Answer, Axis, Bill, Budget, Estimate, IterationContext, Method, Objective, ObjectiveError, Observation, Observer,
+    Query, Request, Resource, RunError, State, StateError, StepReport, Streams, Told,
 };
 
 /// Why a run ended without an error.
@@ -44,6 +44,8 @@ pub struct Outcome {
     pub spent: Bill,
     /// The last accepted point, P components.
     pub last: Vec<f64>,
+    /// The axes of the rotations there, P of them; none unless the [method chooses them](Method::axes).
+    pub last_axes: Vec<Axis>,
     /// The loss where the last finished iteration started: the newest measurement, not the loss at `last`.
     pub last_loss: Option<Estimate>,
 }
@@ -98,6 +100,7 @@ pub struct Runner<'a> {
     answer: Answer,
     /// Where the current iteration started.
     start: Vec<f64>,
+    start_axes: Vec<Axis>,
     step: u64,
     query: u32,
     spent: Bill,
@@ -115,7 +118,7 @@ enum Iteration {
 impl<'a> Runner<'a> {
     /// A run from where `method` stands, without limits.
     pub fn new(method: &'a mut dyn Method, objective: &'a mut dyn Objective, streams: Streams) -> Self {
-        let start = method.theta().to_vec();
+        let (start, start_axes) = (method.theta().to_vec(), method.axes().to_vec());
         Self {
             method,
             objective,
@@ -125,6 +128,7 @@ impl<'a> Runner<'a> {
             observers: Vec::new(),
             answer: Answer::default(),
             start,
+            start_axes,
             step: 0,
             query: 0,
             spent: Bill::ZERO,
@@ -164,6 +168,8 @@ impl<'a> Runner<'a> {
         self.method.restore(&state.method)?;
         self.start.clear();
         self.start.extend_from_slice(self.method.theta());
+        self.start_axes.clear();
+        self.start_axes.extend_from_slice(self.method.axes());
         self.step = state.step;
         self.query = state.query;
         self.spent = state.spent;
@@ -219,8 +225,9 @@ impl<'a> Runner<'a> {
             }
         };
         self.last_loss = report.loss;
+        let (step, spent) = (self.step, self.spent);
         let observation =
-            Observation { step: self.step, theta: &self.start, next: self.method.theta(), report, spent: self.spent };
+            Observation { step, theta: &self.start, next: self.method.theta(), axes: &self.start_axes, report, spent };
         self.step = self.step.saturating_add(1);
         self.query = 0;
         for observer in &mut self.observers {
@@ -250,6 +257,7 @@ impl<'a> Runner<'a> {
             iterations: self.step,
             spent: self.spent,
             last: self.method.theta().to_vec(),
+            last_axes: self.method.axes().to_vec(),
             last_loss: self.last_loss,
         })
     }
@@ -326,6 +334,8 @@ impl<'a> Runner<'a> {
         self.spent_at_start = self.spent;
         self.start.clear();
         self.start.extend_from_slice(self.method.theta());
+        self.start_axes.clear();
+        self.start_axes.extend_from_slice(self.method.axes());
         Ok(None)
     }
 
@@ -376,22 +386,36 @@ pub fn reevaluate(
     streams: &Streams,
     query: u32,
 ) -> Result<Evaluation, RunError> {
-    let dimension = objective.dimension();
+    reevaluate_with_axes(objective, theta, &[], streams, query)
+}
+
+/// As [`reevaluate`], with the rotations about these axes (P of them), where a [method chose them](Method::axes); none: about
+/// those of the circuit.
+///
+/// # Errors
+/// As [`reevaluate`], and [`RunError::Unsupported`] from an objective that does not answer [`Query::AxisValues`].
+pub fn reevaluate_with_axes(
+    objective: &mut dyn Objective,
+    theta: &[f64],
+    axes: &[Axis],
+    streams: &Streams,
+    query: u32,
+) -> Result<Evaluation, RunError> {
+    let (dimension, step) = (objective.dimension(), EVALUATION_STEP);
     if theta.len() != dimension {
         return Err(RunError::Dimension { method: theta.len(), objective: dimension });
     }
     let mut answer = Answer::default();
-    let step_streams = streams.at(EVALUATION_STEP).with_query(query);
-    match objective.evaluate(theta, &Request::VALUE, &step_streams, &mut answer) {
+    let asked = if axes.is_empty() { Query::from(Request::VALUE) } else { Query::AxisValues { points: theta, axes } };
+    match objective.evaluate_query(theta, &asked, &streams.at(step).with_query(query), &mut answer) {
         Ok(()) => {}
         Err(ObjectiveError::Exhausted { what }) => return Err(RunError::Exhausted { what }),
-        Err(ObjectiveError::Unsupported { what }) => {
-            return Err(RunError::Unsupported { what, step: EVALUATION_STEP });
-        }
-        Err(ObjectiveError::Failed(source)) => {
-            return Err(RunError::Objective { step: EVALUATION_STEP, source });
-        }
+        Err(ObjectiveError::Unsupported { what }) => return Err(RunError::Unsupported { what, step }),
+        Err(ObjectiveError::Failed(source)) => return Err(RunError::Objective { step, source }),
     }
-    let loss = answer.measured_loss().map_err(|source| RunError::Method { step: EVALUATION_STEP, source })?;
+    if !axes.is_empty() {
+        answer.value = answer.values.first().copied();
+    }
+    let loss = answer.measured_loss().map_err(|source| RunError::Method { step, source })?;
     Ok(Evaluation { loss, bill: answer.bill })
 }

@@ -90,6 +90,10 @@ impl State {
         self.floats.contains_key(name)
     }
 
+    pub(crate) fn has_counts(&self, name: &str) -> bool {
+        self.counts.contains_key(name)
+    }
+
     /// The array of whole numbers called `name`, if it has `N` of them.
     ///
     /// # Errors

@@ -30,8 +30,8 @@ impl Default for RotoselectConfig {
 /// (of equal ones the first of X, Y, Z). The new angle lies in (-pi, pi].
 ///
 /// It needs an objective that answers [`Query::AxisValues`]. The result is the pair of [`theta`](Method::theta) and
-/// [`axes`](Self::axes): an evaluation at theta alone, as of [`BestPoint`](crate::BestPoint) or
-/// [`reevaluate`](crate::reevaluate), knows nothing of the axes.
+/// [`axes`](Method::axes): an evaluation at theta alone, as by [`reevaluate`](crate::reevaluate), knows nothing of the
+/// axes; [`reevaluate_with_axes`](crate::reevaluate_with_axes) does.
 ///
 /// **Bill per iteration**: 7 losses, and one for tracking; one job.
 ///
@@ -68,11 +68,6 @@ impl Rotoselect {
             point_axes: vec![Axis::X; count * dimension],
             step: vec![0.0; dimension],
         })
-    }
-
-    /// The present axis of each rotation, P of them.
-    pub fn axes(&self) -> &[Axis] {
-        &self.axes
     }
 }
 
@@ -121,8 +116,12 @@ impl Method for Rotoselect {
         &self.theta
     }
 
+    fn axes(&self) -> &[Axis] {
+        &self.axes
+    }
+
     fn state(&self) -> State {
-        let axes: Vec<u64> = self.axes.iter().map(|axis| *axis as u64).collect();
+        let axes: Vec<u64> = self.axes.iter().map(|axis| axis.code()).collect();
         State::new("rotoselect")
             .with_floats("theta", &self.theta)
             .with_counts("axes", &axes)
@@ -133,12 +132,7 @@ impl Method for Rotoselect {
         state.expect("rotoselect", &["theta", "axes", "coordinate"])?;
         let theta = state.finite_floats("theta", self.theta.len())?;
         let coordinate = coordinate_of(state, theta.len())?;
-        let axes = state
-            .counts_of("axes", theta.len())?
-            .into_iter()
-            .map(|code| Axis::ALL.into_iter().find(|axis| *axis as u64 == code))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| StateError::Value { name: "axes".to_owned() })?;
+        let axes = Axis::of_state(state, theta.len())?;
         (self.theta, self.axes, self.coordinate) = (theta, axes, coordinate);
         Ok(())
     }
