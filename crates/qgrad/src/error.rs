@@ -170,6 +170,17 @@ pub enum Error {
         /// What was added to the diagonal.
         lambda: f64,
     },
+    /// Single components were asked of an estimator that measures a gradient as a whole.
+    #[error("this estimator cannot measure single components of a gradient")]
+    NoPartials,
+    /// A parameter of which the rotation axis is to be chosen is not one rotation.
+    #[error(
+        "parameter {name:?} is not the angle of one RX, RY or RZ gate without controls, whose axis could be chosen"
+    )]
+    NoAxis {
+        /// Its name.
+        name: String,
+    },
     /// No shift rule exists for these frequencies.
     #[error("no shift rule for the frequencies {frequencies:?}: they must be positive, ascending and distinct")]
     Spectrum {

@@ -4,7 +4,7 @@ use nalgebra::DMatrix;
 use rand::Rng;
 
 use crate::second_order::jacobian_by_products;
-use crate::{Backend, Bill, Error, Estimate, Expectation, Jacobian, ParameterShift, Shots};
+use crate::{Backend, Bill, Error, Estimate, Expectation, Jacobian, ParameterShift, Partials, Shots, partials};
 
 /// A function from a row's index and measured values to the row's cotangents, each with its standard error.
 pub type Weigh<'a> = dyn FnMut(usize, &[Estimate], &mut [Estimate]) + 'a;
@@ -160,6 +160,41 @@ pub trait Estimator: Send + Sync {
         jacobian_by_products(self, expectation, row, backend, rng)
     }
 
+    /// Some components of [`Estimator::vjp`], each with shots of its own: the gradient and the standard errors of the answer have
+    /// one entry for each component asked for. The values are there for [`Cotangents::OfValues`] or if they are wanted.
+    ///
+    /// **Cost**: the circuits of these components in one job, those of the values in it too, or in a job before it for
+    /// [`Cotangents::OfValues`] and where a total of shots is divided.
+    ///
+    /// # Errors
+    ///
+    /// As [`Estimator::vjp`]; [`Error::Index`] and [`Error::Length`] for components or shots that do not fit;
+    /// [`Error::NoPartials`] from an estimator that cannot single out components, which is what the provided method answers.
+    fn partials(
+        &self,
+        _expectation: &Expectation,
+        _rows: &[f64],
+        _wanted: &Partials<'_>,
+        _cotangents: Cotangents<'_>,
+        _backend: &mut dyn Backend,
+        _rng: &mut dyn Rng,
+    ) -> Result<Vjp, Error> {
+        Err(Error::NoPartials)
+    }
+
+    /// What [`Estimator::partials`] will cost, on a device without a clock: the bill of a job of values that goes before the
+    /// derivatives, of nothing if there is none, and that of the job of the derivatives. `weighed` if the cotangents are made of
+    /// values. `None` if this estimator cannot single out components.
+    fn price_partials(
+        &self,
+        _expectation: &Expectation,
+        _rows: u64,
+        _wanted: &Partials<'_>,
+        _weighed: bool,
+    ) -> Option<[Bill; 2]> {
+        None
+    }
+
     /// What [`Estimator::values`] will cost, on a device without a clock.
     fn price_values(&self, expectation: &Expectation, rows: u64) -> Bill;
 
@@ -198,6 +233,28 @@ impl<E: Estimator + ?Sized> Estimator for Box<E> {
         rng: &mut dyn Rng,
     ) -> Result<Jacobian, Error> {
         (**self).jacobian(expectation, row, backend, rng)
+    }
+
+    fn partials(
+        &self,
+        expectation: &Expectation,
+        rows: &[f64],
+        wanted: &Partials<'_>,
+        cotangents: Cotangents<'_>,
+        backend: &mut dyn Backend,
+        rng: &mut dyn Rng,
+    ) -> Result<Vjp, Error> {
+        (**self).partials(expectation, rows, wanted, cotangents, backend, rng)
+    }
+
+    fn price_partials(
+        &self,
+        expectation: &Expectation,
+        rows: u64,
+        wanted: &Partials<'_>,
+        weighed: bool,
+    ) -> Option<[Bill; 2]> {
+        (**self).price_partials(expectation, rows, wanted, weighed)
     }
 
     fn price_values(&self, expectation: &Expectation, rows: u64) -> Bill {
@@ -258,6 +315,28 @@ impl Estimator for Adjoint {
         let matrix = simulator.jacobian(expectation, row)?;
         let std_errors = DMatrix::zeros(matrix.nrows(), matrix.ncols());
         Ok(Jacobian { matrix, std_errors, bill: self.price_vjp(expectation, 1) })
+    }
+
+    fn partials(
+        &self,
+        expectation: &Expectation,
+        rows: &[f64],
+        wanted: &Partials<'_>,
+        cotangents: Cotangents<'_>,
+        backend: &mut dyn Backend,
+        _rng: &mut dyn Rng,
+    ) -> Result<Vjp, Error> {
+        partials::adjoint(expectation, rows, wanted, cotangents, backend)
+    }
+
+    fn price_partials(
+        &self,
+        expectation: &Expectation,
+        rows: u64,
+        wanted: &Partials<'_>,
+        weighed: bool,
+    ) -> Option<[Bill; 2]> {
+        Some(partials::price(Shots::Exact, expectation, rows, wanted, weighed))
     }
 
     fn price_values(&self, expectation: &Expectation, rows: u64) -> Bill {

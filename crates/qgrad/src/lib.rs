@@ -5,7 +5,7 @@
 //! - [`Estimator`]: how to estimate; [`Adjoint`] (exact), [`ParameterShift`] (exact or from shots), [`Spsa`],
 //!   [`FiniteDifferences`], [`RandomCoordinates`], [`DoublyStochastic`]. [`Shots`] says how many shots, and for which circuits.
 //! - [`Jacobian`], [`Hessian`], [`SecondOrder`]: what goes beyond a gradient, from [`Adjoint`] and [`ParameterShift`].
-//! - [`Metric`]: the metric of the states, exact or from shots.
+//! - [`Metric`]: the metric of the states, exact or from shots; [`Fidelity`]: of two states of a circuit.
 //! - [`Backend`]: what runs the circuits, one [`Job`] at a time; [`StateVectorBackend`] is the simulator.
 //! - [`DensityMatrixBackend`] and [`TrajectoryBackend`]: the same with noise.
 //! - [`Simulator`]: the abilities that no device has.
@@ -42,12 +42,14 @@ mod estimate;
 mod estimator;
 mod expectation;
 mod family;
+mod fidelity;
 mod measurement;
 mod metric;
 mod noise;
 #[cfg(feature = "qopt")]
 pub mod objective;
 mod parameter_shift;
+mod partials;
 mod second_order;
 mod shift;
 mod shots;
@@ -60,10 +62,12 @@ pub use error::{Error, Refusal};
 pub use estimate::Estimate;
 pub use estimator::{Adjoint, Cotangents, Estimator, Values, Vjp, Weigh};
 pub use expectation::Expectation;
+pub use fidelity::Fidelity;
 pub use measurement::{Group, Measurement};
 pub use metric::{Blocks, Metric, MetricMethod, MetricTensor, Regularization, solve};
 pub use noise::{DensityMatrixBackend, TrajectoryBackend};
 pub use parameter_shift::ParameterShift;
+pub use partials::Partials;
 pub use second_order::{GradientChange, Hessian, HessianProduct, Jacobian, LineDerivatives, SecondOrder};
 pub use shift::{SecondShiftRule, ShiftRule};
 pub use shots::{Allocation, Shots};

@@ -5,7 +5,10 @@ use rand::Rng;
 
 use crate::backend::Point;
 use crate::family::{Family, Moments, add_product};
-use crate::{Backend, Bill, Cotangents, Error, Estimate, Estimator, Expectation, Jacobian, Shots, Values, Vjp};
+use crate::{
+    Backend, Bill, Cotangents, Error, Estimate, Estimator, Expectation, Jacobian, Partials, Shots, Values, Vjp,
+    partials,
+};
 
 /// Derivatives by parameter shift: every occurrence of a parameter is shifted by the rule of its gate, and the chain rule puts
 /// the occurrences together.
@@ -83,6 +86,28 @@ impl Estimator for ParameterShift {
         let entry =
             |of: fn(&Moments) -> f64| DMatrix::from_row_iterator(observables, parameters, jacobian.iter().map(of));
         Ok(Jacobian { matrix: entry(|m| m.mean), std_errors: entry(|m| m.variance.sqrt()), bill })
+    }
+
+    fn partials(
+        &self,
+        expectation: &Expectation,
+        rows: &[f64],
+        wanted: &Partials<'_>,
+        cotangents: Cotangents<'_>,
+        backend: &mut dyn Backend,
+        rng: &mut dyn Rng,
+    ) -> Result<Vjp, Error> {
+        partials::measure(self.shots, expectation, rows, wanted, cotangents, backend, rng)
+    }
+
+    fn price_partials(
+        &self,
+        expectation: &Expectation,
+        rows: u64,
+        wanted: &Partials<'_>,
+        weighed: bool,
+    ) -> Option<[Bill; 2]> {
+        Some(partials::price(self.shots, expectation, rows, wanted, weighed))
     }
 
     fn price_values(&self, expectation: &Expectation, rows: u64) -> Bill {

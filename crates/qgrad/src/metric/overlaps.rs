@@ -1,19 +1,12 @@
 //! Metric tensors from overlaps of states.
 
 use nalgebra::DMatrix;
-use qcore::{PauliString, PauliSum};
 use rand::Rng;
 
 use super::{Metric, MetricTensor};
+use crate::fidelity::all_zeros;
 use crate::second_order::{Pairs, second_derivatives};
 use crate::{Backend, Error, Expectation, ParameterShift};
-
-/// 1 for all zeros, 0 for every other outcome.
-fn all_zeros(qubits: usize) -> Result<PauliSum, Error> {
-    let strings = 1_u64 << qubits;
-    let coefficient = 1.0 / strings as f64;
-    Ok(PauliSum::new((0..strings).map(|mask| (coefficient, PauliString::from_masks(0, mask))))?)
-}
 
 /// An overlap with the state itself is 1 and stationary: neither needs a circuit.
 fn pairs(mask: &DMatrix<bool>) -> Pairs<'_> {

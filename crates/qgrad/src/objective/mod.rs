@@ -1,12 +1,30 @@
 //! Training with qopt and nothing else: expectation values as a [`qopt::Objective`].
 
-use qopt::{Answer, Objective, ObjectiveError, Query, Request, Role, StepStreams};
+mod axes;
 
-use crate::{Backend, Bill, Error, Estimator, Expectation};
+use std::sync::OnceLock;
+
+use qopt::{Answer, Axis, Objective, ObjectiveError, Query, Request, Role, StepStreams};
+use rand::Rng;
+
+use crate::{Backend, Bill, Cotangents, Error, Estimate, Estimator, Expectation, Fidelity, Partials, Values};
+use axes::FreeAxes;
+pub use axes::{axes_of, is_sinusoidal, with_axes};
 
 /// The sum of the observables of an [`Expectation`] as a loss over the parameters of [`Expectation::wrt`].
 ///
 /// All other parameters of the circuit keep fixed values. A refusal of the backend is an ordinary end of the run.
+///
+/// It answers every [`Query`], where the estimator, the register and the circuit allow it:
+///
+/// | query | needs | is billed |
+/// |---|---|---|
+/// | several losses | | one job |
+/// | single partial derivatives | an estimator with [`Estimator::partials`] | the circuits of these components, with their shots, and of the loss, in one job (two where a total of shots is divided) |
+/// | fidelities | at most [`Metric::MAX_OVERLAP_QUBITS`](crate::Metric::MAX_OVERLAP_QUBITS) qubits | one circuit of twice the depth for each, in one job |
+/// | losses with other axes | every parameter the angle of one RX, RY or RZ, see [`axes_of`] | as several losses |
+///
+/// The circuits of the last row have three rotations in the place of each, two of them by 0.
 ///
 /// ```
 /// use qcore::{Circuit, PauliSum};
@@ -34,6 +52,9 @@ pub struct ExpectationObjective<E, B> {
     estimator: E,
     backend: B,
     row: Vec<f64>,
+    /// Made when they are first asked for; none where they cannot be.
+    fidelity: OnceLock<Option<Fidelity>>,
+    free_axes: OnceLock<Option<FreeAxes>>,
 }
 
 impl<E: Estimator, B: Backend> ExpectationObjective<E, B> {
@@ -49,7 +70,7 @@ impl<E: Estimator, B: Backend> ExpectationObjective<E, B> {
             return Err(Error::Length { what: "differentiated parameters", got, expected });
         }
         let row = vec![0.0; expected];
-        Ok(Self { expectation, estimator, backend, row })
+        Ok(Self { expectation, estimator, backend, row, fidelity: OnceLock::new(), free_axes: OnceLock::new() })
     }
 
     /// A loss over the differentiated parameters; the others keep the values that they have in `row`, a full parameter row of
@@ -64,7 +85,8 @@ impl<E: Estimator, B: Backend> ExpectationObjective<E, B> {
             return Err(Error::Length { what: "parameter row", got: row.len(), expected });
         }
         expectation.rows(row)?;
-        Ok(Self { expectation, estimator, backend, row: row.to_vec() })
+        let (fidelity, free_axes) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { expectation, estimator, backend, row: row.to_vec(), fidelity, free_axes })
     }
 
     /// The backend, for its ledger.
@@ -76,6 +98,116 @@ impl<E: Estimator, B: Backend> ExpectationObjective<E, B> {
     pub fn expectation(&self) -> &Expectation {
         &self.expectation
     }
+
+    fn fidelity(&self) -> Option<&Fidelity> {
+        self.fidelity.get_or_init(|| Fidelity::new(self.expectation.circuit()).ok()).as_ref()
+    }
+
+    fn free_axes(&self) -> Option<&FreeAxes> {
+        self.free_axes.get_or_init(|| FreeAxes::new(&self.expectation).ok()).as_ref()
+    }
+
+    /// Puts theta into the parameter row.
+    fn place(&mut self, theta: &[f64]) -> Result<(), Error> {
+        let (what, got, expected) = ("theta", theta.len(), self.expectation.wrt().len());
+        if got != expected {
+            return Err(Error::Length { what, got, expected });
+        }
+        for (param, &value) in self.expectation.wrt().iter().zip(theta) {
+            self.row[param.index()] = value;
+        }
+        Ok(())
+    }
+
+    /// The parameter rows of points of P components each.
+    fn rows_of(&mut self, points: &[f64]) -> Result<Vec<f64>, Error> {
+        let dimension = self.expectation.wrt().len().max(1);
+        let mut rows = Vec::with_capacity(points.len() / dimension * self.row.len());
+        for point in points.chunks(dimension) {
+            self.place(point)?;
+            rows.extend_from_slice(&self.row);
+        }
+        Ok(rows)
+    }
+
+    fn partials(
+        &mut self,
+        theta: &[f64],
+        wanted: &Partials<'_>,
+        rng: &mut dyn Rng,
+        answer: &mut Answer,
+    ) -> Result<(), Error> {
+        self.place(theta)?;
+        let Self { expectation, estimator, backend, row, .. } = self;
+        let ones = vec![1.0; expectation.num_observables()];
+        let vjp = estimator.partials(expectation, row, wanted, Cotangents::Fixed(&ones), backend, rng)?;
+        answer.bill = vjp.bill.into();
+        if wanted.values {
+            answer.value = Some(sum(&vjp.values));
+            answer.reusable = vjp.values.iter().all(|estimate| estimate.shots == 0);
+        }
+        answer.gradient.extend_from_slice(&vjp.gradient);
+        answer.gradient_std_errors.extend_from_slice(&vjp.std_errors);
+        Ok(())
+    }
+
+    fn fidelities(
+        &mut self,
+        theta: &[f64],
+        others: &[f64],
+        rng: &mut dyn Rng,
+        answer: &mut Answer,
+    ) -> Result<(), Error> {
+        let others = self.rows_of(others)?;
+        self.place(theta)?;
+        self.fidelity();
+        let Some(Some(fidelity)) = self.fidelity.get() else {
+            let (qubits, max) = (self.expectation.circuit().num_qubits(), crate::Metric::MAX_OVERLAP_QUBITS);
+            return Err(Error::Width { what: "an overlap", qubits, max });
+        };
+        let measured = fidelity.measure(&self.row, &others, &self.estimator, &mut self.backend, rng)?;
+        take(measured, 1, answer);
+        Ok(())
+    }
+
+    fn axis_values(
+        &mut self,
+        points: &[f64],
+        axes: &[Axis],
+        rng: &mut dyn Rng,
+        answer: &mut Answer,
+    ) -> Result<(), Error> {
+        if axes.len() != points.len() {
+            return Err(Error::Length { what: "axes", got: axes.len(), expected: points.len() });
+        }
+        self.free_axes();
+        let Some(Some(free)) = self.free_axes.get() else {
+            return Err(axes_of(self.expectation.circuit(), self.expectation.wrt())
+                .map_or_else(|error| error, |_| Error::NoAxis { name: String::new() }));
+        };
+        let dimension = self.expectation.wrt().len().max(1);
+        let mut rows = Vec::new();
+        for (point, axes) in points.chunks(dimension).zip(axes.chunks(dimension)) {
+            free.add_row(&self.row, point, axes, &mut rows);
+        }
+        let measured = self.estimator.values(&free.expectation, &rows, &mut self.backend, rng)?;
+        take(measured, self.expectation.num_observables(), answer);
+        Ok(())
+    }
+}
+
+/// The sum of the observables of one row.
+fn sum(estimates: &[Estimate]) -> qopt::Estimate {
+    let value = estimates.iter().map(|estimate| estimate.value).sum();
+    let variance: f64 = estimates.iter().map(|estimate| estimate.std_error * estimate.std_error).sum();
+    qopt::Estimate { value, std_error: variance.sqrt() }
+}
+
+/// Measured rows of so many observables as an answer.
+fn take(measured: Values, observables: usize, answer: &mut Answer) {
+    answer.bill = measured.bill.into();
+    answer.reusable = measured.estimates.iter().all(|estimate| estimate.shots == 0);
+    answer.values.extend(measured.estimates.chunks_exact(observables.max(1)).map(sum));
 }
 
 /// What a device would run for the full metric tensor of `parameters` parameters: four overlap circuits for each pair and one
@@ -126,23 +258,14 @@ impl<E: Estimator, B: Backend> Objective for ExpectationObjective<E, B> {
         answer: &mut Answer,
     ) -> Result<(), ObjectiveError> {
         answer.clear();
-        if theta.len() != self.dimension() {
-            let (what, got, expected) = ("theta", theta.len(), self.dimension());
-            return Err(objective_error(Error::Length { what, got, expected }, &mut answer.bill));
-        }
-        for (param, &value) in self.expectation.wrt().iter().zip(theta) {
-            self.row[param.index()] = value;
-        }
+        self.place(theta).map_err(|error| objective_error(error, &mut answer.bill))?;
         let mut rng = streams.rng(Role::Shots);
-        let Self { expectation, estimator, backend, row } = self;
+        let Self { expectation, estimator, backend, row, .. } = self;
         if request.value {
             let values = estimator.values(expectation, row, backend, &mut rng);
             let values = values.map_err(|error| objective_error(error, &mut answer.bill))?;
             answer.bill += values.bill.into();
-            let sum = values.estimates.iter().fold((0.0, 0.0), |(value, variance), estimate| {
-                (value + estimate.value, variance + estimate.std_error * estimate.std_error)
-            });
-            answer.value = Some(qopt::Estimate { value: sum.0, std_error: sum.1.sqrt() });
+            answer.value = Some(sum(&values.estimates));
             answer.reusable = values.estimates.iter().all(|estimate| estimate.shots == 0);
         }
         if request.gradient {
@@ -165,18 +288,30 @@ impl<E: Estimator, B: Backend> Objective for ExpectationObjective<E, B> {
     }
 
     fn price_query(&self, query: &Query<'_>) -> Option<qopt::Bill> {
-        match query {
-            Query::Point(request) => Some(self.price(request)),
+        let rows = |points: &[f64]| (points.len() / self.dimension().max(1)) as u64;
+        let circuit = self.expectation.circuit();
+        let bill = match query {
+            Query::Point(request) => return Some(self.price(request)),
             Query::Values { points } => {
-                let rows = (points.len() / self.dimension().max(1)) as u64;
-                let job = self.estimator.price_values(&self.expectation, rows);
-                Some(self.backend.price(self.expectation.circuit(), job).into())
+                self.backend.price(circuit, self.estimator.price_values(&self.expectation, rows(points)))
             }
-            _ => None,
-        }
+            &Query::Partials { value, components, shots } => {
+                let wanted = Partials { components, shots, values: value };
+                let jobs = self.estimator.price_partials(&self.expectation, 1, &wanted, false)?;
+                let jobs = jobs.into_iter().filter(|job| *job != Bill::ZERO);
+                jobs.map(|job| self.backend.price(circuit, job)).sum()
+            }
+            Query::Fidelities { others } => self.fidelity()?.price(rows(others), &self.estimator, &self.backend),
+            Query::AxisValues { points, .. } => {
+                let free = &self.free_axes()?.expectation;
+                self.backend.price(free.circuit(), self.estimator.price_values(free, rows(points)))
+            }
+            _ => return None,
+        };
+        Some(bill.into())
     }
 
-    /// Several losses are one job.
+    /// Several losses, or fidelities, are one job.
     fn evaluate_query(
         &mut self,
         theta: &[f64],
@@ -184,31 +319,30 @@ impl<E: Estimator, B: Backend> Objective for ExpectationObjective<E, B> {
         streams: &StepStreams,
         answer: &mut Answer,
     ) -> Result<(), ObjectiveError> {
-        let points = match query {
-            Query::Point(request) => return self.evaluate(theta, request, streams, answer),
-            Query::Values { points } => points,
-            other => return Err(ObjectiveError::Unsupported { what: other.name() }),
-        };
+        if let Query::Point(request) = query {
+            return self.evaluate(theta, request, streams, answer);
+        }
         answer.clear();
-        let dimension = self.dimension().max(1);
-        let mut rows = Vec::with_capacity(points.len() / dimension * self.row.len());
-        for point in points.chunks_exact(dimension) {
-            for (param, &value) in self.expectation.wrt().iter().zip(point) {
-                self.row[param.index()] = value;
-            }
-            rows.extend_from_slice(&self.row);
-        }
         let mut rng = streams.rng(Role::Shots);
-        let values = self.estimator.values(&self.expectation, &rows, &mut self.backend, &mut rng);
-        let values = values.map_err(|error| objective_error(error, &mut answer.bill))?;
-        answer.bill = values.bill.into();
-        answer.reusable = values.estimates.iter().all(|estimate| estimate.shots == 0);
-        for row in values.estimates.chunks_exact(self.expectation.num_observables().max(1)) {
-            let value = row.iter().map(|estimate| estimate.value).sum();
-            let variance: f64 = row.iter().map(|estimate| estimate.std_error * estimate.std_error).sum();
-            answer.values.push(qopt::Estimate { value, std_error: variance.sqrt() });
-        }
-        Ok(())
+        let answered = match *query {
+            Query::Values { points } => self.rows_of(points).and_then(|rows| {
+                let measured = self.estimator.values(&self.expectation, &rows, &mut self.backend, &mut rng)?;
+                take(measured, self.expectation.num_observables(), answer);
+                Ok(())
+            }),
+            Query::Partials { value, components, shots } => {
+                self.partials(theta, &Partials { components, shots, values: value }, &mut rng, answer)
+            }
+            Query::Fidelities { others } => self.fidelities(theta, others, &mut rng, answer),
+            Query::AxisValues { points, axes } => self.axis_values(points, axes, &mut rng, answer),
+            _ => return Err(ObjectiveError::Unsupported { what: query.name() }),
+        };
+        answered.map_err(|error| match error {
+            Error::NoPartials | Error::NoAxis { .. } | Error::Width { .. } => {
+                ObjectiveError::Unsupported { what: query.name() }
+            }
+            other => objective_error(other, &mut answer.bill),
+        })
     }
 
     fn loss_scale(&self) -> f64 {
