@@ -189,9 +189,10 @@ impl ShiftGroup {
         self.bound.spread_from(&family.bound);
         for (lane, member) in members.iter().enumerate() {
             program.shift_member(&mut self.bound, lane, member.shifts);
+            let rotations = member.shifts.iter().map(|&(rotation, _)| rotation);
+            self.bound.follow_member(&plan.recipes, program.places().followers(), rotations, lane);
         }
         let (level, group) = self.states.kernel_parts();
-        self.bound.follow(&plan.recipes, level);
         let mut factor = Quad::ONE;
         for (lane, member) in members.iter().enumerate() {
             (factor.re[lane], factor.im[lane]) = (member.factor.re, member.factor.im);

@@ -112,15 +112,21 @@ pub(super) struct Euler {
 
 impl Euler {
     pub(super) fn new(m: &[Complex64; 4]) -> Self {
-        let (cos, sin) = (m[0].norm(), m[2].norm());
+        let (cos, sin) = (magnitude(m[0]), magnitude(m[2]));
         let unit = |z: Complex64, norm: f64| if norm > 0.0 { z / norm } else { ONE };
         let alpha = if cos > 0.0 { m[0] / cos } else { ONE };
         let beta = if sin > 0.0 { unit(m[2], sin) } else { m[3] / cos };
         let before = if cos >= sin { m[3] / (beta * cos) } else { -m[1] / (alpha * sin) };
         // A half turn has no tangent; this cosine gives its sine to the last digit and vanishes beside it.
         let cos = cos.max(1e-17);
-        Self { alpha, after: beta / alpha, before: unit(before, before.norm()), cos, tan: sin / cos }
+        Self { alpha, after: beta / alpha, before: unit(before, magnitude(before)), cos, tan: sin / cos }
     }
+}
+
+/// The absolute value of an element of a unitary matrix, without the care that `hypot` takes of numbers whose square has no digits: they are 0.
+fn magnitude(z: Complex64) -> f64 {
+    let square = z.norm_sqr();
+    if square < 1e-300 { 0.0 } else { square.sqrt() }
 }
 
 struct Slot {

@@ -2,7 +2,7 @@
 //! differ from it in a few rotations.
 
 use super::schedule::{Element, Factor};
-use super::values::Extra;
+use super::values::{Extra, Followers};
 use super::{Part, Plan, Recipes, Stage, Start};
 use crate::Level;
 use crate::compile::Bound;
@@ -18,11 +18,13 @@ pub(super) enum Item<'a> {
     Step(usize),
 }
 
-/// For each rotation of a plan, the first and the last item that depend on its angle; `None` where none does, as for a global phase.
+/// For each rotation of a plan, the first and the last item that depend on its angle (`None` where none does, as for a global phase), and the
+/// numbers of a binding that do.
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
     of_rotation: Vec<Option<(usize, usize)>>,
     items: usize,
+    followers: Vec<Followers>,
 }
 
 impl Plan {
@@ -48,7 +50,7 @@ impl Plan {
                 of_rotation[rotation] = Some((first, index));
             });
         }
-        Places { of_rotation, items }
+        Places { of_rotation, items, followers: self.recipes.followers() }
     }
 }
 
@@ -64,6 +66,10 @@ impl Places {
 
     pub(crate) fn num_items(&self) -> usize {
         self.items
+    }
+
+    pub(crate) fn followers(&self) -> &[Followers] {
+        &self.followers
     }
 }
 

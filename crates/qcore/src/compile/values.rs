@@ -2,6 +2,7 @@
 
 use num_complex::Complex64;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::schedule::{Element, Euler, Factor, Factors, Schedule, Turn};
 use crate::Level;
@@ -156,11 +157,43 @@ impl Recipes {
         self.push(Extra::Start { tan, phase })
     }
 
+    /// What depends on each rotation.
+    pub(super) fn followers(&self) -> Vec<Followers> {
+        let mut followers = vec![Followers::default(); self.rotations];
+        for (product, (elements, _)) in self.products.iter().enumerate() {
+            for rotation in elements.iter().filter_map(Element::rotation) {
+                followers[rotation].products.push(product);
+                followers[rotation].phase = true;
+            }
+        }
+        self.global_turns.iter().for_each(|&(rotation, _)| followers[rotation].phase = true);
+        self.whole_angles.iter().for_each(|&rotation| followers[rotation].whole_angle = true);
+        for (extra, rotations) in self.rotations_of_extras().into_iter().enumerate() {
+            rotations.into_iter().for_each(|rotation| followers[rotation].extras.push(extra));
+        }
+        for (scale, rotations) in self.rotations_of_scales().into_iter().enumerate() {
+            rotations.into_iter().for_each(|rotation| followers[rotation].scales.push(scale));
+        }
+        followers
+    }
+
     /// Index of the product of the cosines of these turns.
     pub(super) fn scale(&mut self, turns: Vec<u32>) -> usize {
         self.scales.push(turns);
         self.scales.len() - 1
     }
+}
+
+/// What depends on the angle of a rotation besides its own value and tangent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Followers {
+    products: Vec<usize>,
+    extras: Vec<usize>,
+    scales: Vec<usize>,
+    /// Whether the global phase does.
+    phase: bool,
+    /// Whether its sine and cosine are those of the whole angle.
+    whole_angle: bool,
 }
 
 /// The numbers of a binding; each is an array with `stride` members per entry, one after the other.
@@ -180,14 +213,17 @@ pub(crate) struct Bound {
     re: Vec<f64>,
     im: Vec<f64>,
     scales: Vec<f64>,
+    /// What the products of one-qubit gates add to the global phase.
+    alphas: Vec<Complex64>,
     phase: Quad,
 }
 
 impl Bound {
     /// Numbers for `members` members (1 or 4) of programs with these recipes, with all angles 0.
     pub(crate) fn new(rotations: usize, recipes: Option<&Recipes>, members: usize) -> Self {
-        let (turns, values, scales) =
-            recipes.map_or((0, 0, 0), |recipes| (recipes.turns.len(), recipes.extras.len(), recipes.scales.len()));
+        let (turns, values, scales, products) = recipes.map_or((0, 0, 0, 0), |recipes| {
+            (recipes.turns.len(), recipes.extras.len(), recipes.scales.len(), recipes.products.len())
+        });
         let array = |len: usize, value: f64| vec![value; len * members];
         let mut bound = Self {
             stride: members,
@@ -201,6 +237,7 @@ impl Bound {
             re: array(rotations + values, 1.0),
             im: array(rotations + values, 0.0),
             scales: array(scales, 1.0),
+            alphas: vec![Complex64::new(1.0, 0.0); products * members],
             phase: Quad::ONE,
         };
         if let Some(recipes) = recipes {
@@ -242,6 +279,7 @@ impl Bound {
             && fits(&self.tan, &single.tan)
             && fits(&self.re, &single.re)
             && fits(&self.scales, &single.scales)
+            && self.alphas.len() == self.stride * single.alphas.len()
     }
 
     /// Takes the numbers of another binding of the same program, without allocation.
@@ -254,16 +292,17 @@ impl Bound {
         self.re.copy_from_slice(&other.re);
         self.im.copy_from_slice(&other.im);
         self.scales.copy_from_slice(&other.scales);
+        self.alphas.copy_from_slice(&other.alphas);
         self.phase = other.phase;
     }
 
     /// Gives all four members of a group the numbers of a single binding.
     pub(crate) fn spread_from(&mut self, single: &Self) {
-        let spread = |to: &mut [f64], from: &[f64]| {
+        fn spread<T: Copy>(to: &mut [T], from: &[T]) {
             for (to, &from) in to.as_chunks_mut::<4>().0.iter_mut().zip(from) {
                 *to = [from; 4];
             }
-        };
+        }
         spread(&mut self.angles, &single.angles);
         spread(&mut self.arguments, &single.arguments);
         spread(&mut self.sin, &single.sin);
@@ -272,6 +311,7 @@ impl Bound {
         spread(&mut self.re, &single.re);
         spread(&mut self.im, &single.im);
         spread(&mut self.scales, &single.scales);
+        spread(&mut self.alphas, &single.alphas);
         self.phase = single.phase;
     }
 
@@ -345,34 +385,16 @@ impl Bound {
             }
         }
         for member in 0..stride {
-            // Four chains of additions, so that their latencies overlap.
-            let mut sums = [0.0; 4];
-            for turns in recipes.global_turns.chunks(4) {
-                for (sum, &(rotation, weight)) in sums.iter_mut().zip(turns) {
-                    *sum += weight * self.angles[rotation * stride + member];
-                }
+            for product in 0..recipes.products.len() {
+                self.follow_product(recipes, product, member);
             }
-            let turned = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-            let mut phase = recipes.phase * if turned == 0.0 { 1.0.into() } else { Complex64::cis(turned) };
-            for ((elements, turn), &[before, after]) in recipes.products.iter().zip(&recipes.product_values) {
-                let euler = Euler::new(&self.multiply(elements, member));
-                self.set_value(before, member, euler.before);
-                self.set_value(after, member, euler.after);
-                self.tan[turn * stride + member] = euler.tan;
-                self.cos[turn * stride + member] = euler.cos;
-                phase *= euler.alpha;
-            }
-            if stride == 1 {
-                self.phase = Quad { re: [phase.re; 4], im: [phase.im; 4] };
-            } else {
-                (self.phase.re[member], self.phase.im[member]) = (phase.re, phase.im);
-            }
+            self.follow_phase(recipes, member);
         }
         for extra in 0..recipes.extras.len() {
-            self.follow_extra(recipes, extra);
+            self.follow_extra(recipes, extra, 0..stride);
         }
         for scale in 0..recipes.scales.len() {
-            self.follow_scale(recipes, scale);
+            self.follow_scale(recipes, scale, 0..stride);
         }
     }
 
@@ -382,7 +404,7 @@ impl Bound {
         &mut self,
         recipes: &Recipes,
         level: Level,
-        rotations: &[std::ops::Range<usize>],
+        rotations: &[Range<usize>],
         extras: &[usize],
         scales: &[usize],
     ) {
@@ -399,13 +421,74 @@ impl Bound {
                 (self.re[at], self.im[at]) = (self.cos[at], self.sin[at]);
             }
         }
-        extras.iter().for_each(|&extra| self.follow_extra(recipes, extra));
-        scales.iter().for_each(|&scale| self.follow_scale(recipes, scale));
+        extras.iter().for_each(|&extra| self.follow_extra(recipes, extra, 0..self.stride));
+        scales.iter().for_each(|&scale| self.follow_scale(recipes, scale, 0..self.stride));
     }
 
-    fn follow_extra(&mut self, recipes: &Recipes, extra: usize) {
+    /// As [`Bound::follow`] for one member, from the sines and cosines of some rotations; what does not depend on them stays as it is.
+    pub(crate) fn follow_member(
+        &mut self,
+        recipes: &Recipes,
+        followers: &[Followers],
+        rotations: impl Iterator<Item = usize> + Clone,
+        member: usize,
+    ) {
+        for rotation in rotations.clone() {
+            let at = rotation * self.stride + member;
+            let half = Complex64::new(self.cos[at], self.sin[at]);
+            let whole = if followers[rotation].whole_angle { half } else { half * half };
+            self.tan[at] = half.im / half.re;
+            (self.re[at], self.im[at]) = (whole.re, whole.im);
+        }
+        let members = member..member + 1;
+        // Values are made of those of products, scales of the turns of products.
+        for rotation in rotations.clone() {
+            followers[rotation].products.iter().for_each(|&product| self.follow_product(recipes, product, member));
+        }
+        for rotation in rotations {
+            let Followers { extras, scales, phase, .. } = &followers[rotation];
+            extras.iter().for_each(|&extra| self.follow_extra(recipes, extra, members.clone()));
+            scales.iter().for_each(|&scale| self.follow_scale(recipes, scale, members.clone()));
+            if *phase {
+                self.follow_phase(recipes, member);
+            }
+        }
+    }
+
+    fn follow_product(&mut self, recipes: &Recipes, product: usize, member: usize) {
+        let (elements, turn) = &recipes.products[product];
+        let [before, after] = recipes.product_values[product];
+        let euler = Euler::new(&self.multiply(elements, member));
+        self.set_value(before, member, euler.before);
+        self.set_value(after, member, euler.after);
+        self.tan[turn * self.stride + member] = euler.tan;
+        self.cos[turn * self.stride + member] = euler.cos;
+        self.alphas[product * self.stride + member] = euler.alpha;
+    }
+
+    fn follow_phase(&mut self, recipes: &Recipes, member: usize) {
+        // Four chains of additions, so that their latencies overlap.
+        let mut sums = [0.0; 4];
+        for turns in recipes.global_turns.chunks(4) {
+            for (sum, &(rotation, weight)) in sums.iter_mut().zip(turns) {
+                *sum += weight * self.angles[rotation * self.stride + member];
+            }
+        }
+        let turned = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+        let mut phase = recipes.phase * if turned == 0.0 { 1.0.into() } else { Complex64::cis(turned) };
+        for alpha in self.alphas.iter().skip(member).step_by(self.stride) {
+            phase *= alpha;
+        }
+        if self.stride == 1 {
+            self.phase = Quad { re: [phase.re; 4], im: [phase.im; 4] };
+        } else {
+            (self.phase.re[member], self.phase.im[member]) = (phase.re, phase.im);
+        }
+    }
+
+    fn follow_extra(&mut self, recipes: &Recipes, extra: usize, members: Range<usize>) {
         let index = (recipes.rotations + extra) as u32;
-        for member in 0..self.stride {
+        for member in members {
             let value = match &recipes.extras[extra] {
                 Extra::Constant(_) | Extra::Product => return,
                 Extra::Chain(factors) => {
@@ -420,9 +503,9 @@ impl Bound {
         }
     }
 
-    fn follow_scale(&mut self, recipes: &Recipes, scale: usize) {
+    fn follow_scale(&mut self, recipes: &Recipes, scale: usize, members: Range<usize>) {
         let stride = self.stride;
-        for member in 0..stride {
+        for member in members {
             self.scales[scale * stride + member] =
                 recipes.scales[scale].iter().map(|&turn| self.cos[turn as usize * stride + member]).product();
         }
@@ -462,24 +545,26 @@ impl Bound {
 
     fn multiply(&self, elements: &[Element], member: usize) -> [Complex64; 4] {
         let (zero, one) = (Complex64::new(0.0, 0.0), Complex64::new(1.0, 0.0));
-        elements.iter().fold([one, zero, zero, one], |[a, b, c, d], element| {
-            let [e, f, g, h] = match *element {
-                Element::RotateX(rotation) => {
-                    let half = self.half(rotation, member);
-                    let (cos, sin) = (Complex64::new(half.re, 0.0), Complex64::new(0.0, -half.im));
-                    [cos, sin, sin, cos]
-                }
-                Element::RotateY(rotation) => {
-                    let half = self.half(rotation, member);
-                    [half.re, -half.im, half.im, half.re].map(|x| Complex64::new(x, 0.0))
-                }
-                Element::Diagonal(Factor::Phase(rotation)) => [one, zero, zero, self.value(rotation as u32, member)],
-                Element::Diagonal(Factor::HalfConj(rotation)) => [one, zero, zero, self.half(rotation, member).conj()],
-                Element::Diagonal(Factor::Constant(value)) => [one, zero, zero, value],
-                Element::Diagonal(_) => unreachable!("a product of gates begins with gates"),
-                Element::Fixed(matrix) => matrix,
-            };
-            [e * a + f * c, e * b + f * d, g * a + h * c, g * b + h * d]
+        elements.iter().fold([one, zero, zero, one], |[a, b, c, d], element| match *element {
+            Element::RotateX(rotation) => {
+                let half = self.half(rotation, member);
+                let turned = |z: Complex64| Complex64::new(z.im * half.im, -z.re * half.im);
+                [a * half.re + turned(c), b * half.re + turned(d), turned(a) + c * half.re, turned(b) + d * half.re]
+            }
+            Element::RotateY(rotation) => {
+                let Complex64 { re: cos, im: sin } = self.half(rotation, member);
+                [a * cos - c * sin, b * cos - d * sin, a * sin + c * cos, b * sin + d * cos]
+            }
+            Element::Diagonal(factor) => {
+                let z = match factor {
+                    Factor::Phase(rotation) => self.value(rotation as u32, member),
+                    Factor::HalfConj(rotation) => self.half(rotation, member).conj(),
+                    Factor::Constant(value) => value,
+                    _ => unreachable!("a product of gates begins with gates"),
+                };
+                [a, b, c * z, d * z]
+            }
+            Element::Fixed([e, f, g, h]) => [e * a + f * c, e * b + f * d, g * a + h * c, g * b + h * d],
         })
     }
 }
