@@ -48,17 +48,26 @@ impl Change {
     /// anew in every resample, so that the interval knows of that choice too. `None` where the mean of the reference is not
     /// positive, on the data or in a resample: there is nothing to relate to.
     fn between(ours: &Losses, reference: &Losses, key: &str) -> Result<Option<Self>, Error> {
-        if ours.seeds != reference.seeds {
+        Self::mean_between(&[(ours, reference)], key)
+    }
+
+    /// The mean of the reductions of several conditions with the same seeds, which are resampled together.
+    fn mean_between(pairs: &[(&Losses, &Losses)], key: &str) -> Result<Option<Self>, Error> {
+        let Some(seeds) = pairs.first().map(|(ours, _)| &ours.seeds) else { return Ok(None) };
+        if pairs.iter().any(|(ours, reference)| ours.seeds != *seeds || reference.seeds != *seeds) {
             return Ok(None);
         }
         let reduction = |units: &[usize]| {
-            let theirs = reference.tuned_mean(units);
-            if theirs > 0.0 { 1.0 - ours.tuned_mean(units) / theirs } else { f64::NAN }
+            let of_pair = |&(ours, reference): &(&Losses, &Losses)| {
+                let theirs = reference.tuned_mean(units);
+                if theirs > 0.0 { 1.0 - ours.tuned_mean(units) / theirs } else { f64::NAN }
+            };
+            pairs.iter().map(of_pair).sum::<f64>() / pairs.len() as f64
         };
         let interval = |kind| {
             let bootstrap = Bootstrap { resamples: RESAMPLES, level: LEVEL, kind };
             let mut rng = Streams::new(0, experiment::stream_key(key)).at(0).rng(Role::User(0));
-            bootstrap.interval(ours.seeds.len(), &mut rng, reduction)
+            bootstrap.interval(seeds.len(), &mut rng, reduction)
         };
         let result = match interval(BootstrapKind::Bca) {
             // All resamples on one side of the estimate (equal losses, say): there is no bias to correct.
@@ -238,6 +247,35 @@ pub fn conditions(results: &[TrialResult], methods: &Methods) -> Result<Vec<Cond
         }
     }
     groups.into_iter().map(|(task, readout, group)| condition(task, readout, &group, methods)).collect()
+}
+
+/// The mean over conditions of the relative reduction of the loss against Adam, `(1/C) sum_c (1 - mean_c(a)/mean_c(adam))`, over the
+/// conditions that `keep` keeps (task, readout) and both methods have runs in. A reduction is at most 1 and has no lower bound, so one
+/// failure weighs more than one success. Rates are chosen by cross-fitting in every condition, and anew in every resample of the
+/// seeds. `None` if there is no such condition, or the seeds differ among them, or a mean loss of Adam is not positive.
+///
+/// # Errors
+///
+/// [`Error::Stats`] if there are too few seeds for an interval (two at least).
+pub fn mean_change(
+    results: &[TrialResult],
+    method: &str,
+    keep: impl Fn(&str, &str) -> bool,
+) -> Result<Option<Change>, Error> {
+    let mut places: BTreeMap<(&str, &str), [Vec<&TrialResult>; 2]> = BTreeMap::new();
+    for result in results.iter().filter(|result| keep(&result.task, &result.readout)) {
+        let sides = places.entry((&result.task, &result.readout)).or_default();
+        [method, REFERENCE].iter().zip(sides).filter(|(name, _)| result.method == **name).for_each(|(_, side)| {
+            side.push(result);
+        });
+    }
+    let losses: Vec<[Losses; 2]> = places
+        .into_values()
+        .filter(|sides| sides.iter().all(|side| !side.is_empty()))
+        .map(|sides| sides.map(|side| Losses::new(&side)))
+        .collect();
+    let pairs: Vec<(&Losses, &Losses)> = losses.iter().map(|[ours, reference]| (ours, reference)).collect();
+    Change::mean_between(&pairs, &format!("mean change {method}"))
 }
 
 fn condition(task: String, readout: String, results: &[&TrialResult], methods: &Methods) -> Result<Condition, Error> {
@@ -511,5 +549,24 @@ mod tests {
         assert_eq!(stay.p_value, None);
         let change = stay.against_adam.expect("compared");
         assert_eq!((change.value, change.lower, change.upper), (0.0, 0.0, 0.0));
+    }
+
+    /// Half the loss in one condition and twice the loss in another: a mean reduction of -1/4, whatever the seeds.
+    #[test]
+    fn the_mean_over_conditions_is_that_of_the_reductions() {
+        let mut results = Vec::new();
+        for seed in 0..6 {
+            let loss = 0.1 + 0.05 * seed as f64;
+            for (task, factor) in [("a", 0.5), ("b", 2.0), ("left out", 1e-9)] {
+                let of = |method: &str, loss: f64| TrialResult { task: task.into(), ..result(method, 0.1, seed, loss) };
+                results.extend([of("adam", loss), of("sgd", factor * loss)]);
+            }
+            // A condition without Adam has nothing to be compared with.
+            results.push(TrialResult { task: "c".into(), ..result("sgd", 0.1, seed, loss) });
+        }
+        let change = mean_change(&results, "sgd", |task, _| task != "left out").expect("enough seeds");
+        let change = change.expect("compared");
+        assert!([change.value, change.lower, change.upper].iter().all(|value| (value + 0.25).abs() < 1e-12));
+        assert_eq!(mean_change(&results, "sgd", |_, readout| readout == "100-shots").expect("enough seeds"), None);
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::OnceLock;
 
 use crate::Error;
-use crate::experiment::{Axis, Cell, Curve, CurvePoint, CurveStyle, Experiment, Figure, Row, Scale, Section, Task};
+use crate::experiment::{
+    Axis, Cell, Curve, CurvePoint, CurveStyle, Experiment, Figure, Row, Scale, Section, Table, Task,
+};
 use crate::summary::{self, Condition};
 use crate::trial::{COLUMNS, TrialResult, Trials};
 
@@ -32,9 +34,11 @@ impl TrialExperiment {
 
 /// What the rows of a trial say, condition by condition.
 pub(super) fn conditions_of(rows: &[Row]) -> Result<Vec<Condition>, Error> {
-    let results =
-        rows.iter().enumerate().map(|(at, row)| TrialResult::from_row(at, row)).collect::<Result<Vec<_>, _>>()?;
-    summary::conditions(&results, &crate::Methods::shipped())
+    summary::conditions(&results_of(rows)?, &crate::Methods::shipped())
+}
+
+fn results_of(rows: &[Row]) -> Result<Vec<TrialResult>, Error> {
+    rows.iter().enumerate().map(|(at, row)| TrialResult::from_row(at, row)).collect()
 }
 
 impl Experiment for TrialExperiment {
@@ -75,7 +79,8 @@ impl Experiment for TrialExperiment {
     }
 
     fn report(&self, rows: &[Row]) -> Result<Section, Error> {
-        let conditions = conditions_of(rows)?;
+        let results = results_of(rows)?;
+        let conditions = summary::conditions(&results, &crate::Methods::shipped())?;
         let mut section = Section::default();
         let trials = self.trials(Scale::Full)?;
         section.paragraphs =
@@ -87,10 +92,60 @@ impl Experiment for TrialExperiment {
                 .to_owned(),
         );
         section.paragraphs.extend(conditions.iter().map(verdict));
-        section.tables = conditions.iter().map(summary::table).collect();
+        section.tables.extend(means(&results, &conditions)?);
+        section.tables.extend(conditions.iter().map(summary::table));
         section.figures = vec![figure(self.name, &conditions)];
         Ok(section)
     }
+}
+
+/// Methods against tuned Adam over all conditions, if there are several.
+fn means(results: &[TrialResult], conditions: &[Condition]) -> Result<Option<Table>, Error> {
+    type Keep = fn(&str, &str) -> bool;
+    if conditions.len() < 2 {
+        return Ok(None);
+    }
+    let kinds: [(&str, Keep); 3] = [
+        ("exact values", |_, readout| readout == "exact"),
+        ("from shots", |_, readout| readout != "exact"),
+        ("from shots, without the product ansatz", |task, readout| readout != "exact" && !task.starts_with("product-")),
+    ];
+    let mut names: Vec<&str> = Vec::new();
+    for method in
+        conditions.iter().flat_map(|c| &c.methods).filter(|m| m.against_adam.is_some() && m.runs[0].rate > 0.0)
+    {
+        if !names.contains(&method.name.as_str()) {
+            names.push(&method.name);
+        }
+    }
+    let row = |name: &&str| -> Result<Vec<String>, Error> {
+        let mut cells = vec![(*name).to_owned()];
+        for (_, keep) in kinds {
+            let change = summary::mean_change(results, name, keep)?;
+            cells.push(change.map_or_else(|| "-".to_owned(), |change| change.to_string()));
+        }
+        for (_, keep) in kinds {
+            let of_kind = conditions.iter().filter(|c| keep(&c.task, &c.readout));
+            let changes: Vec<_> =
+                of_kind.filter_map(|c| c.methods.iter().find(|m| m.name == *name)?.against_adam).collect();
+            let better = changes.iter().filter(|change| change.is_better()).count();
+            let worse = changes.iter().filter(|change| change.is_worse()).count();
+            cells.push(format!("{better}/{}/{worse}", changes.len() - better - worse));
+        }
+        Ok(cells)
+    };
+    let mut columns = vec!["method".to_owned()];
+    columns.extend(kinds.iter().map(|(kind, _)| format!("mean change, {kind}")));
+    columns.extend(kinds.iter().map(|(kind, _)| format!("better/open/worse, {kind}")));
+    Ok(Some(Table {
+        title: "Over all tasks, against tuned Adam".to_owned(),
+        caption: "Mean over the conditions of the relative reduction of the loss of the last point, with 95 % bootstrap intervals over \
+                  seeds, which are resampled together; and the number of conditions whose own interval is above, around and below 0. A \
+                  reduction is at most 100 % and has no lower bound."
+            .to_owned(),
+        columns,
+        rows: names.iter().map(row).collect::<Result<_, _>>()?,
+    }))
 }
 
 /// What the NLR variants came to in one condition, in a sentence.
