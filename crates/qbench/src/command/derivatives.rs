@@ -4,17 +4,59 @@ use std::fmt::{self, Display};
 
 use clap::{Args, ValueEnum};
 use nalgebra::DMatrix;
-use qcore::{PauliString, PauliSum};
-use qgrad::{Adjoint, Bill, Estimator, Expectation, ParameterShift, Shots, Spsa, StateVectorBackend};
+use qcore::{Circuit, Param};
+use qgrad::{
+    Adjoint, Bill, Blocks, Estimator, Expectation, Metric, MetricMethod, ParameterShift, Shots, Spsa,
+    StateVectorBackend,
+};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
-use super::error::CommandError;
+use super::error::{CommandError, Source};
 use super::input::{CircuitFlags, NoiseFlags, NoisyValueFlags, ObservableFlags, ParameterFlags, ShotFlags};
 use super::output::{Table, WithError, print};
 use super::{Common, Terminal};
+
+/// The parameters of a derivative.
+#[derive(Args, Debug)]
+pub(super) struct WrtFlags {
+    /// Names of the parameters to differentiate, in this order; the others are bound, never shifted, never billed [default: all]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    wrt: Option<Vec<String>>,
+}
+
+impl WrtFlags {
+    pub(super) fn is_given(&self) -> bool {
+        self.wrt.is_some()
+    }
+
+    /// The parameters of the circuit with these names, each at most once.
+    pub(super) fn parameters(&self, circuit: &Circuit) -> Result<Vec<Param>, CommandError> {
+        const OPTION: Source = Source::Option("--wrt");
+        let names = circuit.parameters();
+        let Some(asked) = &self.wrt else { return Ok((0..names.len()).map(Param::new).collect()) };
+        let mut found: Vec<Param> = Vec::with_capacity(asked.len());
+        for name in asked.iter().map(|name| name.trim()) {
+            let index = names.iter().position(|known| known == name).ok_or_else(|| CommandError::UnknownParameter {
+                option: OPTION,
+                name: name.to_owned(),
+                names: names.to_vec(),
+            })?;
+            if found.iter().any(|param| param.index() == index) {
+                return Err(CommandError::DuplicateParameter { option: OPTION, name: name.to_owned() });
+            }
+            found.push(Param::new(index));
+        }
+        Ok(found)
+    }
+}
+
+/// The names of some parameters of a circuit.
+fn names_of(circuit: &Circuit, wrt: &[Param]) -> Vec<String> {
+    wrt.iter().map(|param| circuit.parameters()[param.index()].clone()).collect()
+}
 
 #[derive(Args, Debug)]
 pub(super) struct GradFlags {
@@ -24,6 +66,8 @@ pub(super) struct GradFlags {
     observable: ObservableFlags,
     #[command(flatten)]
     parameters: ParameterFlags,
+    #[command(flatten)]
+    wrt: WrtFlags,
     /// How to estimate [default: adjoint for exact values, else parameter-shift]
     #[arg(long, value_enum)]
     method: Option<Method>,
@@ -82,9 +126,26 @@ fn write_bill(f: &mut fmt::Formatter<'_>, bill: &Bill) -> fmt::Result {
     writeln!(f, "on a device: jobs {jobs}, circuits {circuits}, shots {shots}")
 }
 
+/// A matrix, its errors if there are any, and what it costs.
+fn write_matrix(
+    f: &mut fmt::Formatter<'_>,
+    matrix: &Rows,
+    std_errors: &Rows,
+    names: &[String],
+    bill: &Bill,
+) -> fmt::Result {
+    matrix.write(f, names)?;
+    if std_errors.0.iter().any(|&error| error > 0.0) {
+        writeln!(f, "standard errors:")?;
+        std_errors.write(f, names)?;
+    }
+    write_bill(f, bill)
+}
+
 pub(super) fn grad(flags: &GradFlags, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
     let file = flags.circuit.read(terminal)?;
     let observable = flags.observable.read(file.num_qubits(), terminal)?;
+    let wrt = flags.wrt.parameters(&file.circuit)?;
     let parameters = flags.parameters.values(&file.circuit, terminal)?;
     let noise = flags.noise.read(file.num_qubits(), terminal)?;
     let (shots, seed) = (flags.shots.shots, flags.shots.seed);
@@ -104,7 +165,7 @@ pub(super) fn grad(flags: &GradFlags, terminal: &mut Terminal<'_>) -> Result<(),
         Method::Spsa => Box::new(Spsa { directions: flags.directions as usize, step: flags.step, shots: how }),
     };
     let mut backend = flags.noise.backend(noise.as_ref(), file.num_qubits(), shots)?;
-    let expectation = Expectation::of_all_parameters(&file.circuit, vec![observable])?;
+    let expectation = Expectation::new(&file.circuit, vec![observable], &wrt)?;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let answer = estimator
         .gradient(&expectation, &parameters, &mut *backend, &mut rng)
@@ -112,7 +173,7 @@ pub(super) fn grad(flags: &GradFlags, terminal: &mut Terminal<'_>) -> Result<(),
     let answer = GradAnswer {
         gradient: answer.gradient,
         std_errors: answer.std_errors,
-        parameter_names: file.circuit.parameters().to_vec(),
+        parameter_names: names_of(&file.circuit, &wrt),
         bill: answer.bill,
         shots,
         seed: (!exact || method == Method::Spsa).then_some(seed),
@@ -128,6 +189,8 @@ pub(super) struct HessianFlags {
     observable: ObservableFlags,
     #[command(flatten)]
     parameters: ParameterFlags,
+    #[command(flatten)]
+    wrt: WrtFlags,
     #[command(flatten)]
     noise: NoisyValueFlags,
     #[command(flatten)]
@@ -150,12 +213,7 @@ struct HessianAnswer {
 
 impl Display for HessianAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.hessian.write(f, &self.parameter_names)?;
-        if self.std_errors.0.iter().any(|&error| error > 0.0) {
-            writeln!(f, "standard errors:")?;
-            self.std_errors.write(f, &self.parameter_names)?;
-        }
-        write_bill(f, &self.bill)
+        write_matrix(f, &self.hessian, &self.std_errors, &self.parameter_names, &self.bill)
     }
 }
 
@@ -163,11 +221,12 @@ impl Display for HessianAnswer {
 pub(super) fn hessian(flags: &HessianFlags, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
     let file = flags.circuit.read(terminal)?;
     let observable = flags.observable.read(file.num_qubits(), terminal)?;
+    let wrt = flags.wrt.parameters(&file.circuit)?;
     let parameters = flags.parameters.values(&file.circuit, terminal)?;
     let noise = flags.noise.read(file.num_qubits(), terminal)?;
     let (shots, seed) = (flags.shots.shots, flags.shots.seed);
     let mut backend = flags.noise.backend(noise.as_ref(), file.num_qubits(), shots)?;
-    let expectation = Expectation::of_all_parameters(&file.circuit, vec![observable])?;
+    let expectation = Expectation::new(&file.circuit, vec![observable], &wrt)?;
     let hessian = if noise.is_none() && shots.is_none() {
         Adjoint.hessian(&expectation, &parameters, &[1.0], &mut *backend)
     } else {
@@ -179,7 +238,7 @@ pub(super) fn hessian(flags: &HessianFlags, terminal: &mut Terminal<'_>) -> Resu
     let answer = HessianAnswer {
         hessian: Rows(hessian.matrix),
         std_errors: Rows(hessian.std_errors),
-        parameter_names: file.circuit.parameters().to_vec(),
+        parameter_names: names_of(&file.circuit, &wrt),
         bill: hessian.bill,
         shots,
         seed: shots.or(flags.noise.trajectories).map(|_| seed),
@@ -194,9 +253,37 @@ pub(super) struct MetricFlags {
     #[command(flatten)]
     parameters: ParameterFlags,
     #[command(flatten)]
+    wrt: WrtFlags,
+    /// Which entries are wanted; all others are 0
+    #[arg(long, value_enum, default_value_t = BlocksFlag::Full)]
+    blocks: BlocksFlag,
+    /// How entries are measured from shots [default: overlaps for full, else covariances]
+    #[arg(long, value_enum, requires = "shots")]
+    method: Option<MetricMethodFlag>,
+    #[command(flatten)]
     noise: NoiseFlags,
     #[command(flatten)]
+    shots: ShotFlags,
+    #[command(flatten)]
     common: Common,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum BlocksFlag {
+    /// All entries
+    Full,
+    /// Blocks of parameters whose rotations can be applied at one place of the circuit
+    Layers,
+    /// The diagonal
+    Diagonal,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum MetricMethodFlag {
+    /// One circuit for each layer, for entries within layers
+    Covariances,
+    /// The circuit at shifted angles and then back, for every entry
+    Overlaps,
 }
 
 /// A matrix as a list of its rows.
@@ -225,12 +312,18 @@ impl Rows {
 #[derive(Serialize)]
 struct MetricAnswer {
     metric_tensor: Rows,
+    std_errors: Rows,
     parameter_names: Vec<String>,
+    bill: Bill,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shots: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
 }
 
 impl Display for MetricAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.metric_tensor.write(f, &self.parameter_names)
+        write_matrix(f, &self.metric_tensor, &self.std_errors, &self.parameter_names, &self.bill)
     }
 }
 
@@ -240,13 +333,36 @@ pub(super) fn metric(flags: &MetricFlags, terminal: &mut Terminal<'_>) -> Result
         return Err(CommandError::Refused { what: "metric --noise", reason });
     }
     let file = flags.circuit.read(terminal)?;
+    let wrt = flags.wrt.parameters(&file.circuit)?;
     let parameters = flags.parameters.values(&file.circuit, terminal)?;
-    // The metric is that of the states: any observable will do.
-    let identity = PauliSum::single(PauliString::IDENTITY);
-    let expectation = Expectation::of_all_parameters(&file.circuit, vec![identity])?;
+    let (blocks, method) = match flags.blocks {
+        BlocksFlag::Full => (Blocks::Full, MetricMethod::Overlaps),
+        BlocksFlag::Layers => (Blocks::Layers, MetricMethod::Covariances),
+        BlocksFlag::Diagonal => (Blocks::Diagonal, MetricMethod::Covariances),
+    };
+    let method = match flags.method {
+        None => method,
+        Some(MetricMethodFlag::Covariances) => MetricMethod::Covariances,
+        Some(MetricMethodFlag::Overlaps) => MetricMethod::Overlaps,
+    };
+    let metric = Metric::new(&file.circuit, &wrt)?;
     let mut backend = StateVectorBackend::new();
-    let metric = qgrad::Simulator::metric_tensor(&mut backend, &expectation, &parameters)
-        .map_err(|error| file.locate_gradient(error))?;
-    let answer = MetricAnswer { metric_tensor: Rows(metric), parameter_names: file.circuit.parameters().to_vec() };
+    let ShotFlags { shots, seed } = flags.shots;
+    let found = match shots {
+        None => metric.exact(&blocks, &parameters, &mut backend),
+        Some(shots) => {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            metric.measure(&blocks, method, Shots::PerCircuit(shots), &parameters, &mut backend, &mut rng)
+        }
+    };
+    let found = found.map_err(|error| file.locate_gradient(error))?;
+    let answer = MetricAnswer {
+        metric_tensor: Rows(found.matrix),
+        std_errors: Rows(found.std_errors),
+        parameter_names: names_of(&file.circuit, &wrt),
+        bill: found.bill,
+        shots,
+        seed: shots.map(|_| seed),
+    };
     print(&answer, flags.common.json, terminal)
 }

@@ -6,8 +6,9 @@ use clap::Args;
 use qiot_profile::DeviceProfile;
 use qiot_profile::fit::{FitOptions, fit as fit_to};
 
+use super::derivatives::WrtFlags;
 use super::error::{CommandError, Source};
-use super::input::{CircuitFlags, NoiseFlags, ObservableFlags, OptionalObservableFlags, read_text};
+use super::input::{CircuitFlags, NoiseFlags, ObservableFlags, OptionalObservableFlags, fixed, read_text};
 use super::output::print;
 use super::{Common, Terminal};
 use crate::{DiagnoseOptions, diagnose as diagnose_circuit};
@@ -97,6 +98,11 @@ pub(super) struct DiagnoseFlags {
     #[arg(long, value_name = "N", default_value_t = DiagnoseOptions::default().shots,
         value_parser = clap::value_parser!(u64).range(1..=1 << 53))]
     shots: u64,
+    /// Value of a parameter that is not random, such as a data input; can be given several times
+    #[arg(long, value_name = "NAME=VALUE", allow_hyphen_values = true)]
+    param: Vec<String>,
+    #[command(flatten)]
+    wrt: WrtFlags,
     /// Random points, with angles uniform in [0, 2 pi)
     #[arg(long, value_name = "N", default_value_t = DiagnoseOptions::default().samples as u32,
         value_parser = clap::value_parser!(u32).range(10..))]
@@ -115,6 +121,12 @@ pub(super) fn diagnose(flags: &DiagnoseFlags, terminal: &mut Terminal<'_>) -> Re
     let file = flags.circuit.read(terminal)?;
     let observable = flags.observable.read(file.num_qubits(), terminal)?;
     let noise = flags.noise.read(file.num_qubits(), terminal)?;
+    let fixed = fixed(&flags.param, &file.circuit)?;
+    let wrt = flags.wrt.is_given().then(|| flags.wrt.parameters(&file.circuit)).transpose()?;
+    if let Some(&param) = wrt.iter().flatten().find(|&param| fixed.iter().any(|(known, _)| known == param)) {
+        let name = file.circuit.parameters()[param.index()].clone();
+        return Err(CommandError::FixedParameter { name });
+    }
     let defaults = DiagnoseOptions::default();
     let samples = flags.samples as usize;
     let options = DiagnoseOptions {
@@ -124,6 +136,8 @@ pub(super) fn diagnose(flags: &DiagnoseFlags, terminal: &mut Terminal<'_>) -> Re
         confidence: flags.confidence,
         seed: flags.seed,
         noise,
+        wrt,
+        fixed,
         ..defaults
     };
     let diagnosis = diagnose_circuit(&file.circuit, &observable, &options).map_err(|error| match error {

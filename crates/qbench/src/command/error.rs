@@ -81,6 +81,8 @@ pub(super) enum CommandError {
     UnknownParameter { option: Source, name: String, names: Vec<String> },
     #[error("{option}: parameter {name:?} is given twice")]
     DuplicateParameter { option: Source, name: String },
+    #[error("--wrt: parameter {name:?} is fixed by --param, so it has no derivative here")]
+    FixedParameter { name: String },
     #[error("{option}: {what} is {text:?}, which is not a number")]
     NotANumber { option: Source, what: String, text: String },
     #[error("{option}: {what} is {value}, which is not a finite number")]

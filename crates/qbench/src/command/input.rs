@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use qcore::qasm::{self, Location};
-use qcore::{Circuit, DensityMatrix, NoiseModel, PauliSum};
+use qcore::{Circuit, DensityMatrix, NoiseModel, Param, PauliSum};
 use qgrad::{Backend, DensityMatrixBackend, StateVectorBackend, TrajectoryBackend};
 use serde_json::Value;
 
@@ -234,6 +234,24 @@ fn values_of_file(source: &Source, terminal: &mut Terminal<'_>) -> Result<Vec<f6
 
 /// From `NAME=VALUE`; each name of the circuit exactly once.
 fn named(assignments: &[String], names: &[String]) -> Result<Vec<f64>, CommandError> {
+    let values = assigned(assignments, names)?;
+    let missing: Vec<String> =
+        names.iter().zip(&values).filter(|(_, value)| value.is_none()).map(|(name, _)| name.clone()).collect();
+    if missing.is_empty() {
+        Ok(values.into_iter().flatten().collect())
+    } else {
+        Err(CommandError::MissingParameters { names: names.to_vec(), missing })
+    }
+}
+
+/// The parameters that `NAME=VALUE` fixes, each at most once.
+pub(super) fn fixed(assignments: &[String], circuit: &Circuit) -> Result<Vec<(Param, f64)>, CommandError> {
+    let values = assigned(assignments, circuit.parameters())?;
+    Ok(values.into_iter().enumerate().filter_map(|(index, value)| Some((Param::new(index), value?))).collect())
+}
+
+/// The value of each name, where there is one; finite, and each name at most once.
+fn assigned(assignments: &[String], names: &[String]) -> Result<Vec<Option<f64>>, CommandError> {
     const OPTION: Source = Source::Option("--param");
     let mut values = vec![None; names.len()];
     for text in assignments {
@@ -252,13 +270,7 @@ fn named(assignments: &[String], names: &[String]) -> Result<Vec<f64>, CommandEr
             return Err(CommandError::DuplicateParameter { option: OPTION, name: name.to_owned() });
         }
     }
-    let missing: Vec<String> =
-        names.iter().zip(&values).filter(|(_, value)| value.is_none()).map(|(name, _)| name.clone()).collect();
-    if missing.is_empty() {
-        Ok(values.into_iter().flatten().collect())
-    } else {
-        Err(CommandError::MissingParameters { names: names.to_vec(), missing })
-    }
+    Ok(values)
 }
 
 impl ObservableFlags {

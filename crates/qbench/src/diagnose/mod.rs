@@ -48,11 +48,16 @@ pub struct DiagnoseOptions {
     pub seed: u64,
     /// Noise of the circuit; needs a density matrix.
     pub noise: Option<NoiseModel>,
+    /// The parameters that are diagnosed, in this order; all that are not fixed if there is no list. Those that are neither here nor
+    /// fixed are random as the others.
+    pub wrt: Option<Vec<Param>>,
+    /// Parameters that are not random, with their values: data inputs.
+    pub fixed: Vec<(Param, f64)>,
 }
 
 impl Default for DiagnoseOptions {
     /// 400 points uniform on the circle, 16 of them pilots, 1000 shots, confidence and level 0.95, 400 resamples, seed 0, no
-    /// noise.
+    /// noise, all parameters random and diagnosed.
     fn default() -> Self {
         Self {
             angles: AngleLaw::CIRCLE,
@@ -64,6 +69,8 @@ impl Default for DiagnoseOptions {
             resamples: 400,
             seed: 0,
             noise: None,
+            wrt: None,
+            fixed: Vec::new(),
         }
     }
 }
@@ -124,7 +131,7 @@ pub struct Diagnosis {
     pub shots: u64,
     /// Probability with which a sign is to be right.
     pub confidence: f64,
-    /// Every parameter, in the order of declaration.
+    /// The diagnosed parameters: in the order of [`DiagnoseOptions::wrt`], or of declaration.
     pub components: Vec<ComponentDiagnosis>,
     /// `E |g|^2` of the exact gradient.
     pub norm_squared: PlateauEstimate,
@@ -182,8 +189,9 @@ impl Diagnosis {
 ///
 /// # Errors
 ///
-/// [`Error::Range`] for options outside of what they allow, or a circuit without parameters; [`Error::Gradient`] for an
-/// observable that reaches beyond the register, a circuit too wide to simulate or without a shift rule.
+/// [`Error::Range`] for options outside of what they allow, or nothing to diagnose; [`Error::Gradient`] for an observable
+/// that reaches beyond the register, a parameter that the circuit does not have or that is listed twice, a circuit too wide to
+/// simulate or without a shift rule.
 ///
 /// ```
 /// use qbench::diagnose::{DiagnoseOptions, Verdict, diagnose};
@@ -200,15 +208,17 @@ impl Diagnosis {
 pub fn diagnose(circuit: &Circuit, observable: &PauliSum, options: &DiagnoseOptions) -> Result<Diagnosis, Error> {
     options.check()?;
     let count = circuit.parameters().len();
-    if count == 0 {
-        return Err(Error::Range { what: "the number of parameters", value: 0.0, allowed: "at least 1" });
-    }
     let two_design_variance = two_design_gradient_variance(observable, circuit.num_qubits())?;
-    let expectation = Expectation::of_all_parameters(circuit, vec![observable.clone()])?;
+    let wrt = options.components(circuit)?;
+    let expectation = Expectation::new(circuit, vec![observable.clone()], &wrt)?;
     let streams = Streams::new(options.seed, TASK);
     let points = (0..options.samples)
-        .map(|sample| options.angles.draw(count, &mut streams.at(sample as u64).rng(Role::Start)))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|sample| {
+            let mut point = options.angles.draw(count, &mut streams.at(sample as u64).rng(Role::Start))?;
+            options.fixed.iter().for_each(|&(param, value)| point[param.index()] = value);
+            Ok(point)
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
 
     let gradients = at_points(&points, options, |sample, point, backend| {
         let rng = &mut streams.at(sample as u64).rng(Role::Evaluation);
@@ -231,29 +241,29 @@ pub fn diagnose(circuit: &Circuit, observable: &PauliSum, options: &DiagnoseOpti
     let varying = observable.terms().iter().filter(|(_, string)| string.support() != 0);
     let scale: f64 = varying.map(|(coefficient, _)| coefficient.abs()).sum();
     let exact = match options.noise {
-        None => exact_gradient_variances(circuit, observable, options.angles)?,
-        Some(_) => None,
+        None if options.fixed.is_empty() => exact_gradient_variances(circuit, observable, options.angles)?,
+        _ => None,
     };
-    let components = (0..count)
-        .into_par_iter()
-        .map(|index| {
+    let components = (wrt.par_iter().enumerate())
+        .map(|(index, &param)| {
             let of_gradients: Vec<f64> = gradients.iter().map(|gradient| gradient[index]).collect();
-            let mut variance = estimate(about(Quantity::Variance, Component::One(index)), &of_gradients, index)?;
-            if let Some(bound) = largest(&expectation, index, scale)? {
+            let mut variance =
+                estimate(about(Quantity::Variance, Component::One(param.index())), &of_gradients, param.index())?;
+            if let Some(bound) = largest(&expectation, param, scale)? {
                 variance.interval.upper = variance.interval.upper.min(bound * bound);
             }
             let per_shot: Moments = variances.iter().map(|variances: &Vec<f64>| variances[index]).collect();
             options.component(
-                circuit.parameters()[index].clone(),
+                circuit.parameters()[param.index()].clone(),
                 of_gradients.iter().sum::<f64>() / of_gradients.len() as f64,
-                (variance, exact.as_ref().map(|exact| exact[index])),
+                (variance, exact.as_ref().map(|exact| exact[param.index()])),
                 &per_shot,
                 (expectation.shift_points_of(index) * groups, scale),
             )
         })
         .collect::<Result<Vec<_>, Error>>()?;
     let norms: Vec<f64> = gradients.iter().map(|g| g.iter().map(|g| g * g).sum::<f64>().sqrt()).collect();
-    let norm_squared = estimate(about(Quantity::NormSquared, Component::All(count)), &norms, count)?;
+    let norm_squared = estimate(about(Quantity::NormSquared, Component::All(wrt.len())), &norms, count)?;
     let Bill { circuits: gradient_circuits, shots: gradient_shots, .. } =
         ParameterShift { shots: Shots::PerCircuit(options.shots) }.price_vjp(&expectation, 1);
     Ok(Diagnosis {
@@ -273,14 +283,14 @@ pub fn diagnose(circuit: &Circuit, observable: &PauliSum, options: &DiagnoseOpti
 
 /// The largest size that a derivative can have, from the coefficients of its shift rules and the `scale` of the observable;
 /// `None` if it turns an angle that is not affine.
-fn largest(expectation: &Expectation, index: usize, scale: f64) -> Result<Option<f64>, Error> {
+fn largest(expectation: &Expectation, param: Param, scale: f64) -> Result<Option<f64>, Error> {
     let mut bound = 0.0;
     for rotation in expectation.program().rotations() {
-        if !rotation.angle().parameters().contains(&Param::new(index)) {
+        if !rotation.angle().parameters().contains(&param) {
             continue;
         }
         let Some((_, factors)) = rotation.angle().as_affine() else { return Ok(None) };
-        let factor: f64 = factors.iter().filter(|(param, _)| param.index() == index).map(|(_, f)| f.abs()).sum();
+        let factor: f64 = factors.iter().filter(|(other, _)| *other == param).map(|(_, f)| f.abs()).sum();
         let rule = ShiftRule::from_frequencies(rotation.frequencies())?;
         bound += factor * rule.terms().iter().map(|(_, coefficient)| 2.0 * coefficient.abs() * scale).sum::<f64>();
     }
@@ -307,6 +317,32 @@ fn at_points<T: Send>(
 }
 
 impl DiagnoseOptions {
+    /// What is diagnosed: what is asked for, or all that is random.
+    fn components(&self, circuit: &Circuit) -> Result<Vec<Param>, Error> {
+        let declared = circuit.parameters().len();
+        for &(param, value) in &self.fixed {
+            if param.index() >= declared {
+                return Err(qcore::Error::UnknownParameter { index: param.index(), declared }.into());
+            }
+            if !value.is_finite() {
+                return Err(Error::Range { what: "a fixed parameter", value, allowed: "finite numbers" });
+            }
+        }
+        let is_fixed = |param: &Param| self.fixed.iter().any(|(fixed, _)| fixed == param);
+        let wrt = match &self.wrt {
+            Some(wrt) => wrt.clone(),
+            None => (0..declared).map(Param::new).filter(|param| !is_fixed(param)).collect(),
+        };
+        if wrt.is_empty() {
+            return Err(Error::Range { what: "the number of parameters", value: 0.0, allowed: "at least 1" });
+        }
+        if let Some(param) = wrt.iter().find(|&param| is_fixed(param)) {
+            let (what, value) = ("the position of a diagnosed parameter", param.index() as f64);
+            return Err(Error::Range { what, value, allowed: "that of a parameter that is not fixed" });
+        }
+        Ok(wrt)
+    }
+
     fn check(&self) -> Result<(), Error> {
         let range = |what, value: usize, allowed| Err(Error::Range { what, value: value as f64, allowed });
         self.angles.check()?;
