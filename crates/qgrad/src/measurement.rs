@@ -140,7 +140,7 @@ fn two_values(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
 }
 
 /// H for X, H after S-dagger for Y.
-fn basis_change(qubits: usize, x_basis: u64, y_basis: u64) -> Result<(Program, Binding), Error> {
+pub(crate) fn basis_change(qubits: usize, x_basis: u64, y_basis: u64) -> Result<(Program, Binding), Error> {
     let mut circuit = Circuit::new(qubits)?;
     for qubit in 0..qubits {
         if y_basis >> qubit & 1 == 1 {

@@ -39,6 +39,17 @@ proptest! {
         let full = exact(&metric, &Blocks::Full, &theta);
         let overlaps = measure(&metric, &Blocks::Full, MetricMethod::Overlaps, &theta);
         prop_assert!((&overlaps - &full).amax() < 1e-10 * (1.0 + full.amax()), "{} {}", overlaps, full);
+        // Blocks are made in their own way, layer by layer and set by set.
+        for sets in [metric.layers(), vec![vec![0], vec![1], vec![2], vec![3]], vec![vec![0, 2], vec![3, 1]]] {
+            let found = exact(&metric, &Blocks::Given(sets.clone()), &theta);
+            for (index, entry) in found.iter().enumerate() {
+                let (i, j) = (index % 4, index / 4);
+                let is_wanted = i == j && sets.iter().any(|set| set.contains(&i))
+                    || sets.iter().any(|set| set.contains(&i) && set.contains(&j));
+                let expected = if is_wanted { overlaps[(i, j)] } else { 0.0 };
+                prop_assert!((entry - expected).abs() < 1e-10 * (1.0 + full.amax()), "{:?}: {} {}", sets, found, full);
+            }
+        }
         let backend: &mut dyn Backend = &mut StateVectorBackend::new();
         match metric.measure(&Blocks::Layers, MetricMethod::Covariances, Shots::Exact, &theta, backend, &mut rng()) {
             Ok(found) => {

@@ -14,14 +14,14 @@ use crate::{Backend, Bill, Error, Estimate, Expectation, Shots};
 #[derive(Clone, Debug)]
 pub(super) struct Layer {
     /// What comes before; its observable is the identity and nothing is differentiated.
-    prefix: Expectation,
+    pub(super) prefix: Expectation,
     /// Indices of the active rotations.
     rotations: Vec<usize>,
     /// Positions of the parameters that their angles depend on, ascending.
     pub(super) positions: Vec<usize>,
     /// The basis in which all generators are diagonal.
-    x_basis: u64,
-    y_basis: u64,
+    pub(super) x_basis: u64,
+    pub(super) y_basis: u64,
 }
 
 impl Layer {
@@ -132,7 +132,7 @@ fn touched_by(operation: &Operation) -> impl Iterator<Item = usize> {
 
 /// A linear combination of products of the operators that are diagonal in the basis of a layer, by the masks of their qubits.
 #[derive(Clone, Debug, Default)]
-struct Diagonal(BTreeMap<u64, f64>);
+pub(super) struct Diagonal(BTreeMap<u64, f64>);
 
 impl Diagonal {
     fn add(&mut self, factor: f64, generator: RotationGenerator) {
@@ -153,7 +153,7 @@ impl Diagonal {
         }
     }
 
-    fn times(&self, other: &Self) -> Self {
+    pub(super) fn times(&self, other: &Self) -> Self {
         let mut product = Self::default();
         for (a, x) in &self.0 {
             for (b, y) in &other.0 {
@@ -161,6 +161,11 @@ impl Diagonal {
             }
         }
         product
+    }
+
+    /// Its mean where that of every product of operators is known, by its mask.
+    pub(super) fn mean(&self, of_masks: &[f64]) -> f64 {
+        self.0.iter().map(|(&mask, factor)| factor * of_masks[mask as usize]).sum()
     }
 
     /// How far from `mean` a value can be.
@@ -177,7 +182,7 @@ impl Diagonal {
 }
 
 /// The generator of each parameter of a layer at one row: the sum of those of its rotations with the derivatives of their angles.
-fn generators(expectation: &Expectation, layer: &Layer, row: &[f64]) -> Vec<Diagonal> {
+pub(super) fn generators(expectation: &Expectation, layer: &Layer, row: &[f64]) -> Vec<Diagonal> {
     let mut sums = vec![Diagonal::default(); layer.positions.len()];
     for &index in &layer.rotations {
         let active: &ActiveRotation = &expectation.active()[index];

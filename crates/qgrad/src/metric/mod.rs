@@ -1,5 +1,6 @@
 //! The metric of the states of a circuit: exact, from shots, and what to do with it.
 
+pub(crate) mod exact;
 mod layers;
 mod overlaps;
 mod solve;
@@ -114,7 +115,7 @@ impl Metric {
     }
 
     /// Which pairs of positions a choice of blocks asks for.
-    fn mask(&self, blocks: &Blocks) -> Result<DMatrix<bool>, Error> {
+    pub(crate) fn mask(&self, blocks: &Blocks) -> Result<DMatrix<bool>, Error> {
         let size = self.expectation.wrt().len();
         let mut mask = DMatrix::from_element(size, size, matches!(blocks, Blocks::Full));
         let sets = match blocks {
@@ -136,18 +137,15 @@ impl Metric {
         Ok(mask)
     }
 
-    /// The exact metric; see [`Simulator::metric_tensor`](crate::Simulator::metric_tensor). Billed as the overlap circuits
+    /// The exact metric; see [`Simulator::metric_entries`](crate::Simulator::metric_entries). Billed as the overlap circuits
     /// that a device would run for these entries.
     ///
     /// # Errors
     ///
-    /// As [`Simulator::metric_tensor`](crate::Simulator::metric_tensor); [`Error::NotASimulator`]; [`Error::Index`] for a block with a
-    /// parameter that does not exist.
+    /// As [`Simulator::metric_entries`](crate::Simulator::metric_entries); [`Error::NotASimulator`].
     pub fn exact(&self, blocks: &Blocks, row: &[f64], backend: &mut dyn Backend) -> Result<MetricTensor, Error> {
-        let mask = self.mask(blocks)?;
         let simulator = backend.simulator().ok_or(Error::NotASimulator { what: "the exact metric tensor" })?;
-        let full = simulator.metric_tensor(&self.expectation, row)?;
-        let matrix = full.zip_map(&mask, |entry, wanted| if wanted { entry } else { 0.0 });
+        let matrix = simulator.metric_entries(self, blocks, row)?;
         let std_errors = DMatrix::zeros(matrix.nrows(), matrix.ncols());
         Ok(MetricTensor { matrix, std_errors, bill: self.price(blocks, MetricMethod::Overlaps, Shots::Exact)? })
     }
@@ -187,6 +185,11 @@ impl Metric {
         }
     }
 
+    /// The circuit and the parameters; the observable is the identity.
+    pub(crate) fn expectation(&self) -> &Expectation {
+        &self.expectation
+    }
+
     /// What [`Metric::measure`] will cost, on a device without a clock.
     ///
     /// # Errors
@@ -205,7 +208,7 @@ impl Metric {
                 };
                 Ok(if circuits == 0 { Bill::ZERO } else { Bill { jobs: circuits, ..Bill::job(circuits, shots) } })
             }
-            MetricMethod::Overlaps => Ok(shots.bill(overlaps::count(&self.expectation, &mask))),
+            MetricMethod::Overlaps => Ok(shots.bill(overlaps::count(&self.expectation, Some(&mask)))),
         }
     }
 
@@ -235,5 +238,14 @@ impl Metric {
             }
         }
         Ok(())
+    }
+}
+
+impl Expectation {
+    /// What a device would run for the full metric of the parameters of [`Expectation::wrt`], exactly: the circuits of
+    /// [`MetricMethod::Overlaps`] for all entries, in one job without shots. The observables do not matter.
+    #[must_use]
+    pub fn price_metric(&self) -> Bill {
+        Shots::Exact.bill(overlaps::count(self, None))
     }
 }

@@ -9,11 +9,12 @@ use crate::second_order::{Pairs, second_derivatives};
 use crate::{Backend, Error, Expectation, ParameterShift};
 
 /// An overlap with the state itself is 1 and stationary: neither needs a circuit.
-fn pairs(mask: &DMatrix<bool>) -> Pairs<'_> {
-    Pairs { center: Some(1.0), stationary: true, wanted: Some(mask) }
+fn pairs(wanted: Option<&DMatrix<bool>>) -> Pairs<'_> {
+    Pairs { center: Some(1.0), stationary: true, wanted }
 }
 
-pub(super) fn count(expectation: &Expectation, mask: &DMatrix<bool>) -> u64 {
+/// Circuits for the entries of a mask, or for all.
+pub(super) fn count(expectation: &Expectation, mask: Option<&DMatrix<bool>>) -> u64 {
     pairs(mask).count(expectation)
 }
 
@@ -36,7 +37,7 @@ pub(super) fn measure(
     }
     let overlap = Expectation::new(&there_and_back, vec![all_zeros(qubits)?], expectation.wrt())?;
     let overlap = overlap.of_first_rotations(expectation.program().rotations().len());
-    let derivatives = second_derivatives(shift, &overlap, row, &[1.0], &pairs(mask), backend, rng)?;
+    let derivatives = second_derivatives(shift, &overlap, row, &[1.0], &pairs(Some(mask)), backend, rng)?;
     Ok(MetricTensor {
         matrix: derivatives.matrix * -0.5,
         std_errors: derivatives.std_errors * 0.5,

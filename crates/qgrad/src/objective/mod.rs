@@ -210,13 +210,6 @@ fn take(measured: Values, observables: usize, answer: &mut Answer) {
     answer.values.extend(measured.estimates.chunks_exact(observables.max(1)).map(sum));
 }
 
-/// What a device would run for the full metric tensor of `parameters` parameters: four overlap circuits for each pair and one
-/// for each diagonal entry (A. Mari, T. R. Bromley, N. Killoran, Phys. Rev. A 103, 012405 (2021), eqs. (38) and (40)).
-#[must_use]
-pub fn metric_bill(parameters: u64) -> Bill {
-    Bill::job(2 * parameters * parameters.saturating_sub(1) + parameters, 0)
-}
-
 /// A refusal is an ordinary end of a run, everything else a failure. What was spent before a refusal in the middle of a call
 /// is added to `spent`.
 #[must_use]
@@ -245,7 +238,7 @@ impl<E: Estimator, B: Backend> Objective for ExpectationObjective<E, B> {
             bill += self.backend.price(self.expectation.circuit(), self.estimator.price_vjp(&self.expectation, 1));
         }
         if request.metric {
-            bill += metric_bill(self.expectation.wrt().len() as u64);
+            bill += self.expectation.price_metric();
         }
         bill.into()
     }
@@ -282,7 +275,7 @@ impl<E: Estimator, B: Backend> Objective for ExpectationObjective<E, B> {
             };
             let metric = metric.map_err(|error| objective_error(error, &mut answer.bill))?;
             answer.metric.extend(metric.iter());
-            answer.bill += metric_bill(theta.len() as u64).into();
+            answer.bill += expectation.price_metric().into();
         }
         Ok(())
     }

@@ -1,6 +1,5 @@
-//! Exact second and third derivatives on state vectors: tangent states forward, adjoint states backward.
+//! Exact second and third derivatives along a direction on state vectors: tangent states forward, adjoint states backward.
 
-use nalgebra::DMatrix;
 use num_complex::Complex64;
 use qcore::{Binding, Level, RotationGenerator, StateVector};
 
@@ -143,26 +142,25 @@ impl Pass {
         Self { ket: zero(), ket_rate: zero(), bra: zero(), bra_rate: zero(), scratch }
     }
 
-    /// Undoes the circuit from its end down to active rotation `lowest`, and at each active rotation from there on calls
-    /// `visit` with its index, the derivative with respect to its angle and the rate of that derivative.
+    /// Undoes the circuit from its end down to the first active rotation, and at each of them calls `visit` with its index, the
+    /// derivative with respect to its angle and the rate of that derivative.
     fn backward(
         &mut self,
         bound: &Bound<'_>,
         places: &[usize],
         rates: &[f64],
-        lowest: usize,
         mut visit: impl FnMut(usize, f64, f64),
     ) -> Result<(), Error> {
         let Self { ket, ket_rate, bra, bra_rate, scratch } = self;
         let mut index = places.len();
-        for step in (places[lowest]..bound.expectation.program().num_steps()).rev() {
+        for step in (places[0]..bound.expectation.program().num_steps()).rev() {
             if places[index - 1] == step {
                 index -= 1;
                 let generator = bound.generator(&bound.expectation.active()[index]);
                 let by_angle = ket.generator_overlap(bra, generator)?;
                 let rate = ket.generator_overlap(bra_rate, generator)? + ket_rate.generator_overlap(bra, generator)?;
                 visit(index, by_angle, rate);
-                if index == lowest {
+                if index == 0 {
                     return Ok(());
                 }
                 if rates[index] != 0.0 {
@@ -214,7 +212,7 @@ pub(crate) fn hessian_vector_product(
     if !places.is_empty() {
         bound.observe(&pass.ket, &mut pass.bra)?;
         bound.observe(&pass.ket_rate, &mut pass.bra_rate)?;
-        pass.backward(&bound, &places, &rates, 0, |index, by_angle, rate| {
+        pass.backward(&bound, &places, &rates, |index, by_angle, rate| {
             let active = &expectation.active()[index];
             for (position, chain) in bound.chain(active) {
                 gradient[position] += chain * by_angle;
@@ -224,74 +222,6 @@ pub(crate) fn hessian_vector_product(
         })?;
     }
     Ok(HessianProduct { value, gradient, product })
-}
-
-/// The Hessian: for each parameter one tangent state, which starts at the parameter's first rotation, and one backward pass down
-/// to that rotation. Parameters in the order of their first rotations, so that each entry is met once.
-pub(crate) fn hessian(
-    level: Level,
-    expectation: &Expectation,
-    row: &[f64],
-    weights: &[f64],
-) -> Result<DMatrix<f64>, Error> {
-    let bound = Bound::new(expectation, row, weights)?;
-    let size = expectation.wrt().len();
-    let mut hessian = DMatrix::zeros(size, size);
-    let places = bound.places();
-    let active = expectation.active();
-    let first_of =
-        |position: usize| active.iter().position(|a| a.parameters.iter().any(|&(other, _)| other == position));
-    let mut order: Vec<(usize, usize)> =
-        (0..size).filter_map(|position| Some((first_of(position)?, position))).collect();
-    order.sort_unstable();
-    let Some(&(lowest, _)) = order.first() else { return Ok(hessian) };
-
-    let mut pass = Pass::new(&bound.zero(level)?);
-    let end = expectation.program().num_steps();
-    let mut prefix = bound.zero(level)?;
-    bound.apply(&mut prefix, 0..places[lowest] + 1)?;
-    let mut at = lowest;
-    let (mut ket_end, mut bra_end) = (prefix.clone(), prefix.clone());
-    bound.apply(&mut ket_end, places[lowest] + 1..end)?;
-    bound.observe(&ket_end, &mut bra_end)?;
-
-    for (rank, &(first, position)) in order.iter().enumerate() {
-        bound.apply(&mut prefix, places[at] + 1..places[first] + 1)?;
-        at = first;
-        let mut direction = vec![0.0; size];
-        direction[position] = 1.0;
-        let rates = bound.rates(&direction);
-        let last = rates.iter().rposition(|&rate| rate != 0.0).unwrap_or(first);
-        // The tangent state; the state itself goes along as far as there are rotations that add to it.
-        pass.ket.copy_from(&prefix)?;
-        pass.ket_rate.clear();
-        let mut done = places[first] + 1;
-        for index in first..=last {
-            bound.apply(&mut pass.ket, done..places[index] + 1)?;
-            bound.apply(&mut pass.ket_rate, done..places[index] + 1)?;
-            done = places[index] + 1;
-            if rates[index] != 0.0 {
-                let generator = bound.generator(&active[index]);
-                pass.scratch.add_tangent(rates[index], generator, &pass.ket, &mut pass.ket_rate)?;
-            }
-        }
-        bound.apply(&mut pass.ket_rate, done..end)?;
-        pass.ket.copy_from(&ket_end)?;
-        pass.bra.copy_from(&bra_end)?;
-        bound.observe(&pass.ket_rate, &mut pass.bra_rate)?;
-        let mut column = vec![0.0; size];
-        pass.backward(&bound, &places, &rates, first, |index, by_angle, rate| {
-            for (other, chain) in bound.chain(&active[index]) {
-                column[other] += chain * rate;
-            }
-            bound.add_bend(&active[index], by_angle, &direction, &mut column);
-        })?;
-        for &(_, other) in &order[rank..] {
-            hessian[(position, other)] = column[other];
-            hessian[(other, position)] = column[other];
-        }
-    }
-    Ok(hessian)
 }
 
 /// Value and derivatives along a line from the Taylor coefficients of the state in the distance `t`, up to `t^3`.

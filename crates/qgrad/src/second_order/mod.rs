@@ -1,6 +1,7 @@
 //! Jacobians, Hessians, Hessian-vector products and derivatives along lines.
 
 pub(crate) mod exact;
+pub(crate) mod hessian;
 mod shift;
 
 pub(crate) use shift::{Pairs, second_derivatives};

@@ -1,20 +1,20 @@
-//! Adjoint gradients and metric tensors on state vectors.
+//! The abilities of a simulator on state vectors.
 
 use nalgebra::DMatrix;
-use num_complex::Complex64;
-use qcore::{Binding, PauliSum};
+use qcore::PauliSum;
 
 use super::batch::Batches;
 use super::gradient::Gradients;
-use super::{Simulator, StateVectorBackend, States};
-use crate::{Cotangents, Error, Estimate, Expectation, HessianProduct, LineDerivatives, second_order};
+use super::{Simulator, StateVectorBackend};
+use crate::metric::exact;
+use crate::{Blocks, Cotangents, Error, Estimate, Expectation, HessianProduct, LineDerivatives, Metric, second_order};
 
 /// From so many rows on, lanes that are left empty cost less than runs one by one.
 const BATCH_ROWS: usize = 3;
 
 impl Simulator for StateVectorBackend {
     fn hessian(&mut self, expectation: &Expectation, row: &[f64], weights: &[f64]) -> Result<DMatrix<f64>, Error> {
-        second_order::exact::hessian(self.level, expectation, row, weights)
+        second_order::hessian::hessian(self.level, expectation, row, weights)
     }
 
     fn hessian_vector_product(
@@ -88,52 +88,15 @@ impl Simulator for StateVectorBackend {
     }
 
     fn metric_tensor(&mut self, expectation: &Expectation, row: &[f64]) -> Result<DMatrix<f64>, Error> {
-        let program = expectation.program();
-        let rows = expectation.rows(row)?;
-        if rows.len() != 1 {
-            let (what, got) = ("parameter row", row.len());
-            return Err(Error::Length { what, got, expected: program.num_parameters() });
-        }
-        let mut binding = Binding::new(program);
-        program.bind(row, &mut binding)?;
-        let (States { running: state, tangent, .. }, _) = self.workspace(program.num_qubits())?;
-        let size = expectation.wrt().len();
-        let mut derivatives = vec![vec![Complex64::ZERO; 1 << program.num_qubits()]; size];
-        let mut active = expectation.active().iter().peekable();
-        state.reset();
-        for step in 0..program.num_steps() {
-            state.apply_steps(program, &binding, step..step + 1)?;
-            let Some(rotation) = active.next_if(|a| Some(a.rotation) == program.rotation_of_step(step)) else {
-                continue;
-            };
-            let spec = &program.rotations()[rotation.rotation];
-            tangent.copy_from(state)?;
-            tangent.apply_generator(spec.generator())?;
-            tangent.apply_steps(program, &binding, step + 1..program.num_steps())?;
-            for &(position, param) in &rotation.parameters {
-                let chain = spec.angle().derivative(row, param);
-                for (sum, amplitude) in derivatives[position].iter_mut().zip(tangent.amplitudes()) {
-                    *sum += chain * amplitude;
-                }
-            }
-        }
-        Ok(metric_from_tangents(&state.amplitudes(), &derivatives))
+        expectation.one_row(row)?;
+        let all: Vec<usize> = (0..expectation.wrt().len()).collect();
+        exact::of_tangents(self.level, expectation, row, &all)
     }
-}
 
-fn metric_from_tangents(state: &[Complex64], derivatives: &[Vec<Complex64>]) -> DMatrix<f64> {
-    let inner = |left: &[Complex64], right: &[Complex64]| -> Complex64 {
-        left.iter().zip(right).fold(Complex64::ZERO, |sum, (a, b)| sum + a.conj() * b)
-    };
-    let overlaps: Vec<Complex64> = derivatives.iter().map(|derivative| inner(derivative, state)).collect();
-    let size = derivatives.len();
-    let mut metric = DMatrix::zeros(size, size);
-    for i in 0..size {
-        for j in 0..=i {
-            let entry = (inner(&derivatives[i], &derivatives[j]) - overlaps[i] * overlaps[j].conj()).re;
-            metric[(i, j)] = entry;
-            metric[(j, i)] = entry;
+    fn metric_entries(&mut self, metric: &Metric, blocks: &Blocks, row: &[f64]) -> Result<DMatrix<f64>, Error> {
+        match blocks {
+            Blocks::Full => self.metric_tensor(metric.expectation(), row),
+            _ => exact::entries(self.level, metric, &metric.mask(blocks)?, row),
         }
     }
-    metric
 }

@@ -171,3 +171,82 @@ impl Gradients {
         Ok(())
     }
 }
+
+/// Derivatives by the angles of the last rotations, for some places from which on they are read.
+#[derive(Debug)]
+pub(crate) struct Suffixes {
+    plan: Arc<AdjointPlan>,
+    /// Index among the active rotations of the expectation of each rotation that is seen, ascending.
+    active: Vec<usize>,
+    /// The first rotation that is read, and the derivatives from there on.
+    from: Vec<(usize, Derivatives)>,
+}
+
+/// Longer lists of rotations are read from so many places on.
+const SUFFIXES: usize = 4;
+
+impl Suffixes {
+    pub(crate) fn new(expectation: &Expectation) -> Self {
+        let plan = expectation.adjoint_plan().clone();
+        let program = plan.program(expectation);
+        let rotations = plan.derivatives.rotations();
+        let whole = |place: usize| plan.cone.as_ref().map_or(place, |(cone, _)| cone.rotations()[place]);
+        let mut seen = rotations.iter().map(|&rotation| whole(rotation)).peekable();
+        let is_seen = |&index: &usize| seen.next_if_eq(&expectation.active()[index].rotation).is_some();
+        let active: Vec<usize> = (0..expectation.active().len()).filter(is_seen).collect();
+        let step = active.len().div_ceil(SUFFIXES).max(SUFFIXES);
+        let from = (0..active.len()).step_by(step);
+        let from = from.map(|first| (first, Derivatives::new(program, &rotations[first..]))).collect();
+        Self { plan, active, from }
+    }
+
+    /// Index among the active rotations of the expectation of each rotation that is seen.
+    pub(crate) fn active(&self) -> &[usize] {
+        &self.active
+    }
+}
+
+/// Gradients by angles with one angle displaced.
+pub(crate) struct Shifted<'a> {
+    expectation: &'a Expectation,
+    suffixes: &'a Suffixes,
+    observables: Vec<(f64, &'a PauliSum)>,
+    binding: Binding,
+    reverse: Reverse,
+    by_angle: Vec<f64>,
+}
+
+impl<'a> Shifted<'a> {
+    pub(crate) fn new(
+        expectation: &'a Expectation,
+        suffixes: &'a Suffixes,
+        level: Level,
+        weights: &[f64],
+    ) -> Result<Self, Error> {
+        let program = suffixes.plan.program(expectation);
+        Ok(Self {
+            expectation,
+            suffixes,
+            observables: weights.iter().copied().zip(suffixes.plan.observables(expectation)).collect(),
+            binding: Binding::new(program),
+            reverse: Reverse::new(program.num_qubits())?.with_level(level),
+            by_angle: Vec::new(),
+        })
+    }
+
+    /// The derivatives of the weighted sum of the observables by the angles of rotation `from` (or one before it) up to the last one,
+    /// with one angle displaced; rotations are counted among those that are seen.
+    pub(crate) fn by_angle(&mut self, row: &[f64], shift: Option<(usize, f64)>, from: usize) -> Result<&[f64], Error> {
+        let Self { expectation, suffixes, observables, binding, reverse, by_angle } = self;
+        let program = suffixes.plan.program(expectation);
+        program.bind(row, binding)?;
+        if let Some((rotation, angle)) = shift {
+            program.shift(suffixes.plan.derivatives.rotations()[rotation], angle, binding);
+        }
+        let Some((_, derivatives)) = suffixes.from.iter().rfind(|(first, _)| *first <= from) else { return Ok(&[]) };
+        by_angle.resize(derivatives.rotations().len(), 0.0);
+        reverse.forward(program, binding, derivatives)?;
+        reverse.backward(program, binding, derivatives, observables, by_angle)?;
+        Ok(by_angle)
+    }
+}

@@ -5,6 +5,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
 use super::families::{Families, same_rotation, tangent_factor};
+use super::seen::Seen;
 use super::{Simulator, StateVectorBackend, States};
 use crate::backend::{Job, JobResult, JobShots, Point};
 use crate::expectation::split_rows;
@@ -14,10 +15,33 @@ impl Backend for StateVectorBackend {
     /// All shifts of a rotation `exp(-i theta P / 2)`, or of a phase, are obtained from one more state, the one at an angle larger by pi:
     /// `psi(theta + s) = cos(s/2) psi(theta) + sin(s/2) psi(theta + pi)`. Up to 13 qubits such states are taken four at a time, from the layer on that
     /// is shifted, and shots are drawn per class of outcomes with equal values, whose probabilities are quadratic in the two states.
+    ///
+    /// Where the observables leave qubits out, only what they see of the circuit is run ([`qcore::Cone`]), and only the qubits that
+    /// it reaches are sampled.
     fn run(&mut self, job: &Job<'_>, rng: &mut dyn Rng) -> Result<JobResult, Error> {
         let rows = split_rows(job.parameters, job.program.num_parameters())?;
         job.check(rows.len())?;
-        let readout = Readout::new(job, rng);
+        let mut key = [0; 32];
+        rng.fill_bytes(&mut key);
+        let values = match Seen::of(&mut self.seen, job)? {
+            None => self.values(&Readout { job, key }, &rows)?,
+            Some(seen) => {
+                let points = seen.points(job.points);
+                let part = Job { program: &seen.program, measurement: &seen.measurement, points: &points, ..*job };
+                self.values(&Readout { job: &part, key }, &rows)?
+            }
+        };
+        Ok(JobResult { values, bill: job.bill() })
+    }
+
+    fn simulator(&mut self) -> Option<&mut dyn Simulator> {
+        Some(self)
+    }
+}
+
+impl StateVectorBackend {
+    fn values(&mut self, readout: &Readout<'_>, rows: &[&[f64]]) -> Result<Vec<Estimate>, Error> {
+        let job = readout.job;
         let mut values = vec![Estimate::default(); job.points.len() * job.measurement.observables().len()];
         let mut binding = Binding::new(job.program);
         // Row by row, and within a row in the order in which one pass over the circuit meets the rotations.
@@ -31,20 +55,16 @@ impl Backend for StateVectorBackend {
             let families = Families::of(&mut self.families, job.program.num_qubits(), self.level)?;
             for points in rows_of_points {
                 job.program.bind(rows[job.points[points[0]].row], &mut binding)?;
-                families.run_row(&binding, points, &readout, &mut values)?;
+                families.run_row(&binding, points, readout, &mut values)?;
             }
         } else {
             let (states, probabilities) = self.workspace(job.program.num_qubits())?;
             for points in rows_of_points {
                 let row = rows[job.points[points[0]].row];
-                one_by_one(row, &mut binding, points, states, probabilities, &readout, &mut values)?;
+                one_by_one(row, &mut binding, points, states, probabilities, readout, &mut values)?;
             }
         }
-        Ok(JobResult { values, bill: job.bill() })
-    }
-
-    fn simulator(&mut self) -> Option<&mut dyn Simulator> {
-        Some(self)
+        Ok(values)
     }
 }
 
@@ -99,17 +119,11 @@ fn one_by_one(
 /// How the states of a job become estimates.
 pub(super) struct Readout<'a> {
     pub(super) job: &'a Job<'a>,
+    /// One for the job, and with it a stream for each circuit: shots never depend on how the work is divided.
     key: [u8; 32],
 }
 
-impl<'a> Readout<'a> {
-    /// One key for the job, read from `rng`, and a stream for each circuit of it: shots never depend on how the work is divided.
-    fn new(job: &'a Job<'a>, rng: &mut dyn Rng) -> Self {
-        let mut key = [0; 32];
-        rng.fill_bytes(&mut key);
-        Self { job, key }
-    }
-
+impl Readout<'_> {
     /// The estimates of a point.
     pub(super) fn estimates_of<'v>(&self, index: usize, values: &'v mut [Estimate]) -> &'v mut [Estimate] {
         let observables = self.job.measurement.observables().len();

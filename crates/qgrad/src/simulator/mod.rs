@@ -5,11 +5,12 @@ mod batch;
 mod families;
 pub(crate) mod gradient;
 mod jobs;
+mod seen;
 
 use nalgebra::DMatrix;
 use qcore::{Level, StateVector};
 
-use crate::{Cotangents, Error, Estimate, Expectation, HessianProduct, LineDerivatives, second_order};
+use crate::{Blocks, Cotangents, Error, Estimate, Expectation, HessianProduct, LineDerivatives, Metric, second_order};
 
 /// What no device can run: a state is looked at without being measured.
 pub trait Simulator {
@@ -30,12 +31,28 @@ pub trait Simulator {
     /// [`Expectation::wrt`] at one row (J. Stokes, J. Izaac, N. Killoran, G. Carleo, Quantum 4, 269 (2020), eq. (8)); the quantum
     /// Fisher information is four times it.
     ///
-    /// **Cost**: one state in memory and one partial run of the circuit for each rotation that depends on a parameter.
+    /// **Cost**: a state in memory for each parameter, one run of the circuit (two for a controlled rotation) for each rotation that
+    /// depends on one, and an inner product of states for each pair of parameters.
     ///
     /// # Errors
     ///
     /// As [`Simulator::adjoint`].
     fn metric_tensor(&mut self, expectation: &Expectation, row: &[f64]) -> Result<DMatrix<f64>, Error>;
+
+    /// Some entries of [`Simulator::metric_tensor`]; all others are 0.
+    ///
+    /// **Cost** on state vectors: for entries of parameters that are together in their only layer, the circuit before it and `n 2^n`
+    /// additions for each such layer, whatever the number of parameters; for others as [`Simulator::metric_tensor`] of the
+    /// parameters that they connect, one connected set after the other. All entries ([`Blocks::Full`]) are a full metric tensor.
+    ///
+    /// # Errors
+    ///
+    /// As [`Simulator::metric_tensor`]; [`Error::Index`] for a block with a parameter that does not exist.
+    fn metric_entries(&mut self, metric: &Metric, blocks: &Blocks, row: &[f64]) -> Result<DMatrix<f64>, Error> {
+        let mask = metric.mask(blocks)?;
+        let full = self.metric_tensor(metric.expectation(), row)?;
+        Ok(full.zip_map(&mask, |entry, wanted| if wanted { entry } else { 0.0 }))
+    }
 
     /// The derivatives of every observable at one row: one row of the matrix per observable.
     ///
@@ -48,8 +65,9 @@ pub trait Simulator {
 
     /// The Hessian of the sum of the observables with these weights, at one row.
     ///
-    /// **Cost**: for each differentiated parameter, one state forward and four backward through the part of the circuit behind its
-    /// first rotation, gate by gate; nine states in memory.
+    /// **Cost** on state vectors: two gradients by adjoint differentiation for each rotation that depends on a parameter (four for one of
+    /// two frequencies), which read only what lies behind it; rotations are divided among the threads of the current pool (feature
+    /// `rayon`), with the same bytes whatever their number.
     ///
     /// # Errors
     ///
@@ -109,6 +127,7 @@ pub struct StateVectorBackend {
     gradients: Option<gradient::Gradients>,
     families: Option<families::Families>,
     batches: Option<batch::Batches>,
+    seen: Option<seen::LastSeen>,
 }
 
 /// The states of a call.
@@ -130,7 +149,15 @@ impl StateVectorBackend {
     /// A backend at a given kernel level.
     #[must_use]
     pub fn with_level(level: Level) -> Self {
-        Self { level, states: None, probabilities: Vec::new(), gradients: None, families: None, batches: None }
+        Self {
+            level,
+            states: None,
+            probabilities: Vec::new(),
+            gradients: None,
+            families: None,
+            batches: None,
+            seen: None,
+        }
     }
 
     /// States of this width and the buffer for probabilities.
