@@ -101,14 +101,14 @@ fn stochastic_gradients_are_right_on_average_and_scatter_as_they_say() {
             (&DoublyStochastic { rows: 1, groups: 2, shots }, 0.0, (1.0, 1.1)),
         ];
         for (index, (estimator, bias, factors)) in estimators.into_iter().enumerate() {
-            check(&format!("{name}, estimator {index}"), &exact, (bias, factors), 300, || {
+            check(&format!("{name}, estimator {index}"), &exact, (bias, factors), 150, || {
                 let answer = estimator.gradient(&expectation, &THETA, &mut *backend, &mut rng).expect("runs");
                 (answer.gradient, answer.std_errors)
             });
         }
         // Errors of components that were not drawn are means over others: only the mean is checked.
         let one = RandomCoordinates { coordinates: 1, shots };
-        check(&format!("{name}, one coordinate"), &exact, (0.0, (0.0, f64::INFINITY)), 600, || {
+        check(&format!("{name}, one coordinate"), &exact, (0.0, (0.0, f64::INFINITY)), 300, || {
             let answer = one.gradient(&expectation, &THETA, &mut *backend, &mut rng).expect("runs");
             (answer.gradient, answer.std_errors)
         });
@@ -138,7 +138,7 @@ fn hessians_are_right_on_average_and_scatter_as_they_say() {
         let shots = [shots, Shots::Allocated { total: 6000, by: Allocation::Coefficient }];
         for shots in &shots[..if name == "density matrix" { 2 } else { 1 }] {
             let shift = ParameterShift { shots: *shots };
-            check(&format!("{name}, {shots:?}"), exact.as_slice(), (0.0, (1.0, 1.15)), 250, || {
+            check(&format!("{name}, {shots:?}"), exact.as_slice(), (0.0, (1.0, 1.15)), 120, || {
                 let found = shift.hessian(&expectation, &THETA, &[1.0], &mut *backend, &mut rng).expect("runs");
                 (found.matrix.as_slice().to_vec(), found.std_errors.as_slice().to_vec())
             });
@@ -169,7 +169,7 @@ fn metrics_are_right_on_average_and_scatter_as_they_say() {
             if name == "blocks" && method == MetricMethod::Covariances {
                 continue;
             }
-            check(&format!("{name}, {method:?}"), exact.matrix.as_slice(), (0.0, (0.95, 1.25)), 300, || {
+            check(&format!("{name}, {method:?}"), exact.matrix.as_slice(), (0.0, (0.95, 1.25)), 150, || {
                 let found = metric.measure(&blocks, method, shots, &THETA, &mut *backend, &mut rng).expect("runs");
                 (found.matrix.as_slice().to_vec(), found.std_errors.as_slice().to_vec())
             });

@@ -56,8 +56,8 @@ pub(crate) fn shot_gradient(qubits: usize, layers: usize, level: Level, limit: f
     Ok((times, json!({ "norm": norm(&answer.gradient), "exact_norm": norm(&exact), "rms_error": rms })))
 }
 
-/// `w4`: loss and gradient of a classifier, samples (128) encoded by RX before four layers, the output being the mean of all Z.
-pub(crate) fn batch_gradient(qubits: usize, samples: usize, level: Level, limit: f64) -> Measured {
+/// The circuit of `w4`: an input per qubit by RX, then four layers of weights.
+pub(crate) fn classifier(qubits: usize) -> Result<(Circuit, Vec<Param>), qcore::Error> {
     let mut circuit = Circuit::new(qubits)?;
     let inputs = circuit.parameters_named("x", qubits)?;
     for (q, input) in inputs.into_iter().enumerate() {
@@ -72,6 +72,12 @@ pub(crate) fn batch_gradient(qubits: usize, samples: usize, level: Level, limit:
             circuit.cz(q - 1, q)?;
         }
     }
+    Ok((circuit, weights))
+}
+
+/// `w4`: loss and gradient of a classifier, samples (128) encoded by RX before four layers, the output being the mean of all Z.
+pub(crate) fn batch_gradient(qubits: usize, samples: usize, level: Level, limit: f64) -> Measured {
+    let (circuit, weights) = classifier(qubits)?;
     let terms: Vec<String> = (0..qubits).map(|q| format!("{:?} * Z{q}", 1.0 / qubits as f64)).collect();
     let expectation = Expectation::new(&circuit, vec![terms.join(" + ").parse()?], &weights)?;
     let values = theta(weights.len());
@@ -149,6 +155,6 @@ pub(crate) fn noisy_energy(qubits: usize, level: Level, limit: f64) -> Measured 
     Ok((times, json!({ "energy": result })))
 }
 
-fn norm(values: &[f64]) -> f64 {
+pub(crate) fn norm(values: &[f64]) -> f64 {
     values.iter().map(|value| value * value).sum::<f64>().sqrt()
 }

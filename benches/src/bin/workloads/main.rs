@@ -3,9 +3,12 @@
 //! `w1` is an exact energy after ten layers of a hardware-efficient circuit, `w1s` the evolution alone, `w2` all its derivatives,
 //! `w3` derivatives from shots (`--layers` for other depths), `w4` the gradient of a classifier over 128 samples (`--samples`), `w5` one derivative of each of 100 random
 //! circuits, `w6` a million shots from a state of 20 qubits, `w7` an energy under noise. `bricks`, `fourier` and `grid` are the
-//! exact energies of three circuits that nothing was tuned for.
+//! exact energies of three circuits that nothing was tuned for. `hessian`, `hvp`, `metric`, `metric-layers` and `metric-diagonal` are second
+//! derivatives and metrics of a circuit with about 96 parameters; `value-z0`, `gradient-z0` and `shots-z0` (and the same with `-z`) are of
+//! one output of the circuit of `w4` (of all of them).
 #![forbid(unsafe_code)]
 
+mod beyond;
 mod cases;
 mod measure;
 
@@ -16,12 +19,13 @@ use benches::{brickwork, fourier, grid, hardware_efficient};
 use cases::Measured;
 use clap::Parser;
 use qcore::Level;
+use qgrad::Blocks;
 use serde_json::json;
 
 /// Times the peer workloads.
 #[derive(Parser)]
 struct Args {
-    /// Workloads, separated by commas: w1, w1s, w2, w3, w4, w5, w6, w7, bricks, fourier, grid.
+    /// Workloads, separated by commas: w1, w1s, w2, w3, w4, w5, w6, w7, bricks, fourier, grid, hessian, hvp and others.
     #[arg(long, value_delimiter = ',', default_value = "w1")]
     workload: Vec<String>,
     /// Register widths; each workload has a default.
@@ -63,6 +67,14 @@ fn run(workload: &str, n: usize, level: Level, args: &Args) -> Measured {
         "bricks" => cases::energy(&brickwork(n, 10)?, level, limit, false),
         "fourier" => cases::energy(&fourier(n)?, level, limit, false),
         "grid" => cases::energy(&grid(n, 10)?, level, limit, false),
+        "hessian" | "hvp" => beyond::second_order(n, workload == "hvp", level, limit),
+        "metric" => beyond::metric(n, &Blocks::Full, level, limit),
+        "metric-layers" => beyond::metric(n, &Blocks::Layers, level, limit),
+        "metric-diagonal" => beyond::metric(n, &Blocks::Diagonal, level, limit),
+        "value-z0" | "gradient-z0" | "shots-z0" | "value-z" | "gradient-z" | "shots-z" => {
+            let (what, observable) = workload.split_once('-').unwrap_or_default();
+            beyond::local(n, what, observable == "z0", level, limit)
+        }
         other => Err(format!("no workload {other}").into()),
     }
 }
@@ -72,6 +84,7 @@ fn sizes(workload: &str) -> &'static [usize] {
     match workload {
         "w2" | "w5" => &[4, 8, 12, 16],
         "w3" | "w4" => &[4, 6, 8, 10, 12],
+        "hessian" | "hvp" | "metric" | "metric-layers" | "metric-diagonal" => &[4, 8, 12],
         "w6" => &[20],
         "w7" => &[8],
         _ => &[4, 8, 12, 16, 20],

@@ -155,6 +155,11 @@ impl Metric {
     /// **Bias**: none. Covariances are those of the sample, with `S - 1`. **Standard errors** of covariances come from fourth moments of
     /// the same shots (and are never 0); those of overlaps are propagated from the independent circuits.
     ///
+    /// **Noise**: on a noisy backend both methods measure what their circuits show there, which is not the metric of any state: for
+    /// covariances that of the mixed state before the layer, for overlaps as if the overlap of a state with itself were 1. Shots that
+    /// share a trajectory ([`TrajectoryBackend::with_shots_per_trajectory`](crate::TrajectoryBackend::with_shots_per_trajectory)) make
+    /// the errors of covariances too small, which take shots for independent.
+    ///
     /// **Cost**: for covariances one job of one circuit for each layer; [`Shots::Total`] is divided evenly among the layers, and so
     /// is [`Shots::Allocated`]. For overlaps one job: four circuits for each pair of rotations that enters a wanted entry and one
     /// for each rotation, if all have one frequency.
