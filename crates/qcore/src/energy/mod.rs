@@ -12,6 +12,9 @@ use crate::kernel::{self, Block, Flips, LANE_QUBITS, Level};
 /// States of more qubits are walked over in runs of so many.
 const RUN_QUBITS: usize = 14;
 
+/// Runs are walked over in chunks of so many, which stay in the first-level cache.
+const CHUNK_QUBITS: usize = 11;
+
 /// Blocks of the buffer into which rows of high qubits are gathered: 2^6 rows of 2^4 blocks.
 const BUFFER_BLOCKS: usize = 1 << 10;
 
@@ -30,13 +33,14 @@ pub(crate) fn expectation(level: Level, state: &[Block], qubits: usize, sum: &Gr
             tree(0..state.len().div_ceil(run), 2, parallel(qubits), &of)
         };
     }
-    if sum.is_diagonal() {
-        total += strings_of_z(level, state, qubits, sum);
+    let mut flips = [0.0; crate::MAX_QUBITS];
+    flips[..sum.flips().len()].copy_from_slice(sum.flips());
+    let flips = &flips[..qubits];
+    if sum.is_diagonal() || !sum.flips().is_empty() {
+        total += runs(level, state, qubits, sum, flips);
     }
-    if !sum.flips().is_empty() {
-        let mut flips = [0.0; crate::MAX_QUBITS];
-        flips[..sum.flips().len()].copy_from_slice(sum.flips());
-        total += single_x(level, state, qubits, &flips[..qubits]);
+    if qubits > RUN_QUBITS && !sum.flips().is_empty() {
+        total += high_x(level, state, qubits, flips);
     }
     total
 }
@@ -61,15 +65,34 @@ fn parallel(qubits: usize) -> bool {
     qubits >= RUN_QUBITS && compile::threads() > 1
 }
 
-fn strings_of_z(level: Level, state: &[Block], qubits: usize, sum: &Grouped) -> f64 {
-    let run = state.len().min(sum.table_blocks());
+/// The strings of Z, and the single X on the qubits of a run.
+fn runs(level: Level, state: &[Block], qubits: usize, sum: &Grouped, weights: &[f64]) -> f64 {
+    let run_qubits = qubits.min(RUN_QUBITS);
+    let run = 1 << run_qubits.saturating_sub(LANE_QUBITS);
+    let chunk_qubits = run_qubits.min(CHUNK_QUBITS);
+    let chunk = run.min(1 << (CHUNK_QUBITS - LANE_QUBITS));
+    let table = run.min(sum.table_blocks());
     let of = |index: usize| {
-        let blocks = &state[index * run..(index + 1) * run];
-        sum.diagonal(((index * run) << LANE_QUBITS) as u64, |table, shift| {
-            kernel::weighted_probability(level, blocks, &table[..run << LANE_QUBITS], shift)
-        })
+        let first = index * run;
+        let blocks = &state[first..first + run];
+        let mut total = 0.0;
+        for (k, part) in blocks.chunks_exact(chunk).enumerate() {
+            if sum.is_diagonal() {
+                for (j, part) in part.chunks_exact(table).enumerate() {
+                    let outer = ((first + k * chunk + j * table) << LANE_QUBITS) as u64;
+                    total += sum.diagonal(outer, |entries, shift| {
+                        kernel::weighted_probability(level, part, &entries[..table << LANE_QUBITS], shift)
+                    });
+                }
+            }
+            each_flips(&weights[..chunk_qubits], true, |flips| total += kernel::flip_energy(level, part, flips));
+        }
+        each_flips(&weights[chunk_qubits..run_qubits], false, |flips| {
+            total += kernel::flip_energy(level, blocks, &flips.above((CHUNK_QUBITS - LANE_QUBITS) as u32));
+        });
+        total
     };
-    tree(0..state.len() / run, 32, parallel(qubits), &of)
+    tree(0..state.len() / run, 2, parallel(qubits), &of)
 }
 
 /// `X` with these weights, three qubits at a time; with `lanes` the first two are the lane qubits.
@@ -93,18 +116,12 @@ fn each_flips(weights: &[f64], lanes: bool, mut each: impl FnMut(&Flips)) {
         each(&flips);
     }
 }
-fn single_x(level: Level, state: &[Block], qubits: usize, weights: &[f64]) -> f64 {
-    let run_qubits = qubits.min(RUN_QUBITS);
-    let run = 1 << run_qubits.saturating_sub(LANE_QUBITS);
-    let low = |index: usize| {
-        let blocks = &state[index * run..(index + 1) * run];
-        let mut sum = 0.0;
-        each_flips(&weights[..run_qubits], true, |flips| sum += kernel::flip_energy(level, blocks, flips));
-        sum
-    };
-    let mut total = tree(0..state.len() / run, 2, parallel(qubits), &low);
+
+/// The single X on the qubits beyond the runs.
+fn high_x(level: Level, state: &[Block], qubits: usize, weights: &[f64]) -> f64 {
+    let mut total = 0.0;
     // The rows of up to six higher qubits at a time, a few blocks of each.
-    let mut first = run_qubits;
+    let mut first = RUN_QUBITS;
     while first < qubits {
         let rows_qubits = (qubits - first).min(6);
         let own = &weights[first..first + rows_qubits];
@@ -121,9 +138,7 @@ fn single_x(level: Level, state: &[Block], qubits: usize, weights: &[f64]) -> f6
                 let mut sum = 0.0;
                 let width_qubits = width.ilog2();
                 each_flips(own, false, |flips| {
-                    let mut flips = *flips;
-                    flips.bits = flips.bits.map(|bit| bit + width_qubits);
-                    sum += kernel::flip_energy(level, &buffer, &flips);
+                    sum += kernel::flip_energy(level, &buffer, &flips.above(width_qubits));
                 });
                 sum
             };

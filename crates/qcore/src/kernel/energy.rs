@@ -13,6 +13,13 @@ pub(crate) struct Flips {
     pub(crate) lane_weights: [f64; 2],
 }
 
+impl Flips {
+    /// The same on bits that are higher by `bits`.
+    pub(crate) fn above(&self, bits: u32) -> Self {
+        Self { bits: self.bits.map(|bit| bit + bits), ..*self }
+    }
+}
+
 kernel_rows! {
     /// `sum_k |psi_k|^2 (table_k + shift)`.
     weighted_probability(state: &[Block], table: &[f64], shift: f64) -> f64 = weighted_generic
