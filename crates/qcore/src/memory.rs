@@ -1,7 +1,7 @@
 //! Blocks for states, with an error instead of an abort where memory is short.
 
 use crate::Error;
-use crate::kernel::{Block, LANE_QUBITS, prefer_large_pages};
+use crate::kernel::{Block, LANE_QUBITS, prefer_small_pages};
 
 /// Blocks of a state of `qubits` qubits.
 pub(crate) fn blocks_for(qubits: usize) -> usize {
@@ -31,7 +31,7 @@ fn allocate_blocks(qubits: usize, blocks: usize) -> Result<Vec<Block>, Error> {
     let mut state = Vec::new();
     state.try_reserve_exact(blocks).map_err(|_| refused(available_bytes().unwrap_or(0)))?;
     if needed_bytes >= 1 << 22 {
-        prefer_large_pages(&mut state);
+        prefer_small_pages(&mut state);
     }
     state.resize(blocks, Block::default());
     Ok(state)

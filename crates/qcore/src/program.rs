@@ -489,6 +489,13 @@ impl Program {
     }
 
     /// How it is executed in one go; made when it is first asked for.
+    /// The same program, planned for a state that is cut into rows of so many qubits.
+    #[cfg(test)]
+    pub(crate) fn in_rows(self, row: usize) -> Self {
+        let plan = Plan::in_rows(self.qubits, &self.steps, &self.rotations, row);
+        Self { plan: plan.into(), ..self }
+    }
+
     pub(crate) fn plan(&self) -> &Plan {
         self.plan.get_or_init(|| Plan::new(self.qubits, &self.steps, &self.rotations, kernel::LANE_QUBITS))
     }

@@ -59,7 +59,7 @@ pub(crate) struct BatchGroup {
 
 /// The first layer and the others, of a plan that is one tile and has no steps between its layers.
 fn layers(plan: &Plan) -> Option<(&Start, &Part, &[Part])> {
-    let [Stage::Sweep(Sweep { shape: Shape::Whole, start: Some(start), parts })] = plan.stages.as_slice() else {
+    let [Stage::Sweep(Sweep { shape: Shape::Whole, start: Some(start), parts, .. })] = plan.stages.as_slice() else {
         return None;
     };
     let [first] = start.back.as_slice() else { return None };

@@ -1,16 +1,28 @@
 //! Plans carried out.
 
+use super::walks::chunk_bits;
 use super::{CLASS_QUBITS, Part, Plan, Shape, Stage, Start, Sweep, class_of, classes};
 use crate::Level;
 use crate::compile::Bound;
 use crate::kernel::{
-    Block, Columns, LANE_QUBITS, Quad, apply_batch_passes, apply_passes, build_batch_table, build_table,
+    Ahead, Block, COLUMN_BLOCKS, Counts, Cut, LANE_QUBITS, Piece, Quad, Team, apply_batch_passes, apply_walk,
+    build_batch_table, build_table, gather_tiles, scatter_tiles,
 };
 
 /// Memory that an execution needs besides the state; kept from one to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
+    /// One per thread.
+    own: Vec<Own>,
+    counts: Counts,
+}
+
+/// What a thread has for itself.
+#[derive(Debug, Default)]
+struct Own {
+    /// The tables that all tiles of a sweep share; every thread makes them for itself, which takes less than handing them around.
     tables: Vec<Block>,
+    /// A table of a tile, and the tiles of a column.
     buffers: Vec<Block>,
 }
 
@@ -39,11 +51,25 @@ impl Plan {
         scratch: &mut Scratch,
         mut step: impl FnMut(&mut [Block], usize),
     ) {
-        for stage in &self.stages {
-            match stage {
+        // Every sweep exchanges half of the state between the threads, which costs as much as they gain below.
+        let threads = if state.len() < SHARED_BLOCKS { 1 } else { threads() };
+        if scratch.own.len() < threads {
+            scratch.own.resize_with(threads, Own::default);
+        }
+        let mut stages = self.stages.as_slice();
+        while let [first, rest @ ..] = stages {
+            match first {
                 Stage::Step(index) => step(state, *index),
-                Stage::Sweep(sweep) => sweep.run(level, state, bound, scratch),
+                Stage::Sweep(sweep) if sweep.shape == Shape::Whole => sweep.run_whole(level, state, bound, scratch),
+                Stage::Sweep(_) => {
+                    let sweeps = stages.iter().take_while(|stage| matches!(stage, Stage::Sweep(_))).count();
+                    let (run, behind) = stages.split_at(sweeps);
+                    Sweeps { stages: run, level, bound }.run(state, scratch, threads);
+                    stages = behind;
+                    continue;
+                }
             }
+            stages = rest;
         }
     }
 }
@@ -82,15 +108,6 @@ impl Part {
         }
     }
 
-    fn apply(&self, level: Level, tile: &mut [Block], bound: &Bound, table: &[Block]) {
-        let table = self.diagonal.as_ref().map(|_| table);
-        if bound.stride == 1 {
-            apply_passes(level, tile, &self.passes, &bound.tan, table);
-        } else {
-            apply_batch_passes(level, tile, &self.passes, &bound.tan, table);
-        }
-    }
-
     /// Tables that are made before a sweep, for all classes of tiles; 0 if every tile makes its own.
     fn tables(&self) -> usize {
         match &self.diagonal {
@@ -99,6 +116,12 @@ impl Part {
         }
     }
 }
+
+/// A state of so many blocks is taken to stay in the second-level cache: 1 MiB.
+const CACHED_BLOCKS: usize = 1 << 14;
+
+/// From so many blocks on, a state is divided among threads: 16 qubits.
+const SHARED_BLOCKS: usize = 1 << 14;
 
 /// What all tiles of a sweep share.
 struct Shared<'a> {
@@ -110,97 +133,174 @@ struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    fn work(&self, tile: &mut [Block], own_table: &mut [Block], outer: u64) {
+    /// Applies the parts to a tile.
+    fn work(&self, tile: &mut [Block], own_table: &mut [Block], outer: u64, mut ahead: Ahead) {
         if let Some(start) = &self.sweep.start {
             start.write(self.level, tile, self.bound, outer);
         }
-        let mut tables = self.tables;
-        for part in &self.sweep.parts {
-            let count = part.tables();
-            let table: &[Block] = if count > 0 {
-                let (own, rest) = tables.split_at(count * self.tile);
-                tables = rest;
-                let class = class_of(outer, part.outer);
-                &own[class * self.tile..(class + 1) * self.tile]
-            } else {
-                part.write(self.level, own_table, self.bound, outer);
-                own_table
-            };
-            part.apply(self.level, tile, self.bound, table);
+        let chunk = 1 << chunk_bits(tile.len().ilog2() as usize);
+        let tans = &self.bound.tan;
+        for (walk, before, after) in self.sweep.walks.iter() {
+            let table = walk.part.map(|index| {
+                let part = &self.sweep.parts[index];
+                let size = self.tile >> part.spread;
+                if !self.tables.is_empty() && part.tables() > 0 {
+                    let from: usize = self.sweep.parts[..index].iter().map(|part| part.table_blocks(self.tile)).sum();
+                    &self.tables[from + class_of(outer, part.outer) * size..][..size]
+                } else {
+                    part.write(self.level, &mut own_table[..size], self.bound, outer);
+                    &own_table[..size]
+                }
+            });
+            if !walk.chunks {
+                apply_walk(self.level, tile, before, tans, table, after, &mut ahead);
+                continue;
+            }
+            let size = table.map(|table| table.len() * chunk / tile.len());
+            for (k, chunk) in tile.chunks_exact_mut(chunk).enumerate() {
+                let table = table.zip(size).map(|(table, size)| &table[k * size..(k + 1) * size]);
+                apply_walk(self.level, chunk, before, tans, table, after, &mut ahead);
+            }
         }
     }
 
-    fn rows(&self, rows: &mut [Block], first: usize, buffers: &mut [Block]) {
-        let threads = buffers.len() / (2 * self.tile);
-        if threads > 1 {
-            let tiles = rows.len() / self.tile;
-            let middle = tiles / threads * (threads / 2);
-            let (left, right) = rows.split_at_mut(middle * self.tile);
-            let (a, b) = buffers.split_at_mut(threads / 2 * 2 * self.tile);
-            join(|| self.rows(left, first, a), || self.rows(right, first + middle, b));
-            return;
-        }
-        for (k, tile) in rows.chunks_exact_mut(self.tile).enumerate() {
-            let outer = ((first + k) * self.tile) << LANE_QUBITS;
-            self.work(tile, &mut buffers[..self.tile], outer as u64);
-        }
-    }
-
-    fn columns(&self, mut columns: Columns<'_>, buffers: &mut [Block]) {
-        let threads = buffers.len() / (2 * self.tile);
-        if threads > 1 {
-            let range = columns.range();
-            let middle = range.start + range.len() / threads * (threads / 2);
-            let (left, right) = columns.split(middle);
-            let (a, b) = buffers.split_at_mut(threads / 2 * 2 * self.tile);
-            join(|| self.columns(left, a), || self.columns(right, b));
-            return;
-        }
-        let (own_table, tile) = buffers.split_at_mut(self.tile);
-        for column in columns.range() {
-            columns.gather(column, tile);
-            self.work(tile, own_table, (column as u64) << super::COLUMN_QUBITS);
-            columns.scatter(column, tile);
+    fn piece(&self, piece: Piece<'_>, buffers: &mut [Block]) {
+        let (own_table, tiles) = buffers.split_at_mut(self.tile);
+        match piece {
+            Piece::Row(tile, outer, ahead) => self.work(tile, own_table, outer, ahead),
+            Piece::Column(mut column, index, next) => {
+                let width = self.tile / column.rows();
+                let count = COLUMN_BLOCKS / width;
+                let tiles = &mut tiles[..count * self.tile];
+                gather_tiles(self.level, &column, index, tiles, width);
+                for (k, tile) in tiles.chunks_exact_mut(self.tile).enumerate() {
+                    let ahead = next.map_or(Ahead::nothing(), |next| column.ahead(next, k, count));
+                    let outer = (index * COLUMN_BLOCKS + k * width) << LANE_QUBITS;
+                    self.work(tile, own_table, outer as u64, ahead);
+                }
+                scatter_tiles(self.level, &mut column, index, tiles, width);
+            }
         }
     }
 }
 
-impl Sweep {
-    fn run(&self, level: Level, state: &mut [Block], bound: &Bound, scratch: &mut Scratch) {
-        let (tile, row) = match self.shape {
-            Shape::Whole => {
-                if let Some(start) = &self.start {
-                    start.write(level, state, bound, 0);
-                }
-                let table = at_least(&mut scratch.tables, state.len());
-                for part in &self.parts {
-                    part.write(level, table, bound, 0);
-                    part.apply(level, state, bound, table);
-                }
-                return;
+impl Part {
+    /// Blocks of all its tables that are made before a sweep.
+    fn table_blocks(&self, tile: usize) -> usize {
+        self.tables() * (tile >> self.spread)
+    }
+}
+
+/// Sweeps over a state in tiles, without a step between them.
+#[derive(Clone, Copy)]
+struct Sweeps<'a> {
+    stages: &'a [Stage],
+    level: Level,
+    bound: &'a Bound,
+}
+
+impl<'a> Sweeps<'a> {
+    fn get(&self, index: usize) -> &'a Sweep {
+        let Stage::Sweep(sweep) = &self.stages[index] else { unreachable!("they are all sweeps") };
+        sweep
+    }
+
+    fn run(&self, state: &mut [Block], scratch: &mut Scratch, threads: usize) {
+        let blocks = state.len();
+        let most = |of: &dyn Fn(&Sweep) -> usize| (0..self.stages.len()).map(|index| of(self.get(index))).max();
+        let tables = most(&|sweep| sweep.table_blocks(blocks)).unwrap_or(0);
+        let buffers = most(&|sweep| sweep.buffers(blocks)).unwrap_or(0);
+        let own = &mut scratch.own[..threads];
+        for own in &mut *own {
+            at_least(&mut own.tables, tables);
+            at_least(&mut own.buffers, buffers);
+        }
+        let team = Team::new(state, self.stages.len(), blocks > CACHED_BLOCKS, &mut scratch.counts);
+        self.together(&team, blocks, own);
+    }
+
+    /// All threads at once.
+    fn together(&self, team: &Team<'_>, blocks: usize, own: &mut [Own]) {
+        match own {
+            [] => {}
+            [own] => self.alone(team, blocks, own),
+            _ => {
+                let (left, right) = own.split_at_mut(own.len() / 2);
+                join(|| self.together(team, blocks, left), || self.together(team, blocks, right));
             }
-            Shape::Rows { qubits } => (1 << (qubits - LANE_QUBITS), 0),
-            Shape::Columns { qubits } => {
-                let row = 1 << (qubits - LANE_QUBITS);
-                (state.len() / row * (1 << (super::COLUMN_QUBITS - LANE_QUBITS)), row)
-            }
+        }
+    }
+
+    /// One thread.
+    fn alone(&self, team: &Team<'_>, blocks: usize, own: &mut Own) {
+        let cut = |phase: usize| match self.get(phase).shape {
+            Shape::Whole => Cut::Rows(blocks),
+            Shape::Rows { qubits } => Cut::Rows(1 << (qubits - LANE_QUBITS)),
+            Shape::Columns { qubits, .. } => Cut::Columns(1 << (qubits - LANE_QUBITS)),
         };
-        let count: usize = self.parts.iter().map(Part::tables).sum();
-        let tables = at_least(&mut scratch.tables, count * tile);
-        let mut rest = &mut *tables;
+        let begin = |own: &mut Own, phase: usize| {
+            let sweep = self.get(phase);
+            sweep.write_tables(self.level, self.bound, sweep.tile(blocks), &mut own.tables);
+        };
+        team.work(own, cut, begin, |own, phase, piece| {
+            let sweep = self.get(phase);
+            let tables = &own.tables[..sweep.table_blocks(blocks)];
+            let shared = Shared { sweep, level: self.level, bound: self.bound, tables, tile: sweep.tile(blocks) };
+            shared.piece(piece, &mut own.buffers);
+        });
+    }
+}
+
+impl Sweep {
+    /// Blocks of a tile of a state.
+    fn tile(&self, blocks: usize) -> usize {
+        match self.shape {
+            Shape::Whole => blocks,
+            Shape::Rows { qubits } => 1 << (qubits - LANE_QUBITS),
+            Shape::Columns { qubits, width } => (blocks >> (qubits - LANE_QUBITS)) * width,
+        }
+    }
+
+    /// Blocks that a thread needs for a table of its own and for a column.
+    fn buffers(&self, blocks: usize) -> usize {
+        match self.shape {
+            Shape::Columns { width, .. } => (1 + COLUMN_BLOCKS / width) * self.tile(blocks),
+            _ => self.tile(blocks),
+        }
+    }
+
+    /// Blocks of the tables that its tiles share.
+    fn table_blocks(&self, blocks: usize) -> usize {
+        self.parts.iter().map(|part| part.table_blocks(self.tile(blocks))).sum()
+    }
+
+    /// Writes the tables that its tiles share.
+    fn write_tables(&self, level: Level, bound: &Bound, tile: usize, tables: &mut [Block]) {
+        let mut rest = tables;
         for part in self.parts.iter().filter(|part| part.tables() > 0) {
             for outer in classes(part.outer) {
-                let (table, left) = rest.split_at_mut(tile);
+                let (table, left) = rest.split_at_mut(tile >> part.spread);
                 part.write(level, table, bound, outer);
                 rest = left;
             }
         }
-        let shared = Shared { sweep: self, level, bound, tables, tile };
-        let buffers = at_least(&mut scratch.buffers, 2 * tile * threads());
-        if row == 0 {
-            shared.rows(state, 0, buffers);
-        } else {
-            shared.columns(Columns::new(state, row), buffers);
+    }
+
+    /// Applies the parts to a state, or to a group of a batch, that is one tile.
+    fn run_whole(&self, level: Level, state: &mut [Block], bound: &Bound, scratch: &mut Scratch) {
+        let table = at_least(&mut scratch.own[0].tables, state.len());
+        if bound.stride == 1 {
+            let shared = Shared { sweep: self, level, bound, tables: &[], tile: state.len() };
+            shared.work(state, table, 0, Ahead::nothing());
+            return;
+        }
+        if let Some(start) = &self.start {
+            start.write(level, state, bound, 0);
+        }
+        for part in &self.parts {
+            part.write(level, table, bound, 0);
+            let table = part.diagonal.as_ref().map(|_| &*table);
+            apply_batch_passes(level, state, &part.passes, &bound.tan, table);
         }
     }
 }

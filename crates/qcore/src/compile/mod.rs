@@ -11,8 +11,11 @@ mod execute;
 mod reverse;
 mod schedule;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod tiles;
 mod values;
+mod walks;
 
 use num_complex::Complex64;
 
@@ -23,20 +26,18 @@ pub(crate) use reverse::Tape;
 pub(crate) use shared::{Members, Places, Tables};
 pub(crate) use values::{Bound, Recipes};
 
-use crate::kernel::{Diagonal, LANE_QUBITS, Pass};
+use crate::kernel::{COLUMN_BLOCKS, Diagonal, LANE_QUBITS, Pass};
 use crate::program::{Rotation, RotationGenerator, Step, without_swaps};
 use derivative::{Occurrence, Source};
 use schedule::{Factor, Layer, Segment, bits};
 use tiles::Span;
+use walks::{CHUNK_BITS, Walks};
 
 /// States of more qubits are cut into tiles.
 pub(crate) const WHOLE_QUBITS: usize = 13;
 
 /// At most so many outer qubits have their tables made once for all tiles.
 const CLASS_QUBITS: u32 = 3;
-
-/// The qubits that a column holds besides the high ones: four blocks of a row.
-const COLUMN_QUBITS: usize = 6;
 
 /// A compiled program.
 #[derive(Clone, Debug)]
@@ -55,6 +56,16 @@ enum Stage {
     Step(usize),
 }
 
+/// The qubits of the rows into which a state is cut, if it is: a row and its tables stay in the second-level cache.
+fn rows(qubits: usize) -> Option<usize> {
+    let rows = match qubits {
+        ..=17 => (qubits + 6).div_ceil(2),
+        18..=20 => 13,
+        _ => 14.max(qubits / 2),
+    };
+    (qubits > WHOLE_QUBITS).then_some(rows)
+}
+
 /// How a state is cut into tiles.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Shape {
@@ -63,10 +74,16 @@ enum Shape {
     Rows {
         qubits: usize,
     },
-    /// All rows of `2^qubits` amplitudes, four blocks of each.
+    /// All rows of `2^qubits` amplitudes, `width` blocks of each.
     Columns {
         qubits: usize,
+        width: usize,
     },
+}
+
+/// Blocks of a row in a tile of so many rows: the tile fits into the first-level cache, if that is possible at all.
+fn tile_width(rows: usize) -> usize {
+    ((1 << CHUNK_BITS) / rows).clamp(4, COLUMN_BLOCKS)
 }
 
 /// One walk over all tiles.
@@ -76,6 +93,8 @@ struct Sweep {
     /// The product state that the first layer makes of `|0...0>`, if this sweep begins with it.
     start: Option<Start>,
     parts: Vec<Part>,
+    /// How a single state takes them.
+    walks: Walks,
 }
 
 #[derive(Clone, Debug)]
@@ -96,6 +115,8 @@ struct Part {
     scale: Option<usize>,
     /// The outer qubits that the diagonal operator depends on.
     outer: u64,
+    /// How many of the lowest bits of the block index it does not depend on.
+    spread: u32,
     /// The scale that both states of a backward pass have once the diagonal operator is undone.
     pair: Option<usize>,
     /// Which derivatives are read here.
@@ -104,15 +125,28 @@ struct Part {
 
 impl Plan {
     pub(crate) fn new(qubits: usize, steps: &[Step], rotations: &[Rotation], lanes: usize) -> Self {
-        Self::scheduled(qubits, steps, rotations, lanes, true)
+        Self::scheduled(qubits, steps, rotations, lanes, true, rows(qubits))
     }
 
     /// As [`Plan::new`], with a layer for every one-qubit rotation: none is multiplied out with other gates.
     pub(crate) fn unmerged(qubits: usize, steps: &[Step], rotations: &[Rotation], lanes: usize) -> Self {
-        Self::scheduled(qubits, steps, rotations, lanes, false)
+        Self::scheduled(qubits, steps, rotations, lanes, false, rows(qubits))
     }
 
-    fn scheduled(qubits: usize, steps: &[Step], rotations: &[Rotation], lanes: usize, merge: bool) -> Self {
+    /// As [`Plan::new`], for a state that is cut into rows of so many qubits whatever its size.
+    #[cfg(test)]
+    pub(crate) fn in_rows(qubits: usize, steps: &[Step], rotations: &[Rotation], row: usize) -> Self {
+        Self::scheduled(qubits, steps, rotations, LANE_QUBITS, true, Some(row))
+    }
+
+    fn scheduled(
+        qubits: usize,
+        steps: &[Step],
+        rotations: &[Rotation],
+        lanes: usize,
+        merge: bool,
+        rows: Option<usize>,
+    ) -> Self {
         let moved = without_swaps(qubits, steps, rotations);
         let (steps, rotations) = moved.as_ref().map_or((steps, rotations), |(steps, rotations)| (steps, rotations));
         let schedule = schedule::schedule(qubits, steps, rotations, merge);
@@ -122,6 +156,7 @@ impl Plan {
         let mut planner = Planner {
             qubits,
             lanes,
+            rows: rows.filter(|_| lanes > 0),
             one: 0,
             minus_one: 0,
             zero: 0,
@@ -154,6 +189,8 @@ struct Numbered {
 struct Planner {
     qubits: usize,
     lanes: usize,
+    /// The qubits of a row, if the state is cut.
+    rows: Option<usize>,
     one: u32,
     minus_one: u32,
     zero: u32,
@@ -195,7 +232,7 @@ impl Planner {
             }
             layers.remove(0)
         });
-        if self.qubits <= WHOLE_QUBITS || self.lanes == 0 {
+        let Some(low_qubits) = self.rows else {
             let span = Span { qubits: (0..self.qubits).collect(), lanes: self.lanes };
             let all = |_: u64| true;
             let start = start.map(|layer| {
@@ -203,16 +240,18 @@ impl Planner {
                 self.start(&span, &layer, back.into_iter().collect())
             });
             let parts = layers.iter().filter_map(|layer| self.part(&span, layer, all, true)).collect();
-            self.stages.push(Stage::Sweep(Sweep { shape: Shape::Whole, start, parts }));
+            self.stages.push(Stage::Sweep(Sweep::new(Shape::Whole, start, parts, &span)));
             return;
-        }
-        let low_qubits = (self.qubits + COLUMN_QUBITS).div_ceil(2);
+        };
+        let width = tile_width(1 << (self.qubits - low_qubits));
         let low_mask = (1_u64 << low_qubits) - 1;
         let high_mask = ((1_u64 << self.qubits) - 1) & !low_mask;
         let rows = Span { qubits: (0..low_qubits).collect(), lanes: LANE_QUBITS };
-        let columns = Span { qubits: (0..COLUMN_QUBITS).chain(low_qubits..self.qubits).collect(), lanes: LANE_QUBITS };
-        let mut sweep = Sweep { shape: Shape::Rows { qubits: low_qubits }, start: None, parts: Vec::new() };
-        sweep.start = start.map(|layer| {
+        let columns = Span {
+            qubits: (0..LANE_QUBITS + width.ilog2() as usize).chain(low_qubits..self.qubits).collect(),
+            lanes: LANE_QUBITS,
+        };
+        let mut start = start.map(|layer| {
             // Nothing is left to undo behind them, so both halves see the state without a scale.
             let halves = [
                 self.part(&rows, &layer, |mask| mask & low_mask != 0, false),
@@ -221,20 +260,21 @@ impl Planner {
             let back = halves.map(|half| Part { pair: None, ..half.unwrap_or_default() });
             self.start(&rows, &layer, back.into())
         });
+        let mut parts = Vec::new();
+        let shapes = [
+            (Shape::Rows { qubits: low_qubits }, &rows, low_mask),
+            (Shape::Columns { qubits: low_qubits, width }, &columns, high_mask),
+        ];
         for (index, layer) in layers.iter().enumerate() {
-            let low_first = index % 2 == 0;
-            let (own, other) = if low_first { (low_mask, high_mask) } else { (high_mask, low_mask) };
-            let (span, other_span) = if low_first { (&rows, &columns) } else { (&columns, &rows) };
-            sweep.parts.extend(self.part(span, layer, |mask| mask & !own == 0, false));
-            let shape =
-                if low_first { Shape::Columns { qubits: low_qubits } } else { Shape::Rows { qubits: low_qubits } };
-            let done = std::mem::replace(&mut sweep, Sweep { shape, start: None, parts: Vec::new() });
-            self.push(done);
+            let (shape, span, own) = shapes[index % 2];
+            let (_, other_span, _) = shapes[1 - index % 2];
+            parts.extend(self.part(span, layer, |mask| mask & !own == 0, false));
+            self.push(Sweep::new(shape, start.take(), std::mem::take(&mut parts), span));
             // The second half has everything that the first one could not do.
-            let _ = other;
-            sweep.parts.extend(self.part(other_span, layer, |mask| mask & !own != 0, true));
+            parts.extend(self.part(other_span, layer, |mask| mask & !own != 0, true));
         }
-        self.push(sweep);
+        let (shape, span, _) = shapes[layers.len() % 2];
+        self.push(Sweep::new(shape, start, parts, span));
     }
 
     fn push(&mut self, sweep: Sweep) {
@@ -282,11 +322,15 @@ impl Planner {
         } else {
             (!turns.is_empty()).then(|| self.recipes.scale(turns.iter().map(|&(_, turn)| turn).collect()))
         };
+        let diagonal = (!trivial).then(|| span.diagonal(phase, &terms, &parities, self.one, self.minus_one));
         Some(Part {
             pair,
             sources: layer.occurrences.iter().filter(|o| take(o.reach())).map(|o| o.on(span)).collect(),
             passes: span.passes(&turns, self.recipes.no_turn()),
-            diagonal: (!trivial).then(|| span.diagonal(phase, &terms, &parities, self.one, self.minus_one)),
+            spread: diagonal
+                .as_ref()
+                .map_or(0, |diagonal| diagonal.spread(self.one).min(walks::chunk_bits(span.block_bits()) as u32)),
+            diagonal,
             scale,
             outer: reach.fold(0, |all, mask| all | mask) & !inside,
         })

@@ -6,7 +6,7 @@
 
 use super::derivative::{Fold, PartReads, Probe, Reads};
 use super::execute::{at_least, join, threads};
-use super::{COLUMN_QUBITS, Part, Plan, Shape, Stage, Start, Sweep};
+use super::{Part, Plan, Shape, Stage, Start, Sweep, tile_width};
 use crate::Level;
 use crate::compile::Bound;
 use crate::kernel::{self, Block, COLUMN_BLOCKS, Columns, LANE_QUBITS, Pass, Undo};
@@ -83,7 +83,8 @@ impl Tape {
 impl Plan {
     /// Its layers, if it is executed in one tile and there is room for a state for each of those that are read.
     fn layers<'a>(&'a self, blocks: usize, reads: &'a Reads) -> Option<Layers<'a>> {
-        let [Stage::Sweep(Sweep { shape: Shape::Whole, start: Some(start), parts })] = self.stages.as_slice() else {
+        let [Stage::Sweep(Sweep { shape: Shape::Whole, start: Some(start), parts, .. })] = self.stages.as_slice()
+        else {
             return None;
         };
         let [first] = start.back.as_slice() else { return None };
@@ -230,7 +231,7 @@ impl Plan {
                         if only_start {
                             start.write_all(level, ket, bound, sweep.shape);
                         }
-                        let shapes = [sweep.shape, sweep.columns()];
+                        let shapes = [sweep.shape, sweep.columns(bra.len())];
                         for ((part, reads), shape) in start.back.iter().zip(reads.of_start()).zip(shapes) {
                             let (parts, reads) = (std::slice::from_ref(part), std::slice::from_ref(reads));
                             let parts = Parts { parts, reads, undo_first: false };
@@ -245,10 +246,10 @@ impl Plan {
 }
 
 impl Sweep {
-    /// The columns that belong to the rows of this sweep.
-    fn columns(&self) -> Shape {
+    /// The columns that belong to the rows of this sweep over a state.
+    fn columns(&self, blocks: usize) -> Shape {
         match self.shape {
-            Shape::Rows { qubits } => Shape::Columns { qubits },
+            Shape::Rows { qubits } => Shape::Columns { qubits, width: tile_width(blocks >> (qubits - LANE_QUBITS)) },
             other => other,
         }
     }
@@ -297,8 +298,8 @@ enum Tiles<'a> {
     Columns { ket: Columns<'a>, bra: Columns<'a> },
 }
 
-/// Tiles that a thread needs for itself: a table, sums, and a column of each state.
-const BUFFERS: usize = 4;
+/// Tiles that a thread needs for itself: a table, sums, and a column of each state, which is four tiles at most.
+const BUFFERS: usize = 2 + 2 * 4;
 
 impl Backward<'_> {
     fn sweep(
@@ -318,9 +319,9 @@ impl Backward<'_> {
                 return;
             }
             Shape::Rows { qubits } => (Tiles::Rows { ket, bra, first: 0 }, 1 << (qubits - LANE_QUBITS)),
-            Shape::Columns { qubits } => {
+            Shape::Columns { qubits, width } => {
                 let row = 1 << (qubits - LANE_QUBITS);
-                let tile = ket.len() / row * COLUMN_BLOCKS;
+                let tile = ket.len() / row * width;
                 (Tiles::Columns { ket: Columns::new(ket, row), bra: Columns::new(bra, row) }, tile)
             }
         };
@@ -375,19 +376,24 @@ impl Backward<'_> {
                 }
             }
             Tiles::Columns { mut ket, mut bra } => {
-                let (own_ket, own_bra) = columns.split_at_mut(tile);
+                let width = tile / bra.rows();
+                let columns = &mut columns[..2 * COLUMN_BLOCKS / width * tile];
+                let (own_ket, own_bra) = columns.split_at_mut(columns.len() / 2);
                 let absent = self.ket == Ket::Absent;
                 for column in bra.range() {
                     if !absent {
-                        ket.gather(column, own_ket);
+                        kernel::gather_tiles(self.level, &ket, column, own_ket, width);
                     }
-                    bra.gather(column, own_bra);
-                    let outer = (column as u64) << COLUMN_QUBITS;
-                    self.tile(parts, own_ket, own_bra, (table, folds), outer, partial, low);
+                    kernel::gather_tiles(self.level, &bra, column, own_bra, width);
+                    let tiles = own_ket.chunks_exact_mut(tile).zip(own_bra.chunks_exact_mut(tile));
+                    for (k, (ket, bra)) in tiles.enumerate() {
+                        let outer = ((column * COLUMN_BLOCKS + k * width) as u64) << LANE_QUBITS;
+                        self.tile(parts, ket, bra, (&mut *table, &mut *folds), outer, partial, low);
+                    }
                     if !absent {
-                        ket.scatter(column, own_ket);
+                        kernel::scatter_tiles(self.level, &mut ket, column, own_ket, width);
                     }
-                    bra.scatter(column, own_bra);
+                    kernel::scatter_tiles(self.level, &mut bra, column, own_bra, width);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! From layers to passes over tiles.
 
 use super::schedule::{ParityRotation, bits};
+use super::walks::chunk_bits;
 use crate::kernel::{Diagonal, Doubling, LANE_QUBITS, Parity, Pass, Term};
 
 /// Which qubits a tile spans.
@@ -40,7 +41,7 @@ impl Span {
         (outer, local >> self.lanes, local & ((1 << self.lanes) - 1))
     }
 
-    fn block_bits(&self) -> usize {
+    pub(super) fn block_bits(&self) -> usize {
         self.qubits.len().saturating_sub(self.lanes)
     }
 
@@ -60,10 +61,14 @@ impl Span {
         }
         rows.sort_unstable();
         let mut passes = Vec::new();
+        let chunk = if self.lanes == 0 { self.block_bits() } else { chunk_bits(self.block_bits()) };
         let mut rest = rows.as_slice();
         while !rest.is_empty() || lanes {
+            // Passes that stay within a chunk, then the others.
+            let inner = rest.partition_point(|&(bit, _)| (bit as usize) < chunk);
+            let side = if inner > 0 { inner } else { rest.len() };
             // Four are two and two: three and one would be one sweep as well, but with less to do per load.
-            let take = if matches!(rest.len(), 2 | 4) { 2 } else { rest.len().min(3) };
+            let take = if matches!(side, 2 | 4) { 2 } else { side.min(3) };
             let (group, left) = rest.split_at(take);
             let mut pass = Pass { rows: take, bits: [0; 3], lanes, row_tans: [none; 3], lane_tans };
             for (k, &(bit, tan)) in group.iter().enumerate() {

@@ -3,9 +3,11 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::Block;
+use super::ahead::Ahead;
+use super::rows::Rows;
+use super::{Block, kernel_rows};
 
-/// Blocks of a row that belong to one column.
+/// Blocks of a row that belong to one column: as many lines as memory likes to give at a time.
 pub(crate) const COLUMN_BLOCKS: usize = 16;
 
 /// Some columns of a state, seen as rows of `row` blocks each. Parts of it may be worked on by different threads.
@@ -27,6 +29,22 @@ impl<'a> Columns<'a> {
         assert!(row.is_multiple_of(COLUMN_BLOCKS) && state.len().is_multiple_of(row), "a state is whole rows");
         let rows = state.len() / row;
         Self { start: state.as_mut_ptr(), rows, row, columns: 0..row / COLUMN_BLOCKS, state: PhantomData }
+    }
+
+    /// One column of a state of `blocks` blocks.
+    ///
+    /// # Safety
+    ///
+    /// `start` and `blocks` must be those of a state that is borrowed for `'a`, and nobody else may touch this column meanwhile.
+    pub(super) unsafe fn one(start: *mut Block, blocks: usize, row: usize, column: usize) -> Self {
+        assert!(row.is_multiple_of(COLUMN_BLOCKS) && blocks.is_multiple_of(row), "a state is whole rows");
+        assert!(column < row / COLUMN_BLOCKS, "a column of the state");
+        Self { start, rows: blocks / row, row, columns: column..column + 1, state: PhantomData }
+    }
+
+    /// How many rows the state has.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
     }
 
     /// Their indices.
@@ -64,6 +82,62 @@ impl<'a> Columns<'a> {
                 let to = self.start.add(row * self.row + column * COLUMN_BLOCKS);
                 for (k, from) in from.iter().enumerate() {
                     *to.add(k) = *from;
+                }
+            }
+        }
+    }
+
+    /// Some of the lines of any column of the state: part `part` of `parts`, into which its rows are divided.
+    pub(crate) fn ahead(&self, column: usize, part: usize, parts: usize) -> Ahead {
+        let rows = self.rows / parts;
+        let start = self.start.wrapping_add(part * rows * self.row + column * COLUMN_BLOCKS);
+        Ahead::strided(start, COLUMN_BLOCKS, self.row, rows * COLUMN_BLOCKS)
+    }
+}
+
+kernel_rows! {
+    /// Copies a column into `to`, tile after tile, each with `width` blocks of every row.
+    gather_tiles(columns: &Columns<'_>, column: usize, to: &mut [Block], width: usize) = gather_generic
+}
+
+kernel_rows! {
+    /// Copies a column back.
+    scatter_tiles(columns: &mut Columns<'_>, column: usize, from: &[Block], width: usize) = scatter_generic
+}
+
+#[inline(always)]
+fn gather_generic<V: Rows>(columns: &Columns<'_>, column: usize, to: &mut [Block], width: usize) {
+    let rows = columns.rows;
+    assert!(matches!(width, 4 | 8 | COLUMN_BLOCKS), "a column is whole tiles");
+    assert!(columns.columns.contains(&column) && to.len() == rows * COLUMN_BLOCKS, "a column of this part");
+    for row in 0..rows {
+        for k in 0..COLUMN_BLOCKS {
+            let at = (k >> width.trailing_zeros()) * rows * width + row * width + (k & (width - 1));
+            for part in 0..V::PARTS {
+                // SAFETY: row and column lie within the state (`Columns::new` and the assertion), only this value touches this column, and
+                // `at` is less than the rows times the blocks of a column.
+                unsafe {
+                    let from = &*columns.start.add(row * columns.row + column * COLUMN_BLOCKS + k);
+                    V::load(from, part).store(to.get_unchecked_mut(at), part);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn scatter_generic<V: Rows>(columns: &mut Columns<'_>, column: usize, from: &[Block], width: usize) {
+    let rows = columns.rows;
+    assert!(matches!(width, 4 | 8 | COLUMN_BLOCKS), "a column is whole tiles");
+    assert!(columns.columns.contains(&column) && from.len() == rows * COLUMN_BLOCKS, "a column of this part");
+    for row in 0..rows {
+        for k in 0..COLUMN_BLOCKS {
+            let at = (k >> width.trailing_zeros()) * rows * width + row * width + (k & (width - 1));
+            for part in 0..V::PARTS {
+                // SAFETY: as in `gather_generic`, and the borrow is exclusive.
+                unsafe {
+                    let to = &mut *columns.start.add(row * columns.row + column * COLUMN_BLOCKS + k);
+                    V::load(from.get_unchecked(at), part).store(to, part);
                 }
             }
         }

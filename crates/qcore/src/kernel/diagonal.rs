@@ -30,6 +30,23 @@ pub(crate) struct Term {
     pub(crate) value: u32,
 }
 
+impl Diagonal {
+    /// How many of the lowest bits of the block index it does not depend on; `one` is the index of the value 1.
+    pub(crate) fn spread(&self, one: u32) -> u32 {
+        let mut used = 0;
+        for (bit, doubling) in self.doublings.iter().enumerate() {
+            let trivial = doubling.factor == one && doubling.signs == [1.0; 4] && doubling.terms.is_empty();
+            let others = doubling.partner.iter().chain(&doubling.rest);
+            let reach = others.fold(0, |all, term| all | term.blocks | 1 << bit);
+            used |= if trivial { reach } else { reach | 1 << bit };
+        }
+        for parity in &self.parities {
+            used |= parity.blocks | parity.block_controls;
+        }
+        used.trailing_zeros().min(self.doublings.len() as u32)
+    }
+}
+
 /// What multiplies the half of a table in which one more bit is set.
 #[derive(Clone, Debug)]
 pub(crate) struct Doubling {
@@ -111,7 +128,8 @@ impl Values<'_> {
 }
 
 kernel_rows! {
-    /// Writes the table of `diagonal` times `start` for the tile at the outer bits `outer`.
+    /// Writes the table of `diagonal` times `start` for the tile at the outer bits `outer`. A table that is shorter than the tile by `2^s`
+    /// leaves out the lowest `s` bits of the block index, which the operator must not depend on.
     build_table(table: &mut [Block], diagonal: &Diagonal, values: Values<'_>, start: Quad, outer: u64) = single_generic
 }
 
@@ -132,7 +150,8 @@ fn batch_generic<V: Rows>(table: &mut [Block], diagonal: &Diagonal, values: Valu
 
 #[inline(always)]
 fn build<V: Rows, const BATCH: bool>(table: &mut [Block], d: &Diagonal, values: Values<'_>, start: Quad, outer: u64) {
-    assert!(table.len() == 1 << d.doublings.len(), "one doubling per bit of the block index");
+    let spread = d.doublings.len().saturating_sub(table.len().ilog2() as usize);
+    assert!(table.len() << spread == 1 << d.doublings.len(), "one doubling per bit of the block index");
     let mut first = start;
     for term in d.outer_terms.iter().filter(|term| outer & term.outer == term.outer) {
         first = first.times(values.get::<BATCH>(term.value));
@@ -146,7 +165,7 @@ fn build<V: Rows, const BATCH: bool>(table: &mut [Block], d: &Diagonal, values: 
         }
     }
     table[0] = Block { re: first.re, im: first.im };
-    for (bit, doubling) in d.doublings.iter().enumerate() {
+    for (bit, doubling) in d.doublings[spread..].iter().enumerate() {
         let (done, rest) = table.split_at_mut(1 << bit);
         let new = &mut rest[..1 << bit];
         let mut factor = values.get::<BATCH>(doubling.factor);
@@ -163,7 +182,7 @@ fn build<V: Rows, const BATCH: bool>(table: &mut [Block], d: &Diagonal, values: 
             None => scaled::<V>(done, &factor, new),
             Some(term) => {
                 let other = factor.times(values.get::<BATCH>(term.value).on(term.lanes));
-                let run = term.blocks;
+                let run = term.blocks >> spread;
                 for (done, new) in done.chunks_exact(2 * run).zip(new.chunks_exact_mut(2 * run)) {
                     scaled::<V>(&done[..run], &factor, &mut new[..run]);
                     scaled::<V>(&done[run..], &other, &mut new[run..]);
@@ -172,7 +191,7 @@ fn build<V: Rows, const BATCH: bool>(table: &mut [Block], d: &Diagonal, values: 
         }
         for term in doubling.rest.iter().filter(|term| outer & term.outer == term.outer) {
             let factor = values.get::<BATCH>(term.value).on(term.lanes);
-            for index in Indices::new(new.len(), term.blocks, 0) {
+            for index in Indices::new(new.len(), term.blocks >> spread, 0) {
                 let old = new[index];
                 V::product(&old, &factor.re, &factor.im, &mut new[index]);
             }
@@ -193,8 +212,8 @@ fn build<V: Rows, const BATCH: bool>(table: &mut [Block], d: &Diagonal, values: 
         for l in 0..4 {
             odd.im[l] = -odd.im[l];
         }
-        for index in Indices::new(table.len(), parity.block_controls, 0) {
-            let factor = if (index & parity.blocks).count_ones() % 2 == 1 { &odd } else { &even };
+        for index in Indices::new(table.len(), parity.block_controls >> spread, 0) {
+            let factor = if (index & parity.blocks >> spread).count_ones() % 2 == 1 { &odd } else { &even };
             let old = table[index];
             V::product(&old, &factor.re, &factor.im, &mut table[index]);
         }

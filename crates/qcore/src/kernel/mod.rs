@@ -9,6 +9,7 @@
 //! [`Indices`]), and intrinsics behind run-time detection (see [`lanes`]).
 
 mod adjoint;
+mod ahead;
 mod batch;
 mod batch_adjoint;
 mod channel;
@@ -27,9 +28,11 @@ mod permutation;
 mod reduce;
 mod rotation;
 mod rows;
+mod team;
 mod trig;
 
 pub(crate) use adjoint::{Undo, adjoint_pass, apply_first_pass, fold_all, multiply_into, signed_lanes, undo_passes};
+pub(crate) use ahead::Ahead;
 pub(crate) use batch::{add_parity, batch_pauli, batch_weighted};
 pub(crate) use batch_adjoint::{
     batch_accumulate, batch_accumulate_diagonal, batch_adjoint_pass, batch_inner, shared_adjoint_pass,
@@ -39,19 +42,20 @@ pub(crate) use channel::{
     PairMap, PairPass, Sparse, add_to_identities, add_to_identity, apply_pair, environment, inner_product,
     phase_of_product, turn_string,
 };
-pub(crate) use columns::{COLUMN_BLOCKS, Columns};
+pub(crate) use columns::{COLUMN_BLOCKS, Columns, gather_tiles, scatter_tiles};
 pub(crate) use diagonal::{Diagonal, Doubling, Parity, Quad, Term, Values, build_batch_table, build_table};
 pub(crate) use energy::{Flips, flip_energy, weighted_probability, z_table};
 pub(crate) use group::{class_overlaps, class_squares, hadamards, shared_diagonal, spread};
 pub use level::Level;
 pub(crate) use matrix::{Matrix, apply_matrix};
 pub(crate) use observable::{add_flips, add_strings, strings_energy, weigh};
-pub(crate) use pages::prefer_large_pages;
-pub(crate) use passes::{Pass, apply_batch_passes, apply_conjugate, apply_passes};
+pub(crate) use pages::prefer_small_pages;
+pub(crate) use passes::{Pass, apply_batch_passes, apply_conjugate, apply_passes, apply_walk};
 pub(crate) use pauli::{pauli_accumulate, pauli_inner};
 pub(crate) use permutation::{apply_phase, exchange};
 pub(crate) use reduce::{combine, norm_squared, probabilities, scale};
 pub(crate) use rotation::rotate;
+pub(crate) use team::{Counts, Cut, Piece, Team};
 pub(crate) use trig::{double_angles, sin_cos};
 
 /// Four amplitudes: their real parts, then their imaginary parts; one cache line.

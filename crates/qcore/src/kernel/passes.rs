@@ -6,8 +6,9 @@
 //! A rotation `exp(-i theta Y / 2)` is applied as `a - t b, b + t a` with `t = tan(theta / 2)`: one multiply-add per real number.
 //! The cosines that are left out are one factor per layer, which goes into the diagonal of the layer.
 
+use super::ahead::Ahead;
 use super::rows::Rows;
-use super::{Block, Indices, kernel_rows};
+use super::{Block, Indices, Level, kernel_rows};
 
 /// Rotations that one sweep over a tile applies.
 #[derive(Clone, Copy, Debug)]
@@ -22,10 +23,26 @@ pub(crate) struct Pass {
     pub(crate) lane_tans: [u32; 2],
 }
 
+impl Pass {
+    /// Whether it stays within aligned runs of `2^bits` blocks.
+    pub(crate) fn within(&self, bits: usize) -> bool {
+        self.bits[..self.rows].iter().all(|&bit| (bit as usize) < bits)
+    }
+}
+
+/// Applies passes to a tile and then, where a table is given, multiplies every amplitude by its entry. `tans` has one entry
+/// per tangent.
+pub(crate) fn apply_passes(level: Level, tile: &mut [Block], passes: &[Pass], tans: &[f64], table: Option<&[Block]>) {
+    apply_walk(level, tile, passes, tans, table, &[], &mut Ahead::nothing());
+}
+
+/// Lines that are asked for per group of blocks.
+const AHEAD: usize = 2;
+
 kernel_rows! {
-    /// Applies passes to a tile and then, where a table is given, multiplies every amplitude by its entry. `tans` has one entry
-    /// per tangent.
-    apply_passes(tile: &mut [Block], passes: &[Pass], tans: &[f64], table: Option<&[Block]>) = single_generic
+    /// As [`apply_passes`], with the passes of `after` behind the table. A table that is shorter than the tile by a power of two has one
+    /// entry for as many blocks that follow each other. Meanwhile the lines `ahead` are asked for.
+    apply_walk(tile: &mut [Block], passes: &[Pass], tans: &[f64], table: Option<&[Block]>, after: &[Pass], ahead: &mut Ahead) = single_generic
 }
 
 kernel_rows! {
@@ -49,48 +66,86 @@ pub(super) fn conjugate_generic<V: Rows>(tile: &mut [Block], table: &[Block]) {
 }
 
 #[inline(always)]
-fn single_generic<V: Rows>(tile: &mut [Block], passes: &[Pass], tans: &[f64], table: Option<&[Block]>) {
+fn single_generic<V: Rows>(
+    tile: &mut [Block],
+    passes: &[Pass],
+    tans: &[f64],
+    table: Option<&[Block]>,
+    after: &[Pass],
+    ahead: &mut Ahead,
+) {
     let (first, last) = split(passes, table);
-    for p in first {
+    plain::<V>(tile, first, tans, ahead);
+    let Some(table) = table else {
+        plain::<V>(tile, after, tans, ahead);
+        return;
+    };
+    let Some(p) = last else {
+        multiply::<V>(tile, table);
+        plain::<V>(tile, after, tans, ahead);
+        return;
+    };
+    // Rotations of the same qubits on both sides of the table are one walk.
+    if let [next, rest @ ..] = after
+        && (next.rows, next.bits, next.lanes) == (p.rows, p.bits, p.lanes)
+    {
         match (p.rows, p.lanes) {
-            (0, _) => pass::<V, false, 0, 1, true, false>(tile, p, tans, &[]),
-            (1, false) => pass::<V, false, 1, 2, false, false>(tile, p, tans, &[]),
-            (2, false) => pass::<V, false, 2, 4, false, false>(tile, p, tans, &[]),
-            (_, false) => pass::<V, false, 3, 8, false, false>(tile, p, tans, &[]),
-            (1, true) => pass::<V, false, 1, 2, true, false>(tile, p, tans, &[]),
-            (2, true) => pass::<V, false, 2, 4, true, false>(tile, p, tans, &[]),
-            (_, true) => pass::<V, false, 3, 8, true, false>(tile, p, tans, &[]),
+            (0, _) => pass::<V, false, 0, 1, true, true, true>(tile, p, next, tans, table, ahead),
+            (1, false) => pass::<V, false, 1, 2, false, true, true>(tile, p, next, tans, table, ahead),
+            (2, false) => pass::<V, false, 2, 4, false, true, true>(tile, p, next, tans, table, ahead),
+            (_, false) => pass::<V, false, 3, 8, false, true, true>(tile, p, next, tans, table, ahead),
+            (1, true) => pass::<V, false, 1, 2, true, true, true>(tile, p, next, tans, table, ahead),
+            (2, true) => pass::<V, false, 2, 4, true, true, true>(tile, p, next, tans, table, ahead),
+            (_, true) => pass::<V, false, 3, 8, true, true, true>(tile, p, next, tans, table, ahead),
         }
+        plain::<V>(tile, rest, tans, ahead);
+        return;
     }
-    let Some(table) = table else { return };
-    match last.map(|p| (p, p.rows, p.lanes)) {
-        None => multiply::<V>(tile, table),
-        Some((p, 0, _)) => pass::<V, false, 0, 1, true, true>(tile, p, tans, table),
-        Some((p, 1, false)) => pass::<V, false, 1, 2, false, true>(tile, p, tans, table),
-        Some((p, 2, false)) => pass::<V, false, 2, 4, false, true>(tile, p, tans, table),
-        Some((p, _, false)) => pass::<V, false, 3, 8, false, true>(tile, p, tans, table),
-        Some((p, 1, true)) => pass::<V, false, 1, 2, true, true>(tile, p, tans, table),
-        Some((p, 2, true)) => pass::<V, false, 2, 4, true, true>(tile, p, tans, table),
-        Some((p, _, true)) => pass::<V, false, 3, 8, true, true>(tile, p, tans, table),
+    match (p.rows, p.lanes) {
+        (0, _) => pass::<V, false, 0, 1, true, true, false>(tile, p, p, tans, table, ahead),
+        (1, false) => pass::<V, false, 1, 2, false, true, false>(tile, p, p, tans, table, ahead),
+        (2, false) => pass::<V, false, 2, 4, false, true, false>(tile, p, p, tans, table, ahead),
+        (_, false) => pass::<V, false, 3, 8, false, true, false>(tile, p, p, tans, table, ahead),
+        (1, true) => pass::<V, false, 1, 2, true, true, false>(tile, p, p, tans, table, ahead),
+        (2, true) => pass::<V, false, 2, 4, true, true, false>(tile, p, p, tans, table, ahead),
+        (_, true) => pass::<V, false, 3, 8, true, true, false>(tile, p, p, tans, table, ahead),
+    }
+    plain::<V>(tile, after, tans, ahead);
+}
+
+/// Passes without a table.
+#[inline(always)]
+fn plain<V: Rows>(tile: &mut [Block], passes: &[Pass], tans: &[f64], ahead: &mut Ahead) {
+    for p in passes {
+        match (p.rows, p.lanes) {
+            (0, _) => pass::<V, false, 0, 1, true, false, false>(tile, p, p, tans, &[], ahead),
+            (1, false) => pass::<V, false, 1, 2, false, false, false>(tile, p, p, tans, &[], ahead),
+            (2, false) => pass::<V, false, 2, 4, false, false, false>(tile, p, p, tans, &[], ahead),
+            (_, false) => pass::<V, false, 3, 8, false, false, false>(tile, p, p, tans, &[], ahead),
+            (1, true) => pass::<V, false, 1, 2, true, false, false>(tile, p, p, tans, &[], ahead),
+            (2, true) => pass::<V, false, 2, 4, true, false, false>(tile, p, p, tans, &[], ahead),
+            (_, true) => pass::<V, false, 3, 8, true, false, false>(tile, p, p, tans, &[], ahead),
+        }
     }
 }
 
 #[inline(always)]
 fn batch_generic<V: Rows>(tile: &mut [Block], passes: &[Pass], tans: &[f64], table: Option<&[Block]>) {
+    let ahead = &mut Ahead::nothing();
     let (first, last) = split(passes, table);
     for p in first {
         match p.rows {
-            1 => pass::<V, true, 1, 2, false, false>(tile, p, tans, &[]),
-            2 => pass::<V, true, 2, 4, false, false>(tile, p, tans, &[]),
-            _ => pass::<V, true, 3, 8, false, false>(tile, p, tans, &[]),
+            1 => pass::<V, true, 1, 2, false, false, false>(tile, p, p, tans, &[], ahead),
+            2 => pass::<V, true, 2, 4, false, false, false>(tile, p, p, tans, &[], ahead),
+            _ => pass::<V, true, 3, 8, false, false, false>(tile, p, p, tans, &[], ahead),
         }
     }
     let Some(table) = table else { return };
     match last.map(|p| (p, p.rows)) {
         None => multiply::<V>(tile, table),
-        Some((p, 1)) => pass::<V, true, 1, 2, false, true>(tile, p, tans, table),
-        Some((p, 2)) => pass::<V, true, 2, 4, false, true>(tile, p, tans, table),
-        Some((p, _)) => pass::<V, true, 3, 8, false, true>(tile, p, tans, table),
+        Some((p, 1)) => pass::<V, true, 1, 2, false, true, false>(tile, p, p, tans, table, ahead),
+        Some((p, 2)) => pass::<V, true, 2, 4, false, true, false>(tile, p, p, tans, table, ahead),
+        Some((p, _)) => pass::<V, true, 3, 8, false, true, false>(tile, p, p, tans, table, ahead),
     }
 }
 
@@ -105,11 +160,14 @@ fn split<'a>(passes: &'a [Pass], table: Option<&[Block]>) -> (&'a [Pass], Option
 
 #[inline(always)]
 fn multiply<V: Rows>(tile: &mut [Block], table: &[Block]) {
-    for (block, factor) in tile.iter_mut().zip(table) {
-        let v = [V::load(block, 0), V::load(block, V::PARTS - 1)];
-        let v = V::times(v, factor);
-        for (part, &v) in v.iter().enumerate().take(V::PARTS) {
-            v.store(block, part);
+    let run = tile.len() / table.len();
+    for (blocks, factor) in tile.chunks_exact_mut(run).zip(table) {
+        for block in blocks {
+            let v = [V::load(block, 0), V::load(block, V::PARTS - 1)];
+            let v = V::times(v, factor);
+            for (part, &v) in v.iter().enumerate().take(V::PARTS) {
+                v.store(block, part);
+            }
         }
     }
 }
@@ -120,60 +178,91 @@ fn tangent<V: Rows, const BATCH: bool>(tans: &[f64], index: u32) -> V {
     if BATCH { V::quad(&tans.as_chunks::<4>().0[index as usize]) } else { V::splat(tans[index as usize]) }
 }
 
-/// `SIZE` is `2^ROWS`.
+/// The tangents of a pass, as vectors.
+struct Tangents<V, const ROWS: usize> {
+    rows: [V; ROWS],
+    lanes: [V; 2],
+}
+
+impl<V: Rows, const ROWS: usize> Tangents<V, ROWS> {
+    #[inline(always)]
+    fn new<const BATCH: bool, const LANES: bool>(p: &Pass, tans: &[f64]) -> Self {
+        let mut rows = [V::zero(); ROWS];
+        for (t, &index) in rows.iter_mut().zip(&p.row_tans) {
+            *t = tangent::<V, BATCH>(tans, index);
+        }
+        let mut lanes = [V::zero(); 2];
+        if LANES {
+            let [a, b] = p.lane_tans.map(|index| tans[index as usize]);
+            lanes = [V::quad(&[-a, a, -a, a]), V::quad(&[-b, -b, b, b])];
+        }
+        Self { rows, lanes }
+    }
+
+    #[inline(always)]
+    fn rotate<const SIZE: usize, const LANES: bool>(&self, r: &mut [V; SIZE]) {
+        if LANES {
+            for v in r.iter_mut() {
+                *v = v.flip1().mul_add(self.lanes[0], *v);
+                *v = v.flip2().mul_add(self.lanes[1], *v);
+            }
+        }
+        for (bit, &t) in self.rows.iter().enumerate() {
+            for k in 0..SIZE {
+                let partner = k | 1 << bit;
+                if partner != k {
+                    let (a, b) = (r[k], r[partner]);
+                    r[k] = b.neg_mul_add(t, a);
+                    r[partner] = a.mul_add(t, b);
+                }
+            }
+        }
+    }
+}
+
+/// `SIZE` is `2^ROWS`. With `AFTER`, the rotations of `next`, on the same qubits, follow the table.
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "constant ranges over several arrays at once, which unroll")]
-fn pass<V: Rows, const BATCH: bool, const ROWS: usize, const SIZE: usize, const LANES: bool, const TABLE: bool>(
+#[allow(clippy::too_many_arguments, reason = "as its instances")]
+fn pass<
+    V: Rows,
+    const BATCH: bool,
+    const ROWS: usize,
+    const SIZE: usize,
+    const LANES: bool,
+    const TABLE: bool,
+    const AFTER: bool,
+>(
     tile: &mut [Block],
     p: &Pass,
+    next: &Pass,
     tans: &[f64],
     table: &[Block],
+    ahead: &mut Ahead,
 ) {
-    let mut t = [V::zero(); ROWS];
-    for (t, &index) in t.iter_mut().zip(&p.row_tans) {
-        *t = tangent::<V, BATCH>(tans, index);
-    }
-    let (mut lane0, mut lane1) = (V::zero(), V::zero());
-    if LANES {
-        let [a, b] = p.lane_tans.map(|index| tans[index as usize]);
-        lane0 = V::quad(&[-a, a, -a, a]);
-        lane1 = V::quad(&[-b, -b, b, b]);
-    }
+    let turns = Tangents::<V, ROWS>::new::<BATCH, LANES>(p, tans);
+    let next = Tangents::<V, ROWS>::new::<BATCH, LANES>(next, tans);
     let mut offsets = [0; SIZE];
     for (row, offset) in offsets.iter_mut().enumerate() {
         for (k, bit) in p.bits.iter().enumerate().take(ROWS) {
             *offset |= (row >> k & 1) << bit;
         }
     }
-    assert!(!TABLE || table.len() == tile.len(), "a table has one entry per amplitude");
+    let spread = if TABLE { (tile.len() / table.len().max(1)).ilog2() } else { 0 };
+    assert!(!TABLE || table.len() << spread == tile.len(), "a table has one entry per block or per some of them");
     for base in Indices::new(tile.len(), 0, offsets[SIZE - 1]) {
-        let mut kept = [[V::zero(); 2]; SIZE];
+        ahead.step(AHEAD);
+        let mut kept = [[V::zero(); SIZE]; 2];
         for part in 0..V::PARTS {
-            let mut r = [V::zero(); SIZE];
+            let r = &mut kept[part];
             for k in 0..SIZE {
                 // SAFETY: `Indices` yields indices below `tile.len()` with all bits of the last offset 0, and has checked that
                 // this offset, which contains all the others, is below `tile.len()` too.
-                let block = unsafe { tile.get_unchecked(base | offsets[k]) };
-                r[k] = V::load(block, part);
-                if LANES {
-                    r[k] = r[k].flip1().mul_add(lane0, r[k]);
-                    r[k] = r[k].flip2().mul_add(lane1, r[k]);
-                }
+                r[k] = V::load(unsafe { tile.get_unchecked(base | offsets[k]) }, part);
             }
-            for (bit, &t) in t.iter().enumerate() {
+            turns.rotate::<SIZE, LANES>(r);
+            if !TABLE {
                 for k in 0..SIZE {
-                    let partner = k | 1 << bit;
-                    if partner != k {
-                        let (a, b) = (r[k], r[partner]);
-                        r[k] = b.neg_mul_add(t, a);
-                        r[partner] = a.mul_add(t, b);
-                    }
-                }
-            }
-            for k in 0..SIZE {
-                if TABLE {
-                    kept[k][part] = r[k];
-                } else {
                     // SAFETY: as above.
                     r[k].store(unsafe { tile.get_unchecked_mut(base | offsets[k]) }, part);
                 }
@@ -181,12 +270,18 @@ fn pass<V: Rows, const BATCH: bool, const ROWS: usize, const SIZE: usize, const 
         }
         if TABLE {
             for k in 0..SIZE {
-                // SAFETY: as above; the table is as long as the tile.
-                let (block, factor) =
-                    unsafe { (tile.get_unchecked_mut(base | offsets[k]), table.get_unchecked(base | offsets[k])) };
-                let v = V::times(kept[k], factor);
-                for (part, &v) in v.iter().enumerate().take(V::PARTS) {
-                    v.store(block, part);
+                // SAFETY: as above; the table has an entry for every block, by the assertion.
+                let factor = unsafe { table.get_unchecked((base | offsets[k]) >> spread) };
+                let v = V::times([kept[0][k], kept[V::PARTS - 1][k]], factor);
+                (kept[0][k], kept[1][k]) = (v[0], v[1]);
+            }
+            for part in 0..V::PARTS {
+                if AFTER {
+                    next.rotate::<SIZE, LANES>(&mut kept[part]);
+                }
+                for k in 0..SIZE {
+                    // SAFETY: as above.
+                    kept[part][k].store(unsafe { tile.get_unchecked_mut(base | offsets[k]) }, part);
                 }
             }
         }

@@ -175,10 +175,10 @@ pub(super) use avx512::Avx512;
 mod avx512 {
     use super::{Block, Rows};
     use std::arch::x86_64::{
-        __m256d, __m512d, _mm256_loadu_pd, _mm512_add_pd, _mm512_broadcast_f64x4, _mm512_castpd256_pd512,
-        _mm512_castpd512_pd256, _mm512_fmadd_pd, _mm512_fnmadd_pd, _mm512_insertf64x4, _mm512_loadu_pd, _mm512_mul_pd,
-        _mm512_permute_pd, _mm512_permutex_pd, _mm512_set1_pd, _mm512_setzero_pd, _mm512_shuffle_f64x2,
-        _mm512_storeu_pd, _mm512_sub_pd,
+        __m256d, __m512d, _mm256_loadu_pd, _mm512_add_pd, _mm512_broadcast_f64x4, _mm512_castpd_si512,
+        _mm512_castsi512_pd, _mm512_fmadd_pd, _mm512_fnmadd_pd, _mm512_loadu_pd, _mm512_mul_pd, _mm512_permute_pd,
+        _mm512_permutex_pd, _mm512_set1_pd, _mm512_setr_pd, _mm512_shuffle_f64x2, _mm512_storeu_pd, _mm512_sub_pd,
+        _mm512_xor_si512,
     };
 
     /// The level for processors with 512-bit vectors: a whole block in one register.
@@ -198,7 +198,7 @@ mod avx512 {
         // SAFETY: AVX-512F is present by this function's own contract.
         unsafe {
             let re = broadcast(re);
-            let im = _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(negated(im)), im);
+            let im = signed(broadcast(im), [-0.0, 0.0]);
             let swapped = _mm512_shuffle_f64x2::<0b0100_1110>(v, v);
             _mm512_fmadd_pd(swapped, im, _mm512_mul_pd(v, re))
         }
@@ -214,7 +214,7 @@ mod avx512 {
         // SAFETY: AVX-512F is present by this function's own contract.
         unsafe {
             let re = broadcast(re);
-            let im = _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(im), negated(im));
+            let im = signed(broadcast(im), [0.0, -0.0]);
             let swapped = _mm512_shuffle_f64x2::<0b0100_1110>(v, v);
             _mm512_fmadd_pd(swapped, im, _mm512_mul_pd(v, re))
         }
@@ -229,13 +229,18 @@ mod avx512 {
         unsafe { _mm512_broadcast_f64x4(v) }
     }
 
+    /// With the signs of two zeros: of the real and of the imaginary parts.
+    ///
     /// # Safety
     ///
     /// AVX-512F must be present.
     #[inline(always)]
-    unsafe fn negated(v: __m256d) -> __m256d {
+    unsafe fn signed(v: __m512d, [re, im]: [f64; 2]) -> __m512d {
         // SAFETY: AVX-512F is present by this function's own contract.
-        unsafe { _mm512_castpd512_pd256(_mm512_sub_pd(_mm512_setzero_pd(), _mm512_castpd256_pd512(v))) }
+        unsafe {
+            let signs = _mm512_setr_pd(re, re, re, re, im, im, im, im);
+            _mm512_castsi512_pd(_mm512_xor_si512(_mm512_castpd_si512(v), _mm512_castpd_si512(signs)))
+        }
     }
 
     impl Rows for Avx512 {
@@ -364,8 +369,7 @@ mod avx512 {
         fn times_scalar([block, _]: [Self; 2], factor: (f64, f64)) -> [Self; 2] {
             // SAFETY: AVX-512F is present (see the type).
             let product = unsafe {
-                let signs = _mm512_insertf64x4::<1>(_mm512_set1_pd(-1.0), _mm512_castpd512_pd256(_mm512_set1_pd(1.0)));
-                let im = _mm512_mul_pd(_mm512_set1_pd(factor.1), signs);
+                let im = signed(_mm512_set1_pd(factor.1), [-0.0, 0.0]);
                 let swapped = _mm512_shuffle_f64x2::<0b0100_1110>(block.0, block.0);
                 _mm512_fmadd_pd(swapped, im, _mm512_mul_pd(block.0, _mm512_set1_pd(factor.0)))
             };

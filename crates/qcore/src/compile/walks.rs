@@ -1,0 +1,118 @@
+//! The order in which a tile takes its parts: few walks over what does not fit into the first-level cache.
+//!
+//! A tile is walked over in chunks for the rotations within a chunk, and as a whole for those between chunks. Rotations of
+//! distinct qubits commute, so a walk ends one part, with its diagonal operator, and begins the next one.
+
+use std::ops::Range;
+
+use super::tiles::Span;
+use super::{Part, Shape, Start, Sweep};
+use crate::kernel::Pass;
+
+/// Bits of the block index within a chunk, at most: 32 KiB.
+pub(super) const CHUNK_BITS: usize = 9;
+
+/// Bits of the block index within a chunk, of those of a tile: no single bit is left over.
+pub(super) fn chunk_bits(bits: usize) -> usize {
+    if bits == CHUNK_BITS + 1 { CHUNK_BITS - 1 } else { bits.min(CHUNK_BITS) }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Walks {
+    walks: Vec<Walk>,
+    passes: Vec<Pass>,
+}
+
+/// Passes, the diagonal operator of a part, and passes of the next part.
+#[derive(Clone, Debug)]
+pub(super) struct Walk {
+    /// Whether all of it happens within chunks.
+    pub(super) chunks: bool,
+    before: Range<usize>,
+    /// The part whose table is multiplied with.
+    pub(super) part: Option<usize>,
+    after: Range<usize>,
+}
+
+impl Sweep {
+    /// A walk over tiles of this span.
+    pub(super) fn new(shape: Shape, start: Option<Start>, parts: Vec<Part>, span: &Span) -> Self {
+        let walks = if span.lanes == 0 { Walks::default() } else { Walks::new(&parts, span.block_bits()) };
+        Self { shape, start, parts, walks }
+    }
+}
+
+impl Walks {
+    fn new(parts: &[Part], bits: usize) -> Self {
+        let mut walks = Self::default();
+        let chunk = chunk_bits(bits);
+        if bits == chunk {
+            walks.in_one(parts)
+        } else {
+            walks.in_chunks(parts, chunk)
+        }
+        walks
+    }
+
+    fn push(&mut self, chunks: bool, before: &[Pass], part: Option<usize>, after: impl Iterator<Item = Pass>) {
+        let start = self.passes.len();
+        self.passes.extend_from_slice(before);
+        let middle = self.passes.len();
+        self.passes.extend(after);
+        let end = self.passes.len();
+        if start < end || part.is_some() {
+            self.walks.push(Walk { chunks, before: start..middle, part, after: middle..end });
+        }
+    }
+
+    /// The tile is one chunk: passes up and down in turn, so that each part begins with the qubits that the one before ends with.
+    fn in_one(&mut self, parts: &[Part]) {
+        let mut own: Vec<Pass> = parts.first().map_or(Vec::new(), |part| part.passes.clone());
+        let mut down = false;
+        for (index, part) in parts.iter().enumerate() {
+            let mut next = parts.get(index + 1).map_or(Vec::new(), |part| part.passes.clone());
+            down = !down;
+            if down {
+                next.reverse();
+            }
+            let joined = part.diagonal.is_some() && next.len() > 1 && !own.is_empty();
+            let after = if joined { 1 } else { 0 };
+            self.push(false, &own, part.diagonal.is_some().then_some(index), next.drain(..after));
+            own = next;
+        }
+    }
+
+    fn in_chunks(&mut self, parts: &[Part], chunk: usize) {
+        let split = |part: &Part| part.passes.partition_point(|pass| pass.within(chunk));
+        // Which side of the present part is done.
+        let mut done: Option<bool> = None;
+        for (index, part) in parts.iter().enumerate() {
+            let (inner, outer) = part.passes.split_at(split(part));
+            let chunks = match done {
+                None if !outer.is_empty() => {
+                    self.push(true, inner, None, std::iter::empty());
+                    false
+                }
+                None => true,
+                Some(chunks) if chunks => outer.is_empty(),
+                Some(_) => true,
+            };
+            let rest = match (done, chunks) {
+                (Some(true), true) => &[],
+                (_, true) => inner,
+                (_, false) => outer,
+            };
+            let after = parts.get(index + 1).map_or(&[][..], |next| {
+                let (inner, outer) = next.passes.split_at(split(next));
+                if chunks { inner } else { outer }
+            });
+            self.push(chunks, rest, part.diagonal.is_some().then_some(index), after.iter().rev().copied());
+            done = Some(chunks);
+        }
+    }
+
+    /// The walks, each with the passes before and after its table.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Walk, &[Pass], &[Pass])> {
+        self.walks.iter().map(|walk| (walk, &self.passes[walk.before.clone()], &self.passes[walk.after.clone()]))
+    }
+}
