@@ -8,7 +8,7 @@
 //! - [`reproduce`]: one run from options to report;
 //! - [`runner`]: tasks on threads; [`journal`]: what survives a kill; [`results`]: the CSV files;
 //! - [`manifest`]: where the files of a folder come from;
-//! - [`figure`], [`html`], [`report`]: figures and the page, made from rows alone;
+//! - [`figure`], [`html`], [`report`], [`markdown`]: figures and the page, made from rows alone;
 //! - [`files`], [`clock`], [`progress`]: the disk, the wall clock and the terminal.
 //!
 //! # Files of a run
@@ -17,6 +17,7 @@
 //! |---|---|---|
 //! | `NAME.csv` | the rows of an experiment in task order, `task_id` first | yes |
 //! | `NAME.journal` | one self-checking line per finished task, of any seed | no: in order of completion |
+//! | `NAME.md` | the section of the report on that experiment, as Markdown | yes |
 //! | `figures/*.svg` | the figures of the report | yes |
 //! | `manifest.json` | versions, configuration, times, sizes and checksums | no: it holds the times |
 //! | `report.html` | the report, one file | yes, for the same set of finished experiments and the same command |
@@ -30,6 +31,7 @@ pub mod files;
 pub mod html;
 pub mod journal;
 pub mod manifest;
+pub mod markdown;
 pub mod progress;
 pub mod report;
 pub mod reproduce;

@@ -153,7 +153,7 @@ fn what_was_run(manifest: &Manifest, parts: &[Part<'_>]) -> String {
 }
 
 /// The command that makes the rows of one experiment.
-fn command_of(name: &str, manifest: &Manifest) -> String {
+pub(crate) fn command_of(name: &str, manifest: &Manifest) -> String {
     let mut command = format!("cargo xtask reproduce --only {name}");
     // The seed is always written out: a default may change, a report stays.
     let _ = write!(command, " --seed {}", manifest.seed);

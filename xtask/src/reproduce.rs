@@ -14,7 +14,7 @@ use crate::journal::{Finished, Journal};
 use crate::manifest::{Build, ExperimentRecord, FileRecord, Manifest};
 use crate::progress::Progress;
 use crate::runner::{self, Ending, Event, Job};
-use crate::{clock, figure, report, results};
+use crate::{clock, figure, markdown, report, results};
 
 /// What can be run.
 #[derive(Clone)]
@@ -181,6 +181,11 @@ pub fn reproduce(
             }
         })
         .collect();
+    for part in &parts {
+        if let Some(text) = markdown::section(part, &report::command_of(part.name, &manifest)) {
+            write_atomically(&options.out.join(format!("{}.md", part.name)), text.as_bytes())?;
+        }
+    }
     let page = report::page(&manifest, &claims, &parts, &figures);
     let path = options.out.join("report.html");
     write_atomically(&path, page.as_bytes())?;

@@ -14,7 +14,7 @@ use xtask::manifest::Manifest;
 use xtask::progress::Progress;
 use xtask::reproduce::{Outcome, reproduce};
 
-const FILES: [&str; 4] = ["one.csv", "two.csv", "figures/one-values.svg", "report.html"];
+const FILES: [&str; 6] = ["one.csv", "two.csv", "one.md", "two.md", "figures/one-values.svg", "report.html"];
 
 fn both() -> xtask::reproduce::Project {
     project(vec![Counting::new("one", 20), Counting::new("two", 7)])

@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ansatz;
+mod applicability;
 pub mod chemistry;
 pub mod classical;
 #[cfg(feature = "command")]
@@ -36,6 +37,7 @@ pub mod summary;
 pub mod tasks;
 pub mod trial;
 
+pub use applicability::{Need, NotApplicable, Omission};
 pub use diagnose::{DiagnoseOptions, Diagnosis, diagnose};
 pub use error::Error;
 pub use experiments::{claims, experiments};

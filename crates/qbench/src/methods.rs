@@ -11,8 +11,20 @@ use qopt::{
     SignDescent, Spsa, SpsaConfig, Stall, StallConfig, StallCurvature, StallCurvatureConfig, UpdateRule,
 };
 
-/// Learning rates that are tried unless a method or a caller says otherwise.
-const RATES: [f64; 5] = [0.01, 0.03, 0.1, 0.3, 1.0];
+use crate::applicability::Need;
+
+/// Learning rates that are tried unless a method or a caller says otherwise. Every grid has as many, so that no method is tuned
+/// longer than another.
+const RATES: [f64; 5] = [0.03, 0.1, 0.3, 1.0, 3.0];
+
+/// Rates of momentum, which come to ten times as much in the long run.
+const MOMENTUM_RATES: [f64; 5] = [0.01, 0.03, 0.1, 0.3, 1.0];
+
+/// Rates of rules that move every component by the rate, whatever the gradient.
+const SIGN_RATES: [f64; 5] = [0.003, 0.01, 0.03, 0.1, 0.3];
+
+/// Rates of iCANS and gCANS, in units of 1 / loss scale.
+const ADAPTIVE_RATES: [f64; 5] = [0.03, 0.1, 0.3, 1.0, 1.9];
 
 /// Share of the budget that screening takes in `screened-adam`.
 const SCREENED_SHARE: f64 = 0.1;
@@ -35,9 +47,49 @@ pub struct Setup {
     pub loss_scale: f64,
     /// The interval from which the components of starting points are drawn.
     pub start_interval: (f64, f64),
+    /// The axes about which the parameters turn their rotations at the start; none if a parameter has no axis.
+    pub axes: Vec<Axis>,
+    /// The largest number of shots of one circuit that a method should choose: what the device gives, and a small part of the
+    /// budget for one iteration. Without meaning where values are exact.
+    pub max_shots: u64,
+}
+
+/// Iterations that the budget of a run is divided into at least by methods that choose their shots: what is left over in the
+/// end, because the next iteration does not fit, is less than one of these parts.
+const LEAST_ITERATIONS: u64 = 20;
+
+/// What [`Setup::max_shots`] should be: `device` is the largest number of shots of one circuit, if there is a limit.
+pub(crate) fn max_shots(shots: u64, planned_iterations: u64, device: Option<u64>) -> u64 {
+    let share = shots.saturating_mul(planned_iterations) / LEAST_ITERATIONS;
+    share.max(shots).min(device.unwrap_or(u64::MAX)).max(1)
 }
 
 impl Setup {
+    /// A setup as of an exact trial of 100 iterations on a loss of scale 1, with random starts in \[0, 2 pi): for a method of one's
+    /// own in tests and benches.
+    #[must_use]
+    pub fn new(start: Vec<f64>, rate: f64) -> Self {
+        let iteration_in_losses = 2.0 * start.len() as f64 + 1.0;
+        Self {
+            start,
+            rate,
+            planned_iterations: 100,
+            iteration_in_losses,
+            noisy: false,
+            loss_scale: 1.0,
+            start_interval: (0.0, std::f64::consts::TAU),
+            axes: Vec::new(),
+            max_shots: 1000,
+        }
+    }
+
+    /// The same with these axes of the rotations at the start.
+    #[must_use]
+    pub fn with_axes(mut self, axes: Vec<Axis>) -> Self {
+        self.axes = axes;
+        self
+    }
+
     /// Plain descent with an update rule.
     ///
     /// # Errors
@@ -86,9 +138,10 @@ impl Setup {
     }
 
     fn adaptive_shots(&self, allocation: Allocation) -> Result<Box<dyn Method>, ConfigError> {
-        // The scale bounds the curvature; rates from 2 / L on are refused.
-        let rate = self.rate.min(1.9 / self.loss_scale);
-        let config = AdaptiveShotsConfig::new(allocation, rate, self.loss_scale);
+        // The scale L bounds the curvature; rates from 2 / L on are refused.
+        let rate = self.rate.min(1.9) / self.loss_scale;
+        let start = AdaptiveShotsConfig::new(allocation, rate, self.loss_scale);
+        let config = AdaptiveShotsConfig { max_shots: self.max_shots.max(start.min_shots), ..start };
         Ok(Box::new(AdaptiveShots::new(config, &self.start)?))
     }
 
@@ -130,8 +183,7 @@ pub struct MethodEntry {
     base: Option<String>,
     twin: Option<String>,
     nlr: bool,
-    needs_metric: bool,
-    needs_query: bool,
+    needs: Vec<Need>,
     rates: Vec<f64>,
     build: Arc<Build>,
 }
@@ -161,24 +213,22 @@ impl MethodEntry {
         self.nlr
     }
 
-    /// Whether it asks for the metric tensor, which only a simulator of a single expectation value can give.
+    /// What it needs beyond losses and gradients: it has no runs where a task, or the readout, does not give that.
     #[must_use]
-    pub fn needs_metric(&self) -> bool {
-        self.needs_metric
-    }
-
-    /// Whether it asks for more than losses and gradients (and the metric): single partial derivatives, fidelities, other axes.
-    /// Only objectives with that ability can run it; those of the shipped tasks have none, so that it has no cell in a trial of
-    /// them.
-    #[must_use]
-    pub fn needs_query(&self) -> bool {
-        self.needs_query
+    pub fn needs(&self) -> &[Need] {
+        &self.needs
     }
 
     /// The learning rates to try unless the caller knows better; one if it has no rate.
     #[must_use]
     pub fn default_rates(&self) -> &[f64] {
         &self.rates
+    }
+
+    /// Whether it has a learning rate to choose.
+    #[must_use]
+    pub fn has_rate(&self) -> bool {
+        self.rates.len() > 1
     }
 
     /// Sets it up for a run.
@@ -227,16 +277,18 @@ impl Methods {
     /// trial can compare them with.
     ///
     /// The rate is the learning rate of a rule, the first rate of SPSA and its kin, the standard deviation of the first
-    /// population of CMA-ES; Rotosolve and Rotoselect have none. Those of iCANS and gCANS are cut off at 1.9 / loss scale.
+    /// population of CMA-ES; Rotosolve and Rotoselect have none. Those of iCANS and gCANS are in units of 1 / loss scale and cut off at
+    /// 1.9.
     #[must_use]
     pub fn shipped() -> Self {
         use Control::{Ascend, Kick, Stay};
         Self::none()
             .with("sgd", |s| s.descent(Sgd::new(s.rate)?))
             .with("momentum", |s| s.descent(Momentum::new(s.rate)?))
+            .with_rates("momentum", &MOMENTUM_RATES)
             .with("adam", |s| s.descent(Adam::new(s.rate)?))
             .with("natural-gradient", |s| s.descent(NaturalGradient::new(s.rate, 1e-2)?))
-            .needing_metric("natural-gradient")
+            .needing("natural-gradient", &[Need::Metric])
             .with("nlr-probe-sgd", |s| s.probe(Sgd::new(s.rate)?, Ascend))
             .variant("nlr-probe-sgd", "sgd", Some("kick-probe-sgd"))
             .with("kick-probe-sgd", |s| s.probe(Sgd::new(s.rate)?, Kick))
@@ -280,13 +332,16 @@ impl Methods {
 
     fn with_rules_to_compare_with(self) -> Self {
         self.with("nesterov", |s| s.descent(Nesterov::new(s.rate)?))
+            .with_rates("nesterov", &MOMENTUM_RATES)
             .with("adagrad", |s| s.descent(AdaGrad::new(s.rate)?))
             .with("rmsprop", |s| s.descent(RmsProp::new(s.rate)?))
             .with("amsgrad", |s| s.descent(AmsGrad::new(s.rate)?))
             .with("adamw", |s| s.descent(AdamW::new(s.rate)?))
             .with("nadam", |s| s.descent(NAdam::new(s.rate)?))
             .with("lion", |s| s.descent(Lion::new(s.rate)?))
+            .with_rates("lion", &SIGN_RATES)
             .with("sign-descent", |s| s.descent(SignDescent::new(s.rate)?))
+            .with_rates("sign-descent", &SIGN_RATES)
             .with("normalized-gradient", |s| s.descent(NormalizedGradient::new(s.rate)?))
     }
 
@@ -322,26 +377,26 @@ impl Methods {
             })
             .with("rotosolve", |s| Ok(Box::new(Rotosolve::new(&s.start)?)))
             .with_rates("rotosolve", &[1.0])
+            .needing("rotosolve", &[Need::SineWaves])
             .with("cma-es", |s| Ok(Box::new(CmaEs::new(CmaEsConfig::new(s.rate), &s.start)?)))
             .with("qn-spsa", |s| {
                 let config = SecondOrderSpsaConfig::of_fidelity(s.rate, s.iterations_of(7.0));
                 Ok(Box::new(SecondOrderSpsa::new(config, &s.start)?))
             })
-            .needing_query("qn-spsa")
+            .needing("qn-spsa", &[Need::Fidelities])
             .with("random-coordinate", |s| {
                 Ok(Box::new(RandomCoordinate::new(RandomCoordinateConfig::new(s.rate), &s.start)?))
             })
-            .needing_query("random-coordinate")
+            .needing("random-coordinate", &[Need::Partials])
             .with("icans", |s| s.adaptive_shots(Allocation::Individual))
-            .needing_query("icans")
+            .with_rates("icans", &ADAPTIVE_RATES)
+            .needing("icans", &[Need::Partials, Need::Shots])
             .with("gcans", |s| s.adaptive_shots(Allocation::Global))
-            .needing_query("gcans")
-            .with("rotoselect", |s| {
-                let axes = vec![Axis::Y; s.start.len()];
-                Ok(Box::new(Rotoselect::new(RotoselectConfig::default(), &s.start, &axes)?))
-            })
+            .with_rates("gcans", &ADAPTIVE_RATES)
+            .needing("gcans", &[Need::Partials, Need::Shots])
+            .with("rotoselect", |s| Ok(Box::new(Rotoselect::new(RotoselectConfig::default(), &s.start, &s.axes)?)))
             .with_rates("rotoselect", &[1.0])
-            .needing_query("rotoselect")
+            .needing("rotoselect", &[Need::SineWaves, Need::Axes])
     }
 
     /// The list with one more method; one of the same name is replaced in its place.
@@ -357,8 +412,7 @@ impl Methods {
             base: None,
             twin: None,
             nlr: false,
-            needs_metric: false,
-            needs_query: false,
+            needs: Vec::new(),
             rates: RATES.to_vec(),
             build: Arc::new(build),
         };
@@ -388,21 +442,11 @@ impl Methods {
         self
     }
 
-    /// Says of the method called `name` that it asks for the metric tensor: it has no cell in a trial where there is none.
+    /// Says what the method called `name` needs beyond losses and gradients, see [`MethodEntry::needs`].
     #[must_use]
-    pub fn needing_metric(mut self, name: &str) -> Self {
+    pub fn needing(mut self, name: &str, needs: &[Need]) -> Self {
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) {
-            entry.needs_metric = true;
-        }
-        self
-    }
-
-    /// Says of the method called `name` that it asks for more than losses, gradients and the metric, see
-    /// [`MethodEntry::needs_query`].
-    #[must_use]
-    pub fn needing_query(mut self, name: &str) -> Self {
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) {
-            entry.needs_query = true;
+            entry.needs = needs.to_vec();
         }
         self
     }
@@ -442,6 +486,8 @@ mod tests {
             noisy,
             loss_scale: 2.5,
             start_interval: (-1.0, 1.0),
+            axes: vec![Axis::Y; 3],
+            max_shots: 1000,
         }
     }
 
@@ -472,13 +518,19 @@ mod tests {
     fn methods_that_need_an_ability_say_so() {
         for entry in Methods::shipped().entries() {
             let method = entry.build(&setup(0.1, true)).expect("it can be made");
-            let (mut query, mut metric) = (false, false);
+            let mut needs = Vec::new();
             method.plan(&mut |asked| match asked {
-                qopt::Query::Point(request) => metric |= request.metric,
-                qopt::Query::Values { .. } => {}
-                _ => query = true,
+                qopt::Query::Point(request) => needs.extend(request.metric.then_some(Need::Metric)),
+                qopt::Query::Partials { shots, .. } => {
+                    needs.push(Need::Partials);
+                    needs.extend((!shots.is_empty()).then_some(Need::Shots));
+                }
+                qopt::Query::Fidelities { .. } => needs.push(Need::Fidelities),
+                qopt::Query::AxisValues { .. } => needs.push(Need::Axes),
+                _ => {}
             });
-            assert_eq!((query, metric), (entry.needs_query(), entry.needs_metric()), "{}", entry.name());
+            let stated: Vec<Need> = entry.needs().iter().copied().filter(|&need| need != Need::SineWaves).collect();
+            assert_eq!(needs, stated, "{}", entry.name());
         }
     }
 }

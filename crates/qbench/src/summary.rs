@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use qopt::{Role, Streams};
 
+use crate::applicability::Omission;
 use crate::experiment::{self, Table};
 use crate::methods::{MethodEntry, Methods};
 use crate::stats::{self, Bootstrap, BootstrapKind, Interval, StatsError};
-use crate::{Error, TrialResult};
+use crate::{Error, TrialResult, Trials};
 
 /// Resamples of every bootstrap.
 const RESAMPLES: usize = 4000;
@@ -159,6 +160,8 @@ pub struct MethodSummary {
     pub record: [usize; 3],
     /// Wilcoxon signed-rank test against Adam over the seeds, adjusted by Holm for all methods of the condition.
     pub p_value: Option<f64>,
+    /// What its runs at other rates than the chosen ones cost.
+    pub tuning: Tuning,
 }
 
 impl MethodSummary {
@@ -198,8 +201,10 @@ pub struct Condition {
     pub readout: String,
     /// The methods, in the order of the trial; classical baselines first.
     pub methods: Vec<MethodSummary>,
-    /// What the runs at other rates than the chosen ones cost.
+    /// What the runs of all methods at other rates than the chosen ones cost.
     pub tuning: Tuning,
+    /// The methods that have no runs here, see [`Condition::leave_out`].
+    pub omitted: Vec<Omission>,
 }
 
 /// The bill of choosing learning rates: runs, circuits and shots beyond those at the chosen rates.
@@ -213,6 +218,14 @@ pub struct Tuning {
     pub shots: u64,
 }
 
+impl Tuning {
+    fn add(&mut self, result: &TrialResult) {
+        self.runs += 1;
+        self.circuits += result.spent.circuits;
+        self.shots += result.spent.shots;
+    }
+}
+
 impl std::fmt::Display for Tuning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} runs, {} circuits, {} shots", self.runs, self.circuits, self.shots)
@@ -224,6 +237,12 @@ impl Condition {
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.readout == "exact"
+    }
+
+    /// Takes those of the omissions of a trial that belong here, so that the table tells them.
+    pub fn leave_out(&mut self, omissions: &[Omission]) {
+        let here = omissions.iter().filter(|omission| omission.task == self.task && omission.readout == self.readout);
+        self.omitted.extend(here.cloned());
     }
 
     /// Number of seeds.
@@ -278,6 +297,24 @@ pub fn mean_change(
     Change::mean_between(&pairs, &format!("mean change {method}"))
 }
 
+/// What the results of a trial say: [`conditions`], with the methods that have no runs told where they were left out.
+///
+/// # Errors
+///
+/// As [`conditions`].
+pub fn of_trials(results: &[TrialResult], trials: &Trials) -> Result<Vec<Condition>, Error> {
+    let mut conditions = conditions(results, &trials.methods)?;
+    let omissions = trials.omissions();
+    for Omission { task, readout, .. } in &omissions {
+        if !conditions.iter().any(|condition| condition.task == *task && condition.readout == *readout) {
+            let (task, readout, tuning) = (task.clone(), readout.clone(), Tuning::default());
+            conditions.push(Condition { task, readout, methods: Vec::new(), tuning, omitted: Vec::new() });
+        }
+    }
+    conditions.iter_mut().for_each(|condition| condition.leave_out(&omissions));
+    Ok(conditions)
+}
+
 fn condition(task: String, readout: String, results: &[&TrialResult], methods: &Methods) -> Result<Condition, Error> {
     let mut names: Vec<&str> = Vec::new();
     for result in results {
@@ -325,14 +362,14 @@ fn condition(task: String, readout: String, results: &[&TrialResult], methods: &
     }
     let mut tuning = Tuning::default();
     for result in results {
-        let chosen = |s: &MethodSummary| s.name == result.method && s.rates[(result.seed % 2) as usize] == result.rate;
-        if !summaries.iter().any(chosen) {
-            tuning.runs += 1;
-            tuning.circuits += result.spent.circuits;
-            tuning.shots += result.spent.shots;
+        let summary = summaries.iter_mut().find(|summary| summary.name == result.method);
+        let summary = summary.expect("every method with results has a summary");
+        if summary.rates[(result.seed % 2) as usize] != result.rate {
+            summary.tuning.add(result);
+            tuning.add(result);
         }
     }
-    Ok(Condition { task, readout, methods: summaries, tuning })
+    Ok(Condition { task, readout, methods: summaries, tuning, omitted: Vec::new() })
 }
 
 /// Paired differences, where losses that differ by rounding alone are level.
@@ -385,6 +422,7 @@ fn tuned(name: &str, results: &[&TrialResult], losses: &Losses, nlr: bool) -> Me
         against_kick: None,
         record: [0; 3],
         p_value: None,
+        tuning: Tuning::default(),
     }
 }
 
@@ -410,8 +448,9 @@ pub fn table(condition: &Condition) -> Table {
         "late |g|",
         "device s",
         "device J",
+        if condition.is_exact() { "tuning, circuits" } else { "tuning, shots" },
     ]);
-    let rows = condition
+    let mut rows: Vec<Vec<String>> = condition
         .methods
         .iter()
         .map(|method| {
@@ -454,21 +493,32 @@ pub fn table(condition: &Condition) -> Table {
                 if baseline { "-".to_owned() } else { format!("{:.2e}", method.mean(|run| run.late_gradient_norm)) },
                 if exact { "-".to_owned() } else { format!("{:.0}", method.mean(|run| run.spent.seconds)) },
                 if exact { "-".to_owned() } else { format!("{:.0}", method.mean(|run| run.spent.joules)) },
+                if method.tuning.runs == 0 {
+                    "-".to_owned()
+                } else {
+                    let Tuning { circuits, shots, .. } = method.tuning;
+                    format!("{:.2e}", if condition.is_exact() { circuits as f64 } else { shots as f64 })
+                },
             ]);
             cells
         })
         .collect();
+    rows.extend(condition.omitted.iter().map(|omission| {
+        let mut cells = vec![omission.method.clone(), format!("not applicable: {}", omission.reason)];
+        cells.resize(columns.len(), "-".to_owned());
+        cells
+    }));
     Table {
         title: format!("{}, {}", condition.task, condition.readout),
         caption: format!(
             "Means over {} paired seeds of exact losses (mean squared error, or energy above the ground state): of the last point, of the \
              point with the smallest measured loss, and of whichever of the two measured better when both were measured again. Learning \
-             rates come from one grid, chosen for the seeds of each parity on those of the other; (edge): an end of the grid was chosen, \
+             rates come from a grid of the method, chosen for the seeds of each parity on those of the other; (edge): an end of the grid was chosen, \
              a better rate may lie outside. Changes are relative reductions of the mean loss of the last point, positive is better, with \
              95 % BCa bootstrap intervals over seeds that choose the rates anew in every resample (percentile intervals where BCa has \
              none); p-values by Wilcoxon's signed-rank test against Adam at the chosen rates, adjusted by Holm within the table. Solved: \
              share of the seeds that came to the task's threshold, by exact losses; its cost is in shots, or circuits where values are \
-             exact, and the median counts unsolved runs as later than the budget. Tuning beyond the runs shown: {}. Late |g|: \
+             exact, and the median counts unsolved runs as later than the budget. Tuning: what the runs at other rates cost; of all methods together {}. Late |g|: \
              mean norm of the measured gradient in the second half of a run. The logistic regression sees all features, the circuit only \
              their principal components.",
             condition.seeds(),
@@ -502,6 +552,8 @@ mod tests {
             last: Assessment { loss, test_loss: None, accuracy: None, test_accuracy: None },
             best_loss: loss,
             chosen_loss: loss,
+            angles: Vec::new(),
+            axes: Vec::new(),
         }
     }
 

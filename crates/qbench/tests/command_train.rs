@@ -166,21 +166,3 @@ fn training_that_cannot_start_is_refused() {
     let message = refusal(&["train", &wide, "--observable=Z4", "--device", "sensor-node"]);
     assert!(message.contains("5 qubits"), "{message}");
 }
-
-#[test]
-fn a_trial_compares_methods_on_a_circuit_of_ones_own() {
-    let folder = tempfile::tempdir().expect("a folder for tests");
-    let circuit = file(&folder);
-    let arguments =
-        ["trial", "--circuit", &circuit, OBSERVABLE, "--methods", "sgd,adam", "--seeds", "4", "--steps", "8"];
-    let answer = json(&[&arguments[..], &["--jobs", "1"]].concat());
-    let results = answer["results"].as_array().expect("a list");
-    let methods: Vec<&str> = results.iter().filter_map(|row| row["method"].as_str()).collect();
-    assert_eq!(methods, ["sgd", "adam"]);
-    assert!(results[0]["change_against_adam"]["lower"].is_number() && results[1]["change_against_adam"].is_null());
-    assert_eq!(json(&[&arguments[..], &["--jobs", "2"]].concat()), answer);
-    let table = qbench(&[&arguments[..], &["--shots", "20"]].concat());
-    assert!(text(&table.stdout).contains("change against Adam") && table.stderr.is_empty());
-    assert!(refusal(&["trial", "--task", "nothing"]).contains("there is no task \"nothing\""));
-    assert_eq!(qbench(&["trial"]).status.code(), Some(2));
-}

@@ -106,6 +106,10 @@ pub(super) enum CommandError {
          N qubits"
     )]
     UnknownTask { name: String },
+    #[error("{place}: {source}")]
+    Data { place: Source, source: crate::data::DataError },
+    #[error("{option}: {what} is not a positive finite number")]
+    NotPositive { option: &'static str, what: String },
     #[error("cannot start threads: {0}")]
     Threads(#[source] rayon::ThreadPoolBuildError),
     #[error("cannot write {path}: {source}")]
@@ -141,7 +145,7 @@ impl CommandError {
             Self::Read { .. } | Self::FileSize { .. } | Self::Utf8 { .. } | Self::Output(_) | Self::Json { .. } => true,
             Self::Qasm { .. } | Self::Angle { .. } | Self::Noise { .. } => true,
             Self::Device { place, .. } => matches!(place, Source::File(_)),
-            Self::Write { .. } | Self::OtherRun { .. } | Self::Resume { .. } => true,
+            Self::Data { .. } | Self::Write { .. } | Self::OtherRun { .. } | Self::Resume { .. } => true,
             Self::Observable { place, .. } | Self::Coefficients { place, .. } => {
                 !matches!(place.source, Source::Option(_))
             }

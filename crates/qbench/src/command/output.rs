@@ -2,12 +2,13 @@
 
 use std::fmt::{self, Display};
 use std::io::{BufWriter, Write};
+use std::path::Path;
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 
 use super::Terminal;
-use super::error::CommandError;
+use super::error::{CommandError, Source};
 
 /// Prints an answer: its text, which ends every line itself, or its JSON in one line.
 pub(super) fn print(
@@ -122,6 +123,16 @@ impl Display for WithError {
             Err(_) => write!(f, "{value:.0} +- {error:.0}"),
         }
     }
+}
+
+/// Writes a file in one step: a kill leaves the old one or the new one.
+pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), CommandError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    std::fs::write(&part, text)
+        .and_then(|()| std::fs::rename(&part, path))
+        .map_err(|source| CommandError::Write { path: Source::File(path.to_owned()), source })
 }
 
 #[cfg(test)]

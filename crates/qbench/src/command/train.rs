@@ -18,10 +18,11 @@ use serde::{Deserialize, Serialize};
 use super::device::DeviceFlags;
 use super::error::{CommandError, Source};
 use super::input::{CircuitFile, CircuitFlags, ObservableFlags, ParameterFlags, read_text};
-use super::output::{WithError, print};
+use super::output::{WithError, print, write_whole};
 use super::{Common, Terminal};
+use crate::methods::max_shots;
 use crate::plateau::AngleLaw;
-use crate::{Methods, Setup};
+use crate::{Methods, Need, Setup};
 
 /// The task of the random streams.
 const TASK: u128 = u128::from_le_bytes(*b"qbench::training");
@@ -258,19 +259,27 @@ impl<'a> Training<'a> {
             budget.jobs.map(|all| all.saturating_sub(reserve.jobs) / iteration.jobs.max(1)),
             budget.seconds.map(|all| ((all - reserve.seconds) / iteration.seconds) as u64),
         ];
+        let planned_iterations = fitting.into_iter().flatten().min().unwrap_or(DEFAULT_STEPS).max(1);
         let setup = Setup {
             start: settings.start.clone(),
             rate: settings.rate,
-            planned_iterations: fitting.into_iter().flatten().min().unwrap_or(DEFAULT_STEPS).max(1),
+            planned_iterations,
             iteration_in_losses: iteration.circuits as f64 / one.circuits.max(1) as f64,
             noisy: true,
             loss_scale: objective.loss_scale(),
             start_interval: (0.0, 2.0 * PI),
+            axes: Vec::new(),
+            max_shots: max_shots(settings.shots, planned_iterations, limits.shots_per_circuit),
         };
         let entry = methods.get(&settings.method).ok_or_else(|| CommandError::UnknownMethod {
             name: settings.method.clone(),
             known: methods.entries().iter().map(|entry| entry.name().to_owned()).collect(),
         })?;
+        if entry.needs().contains(&Need::Axes) {
+            let reason =
+                "it chooses rotation axes besides angles, which `trial` compares and this command does not write down";
+            return Err(CommandError::Refused { what: "--method", reason });
+        }
         let method =
             entry.build(&setup).map_err(|source| crate::Error::Method { method: settings.method.clone(), source })?;
         let mut best = BestPoint::new(setup.start.len());
@@ -437,14 +446,4 @@ fn to_json(saved: &Saved) -> String {
     let mut text = serde_json::to_string(saved).expect("numbers, texts and lists have a JSON form");
     text.push('\n');
     text
-}
-
-/// Writes a file in one step: a kill leaves the old one or the new one.
-fn write_whole(path: &Path, text: &str) -> Result<(), CommandError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    std::fs::write(&part, text)
-        .and_then(|()| std::fs::rename(&part, path))
-        .map_err(|source| CommandError::Write { path: Source::File(path.to_owned()), source })
 }

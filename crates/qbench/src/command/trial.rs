@@ -1,7 +1,9 @@
 //! `qbench trial`: methods beside each other on tasks, at equal budgets.
 
+mod angles;
+
 use std::fmt::{self, Display};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -11,49 +13,122 @@ use serde::Serialize;
 
 use super::device::DeviceFlags;
 use super::error::{CommandError, Source};
-use super::input::{CircuitFlags, OptionalObservableFlags};
+use super::input::{CircuitFlags, OptionalObservableFlags, read_text};
 use super::output::print;
 use super::{Common, Terminal};
 use crate::chemistry::Molecule;
+use crate::data::{DataError, Dataset};
 use crate::graph::Graph;
-use crate::summary::{Change, Condition, conditions, table};
+use crate::summary::{Change, Condition, of_trials, table};
 use crate::tasks::{Classification, GroundState, ProductPlateau, Readout, Task};
-use crate::{Methods, Trials};
+use crate::{Methods, Omission, Trials};
+
+/// The tasks of `--suite`.
+const SUITE_TASKS: [&str; 6] = ["iris", "breast-cancer", "tfim-6", "h2", "maxcut-8", "product-10"];
+
+/// The methods of `--suite`: the baseline, negative rates with a control, restarts, the escape policy, and what needs fewer circuits.
+const SUITE_METHODS: [&str; 12] = [
+    "sgd",
+    "adam",
+    "nlr-probe-adam",
+    "nlr-stall-adam",
+    "kick-stall-adam",
+    "restart-adam",
+    "screened-adam",
+    "spsa",
+    "random-coordinate",
+    "icans",
+    "gcans",
+    "rotosolve",
+];
+
+/// The methods of other trials.
+const METHODS: [&str; 4] = ["sgd", "adam", "nlr-probe-adam", "kick-probe-adam"];
+
+/// Largest data set that is read.
+const MAX_DATA_BYTES: u64 = 64 << 20;
+
+/// Qubits of a data set of one's own, if it has as many features.
+const DATA_QUBITS: usize = 4;
+
+/// Training samples of a data set of one's own at most.
+const MAX_TRAINING: usize = 64;
+
+/// Classes that a message about too many names.
+const NAMED_CLASSES: usize = 8;
+
+/// Samples of a step where values come from shots.
+const BATCH: usize = 8;
+
+/// How values are read: exactly or from so many shots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Exact,
+    Shots(u64),
+}
+
+impl std::str::FromStr for Reading {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "exact" => Ok(Self::Exact),
+            _ => match text.parse() {
+                Ok(shots @ 1..=0x20_0000_0000_0000) => Ok(Self::Shots(shots)),
+                _ => Err("allowed are exact, and 1 to 2^53 shots".to_owned()),
+            },
+        }
+    }
+}
 
 #[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("what").args(["task", "circuit_file"]).required(true).multiple(true))]
+#[command(group = clap::ArgGroup::new("what").args(["task", "circuit_file", "data", "suite"]).required(true).multiple(true))]
 pub(super) struct Flags {
     /// Task: iris, breast-cancer, moons, seattle-weather, h2, or tfim-N, maxcut-N, product-N for N qubits; several by commas
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     task: Vec<String>,
+    /// Six tasks, twelve methods, exact values, 1000 and 100 shots, 20 seeds, 150 steps; other options take their places
+    #[arg(long)]
+    suite: bool,
     /// A circuit of one's own as a task, with --observable
     #[arg(long = "circuit", value_name = "FILE", id = "circuit_file")]
     circuit: Option<PathBuf>,
     #[command(flatten)]
     observable: OptionalObservableFlags,
-    /// Methods, separated by commas
-    #[arg(
-        long,
-        value_name = "NAME,...",
-        value_delimiter = ',',
-        default_value = "sgd,adam,nlr-probe-adam,kick-probe-adam"
-    )]
+    /// Data of one's own as a task: CSV with a header, numbers in all columns but one, which names two classes
+    #[arg(long, value_name = "FILE.csv")]
+    data: Option<PathBuf>,
+    /// The column of --data with the classes [default: the last]
+    #[arg(long, value_name = "NAME", requires = "data")]
+    label: Option<String>,
+    /// Qubits for --data, which see as many principal components [default: the number of features, at most 4]
+    #[arg(long, value_name = "N", requires = "data", value_parser = clap::value_parser!(u64).range(2..=16))]
+    qubits: Option<u64>,
+    /// Layers of the circuit for --data
+    #[arg(long, value_name = "N", requires = "data", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=64))]
+    layers: u64,
+    /// Methods, separated by commas, or `all` [default: sgd, adam, nlr-probe-adam, kick-probe-adam]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     methods: Vec<String>,
-    /// Learning rates, the same grid for every method
-    #[arg(long, value_name = "RATE,...", value_delimiter = ',', default_value = "0.03,0.1,0.3")]
+    /// Learning rates for every method that has one [default: each method's own grid]
+    #[arg(long, value_name = "RATE,...", value_delimiter = ',')]
     rates: Vec<f64>,
-    /// Paired seeds: starts and splits of the data
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=100_000))]
-    seeds: u64,
-    /// Shots of each circuit; several by commas [default: exact values]
-    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=1 << 53))]
-    shots: Vec<u64>,
-    /// The budget is that of so many plain gradient steps; on a device it is the device's
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1 << 53))]
-    steps: u64,
+    /// Paired seeds: starts and splits of the data [default: 10]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=100_000))]
+    seeds: Option<u64>,
+    /// Shots of each circuit, or exact; several by commas [default: exact]
+    #[arg(long, value_name = "N,...", value_delimiter = ',')]
+    shots: Vec<Reading>,
+    /// The budget is that of so many plain gradient steps; on a device it is the device's [default: 50]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 53))]
+    steps: Option<u64>,
     /// Shipped device, such as sensor-node, or a profile in TOML, whose limits are the budget; needs --shots
     #[arg(long, value_name = "NAME|FILE", requires = "shots")]
     device: Option<String>,
+    /// Write the trained angles of every method: one .json file for all, or a folder with a file for each, and with the circuit
+    /// where there is one
+    #[arg(long, value_name = "FILE.json|DIR")]
+    write_angles: Option<PathBuf>,
     /// Root seed
     #[arg(long, value_name = "U64", default_value_t = 0)]
     seed: u64,
@@ -82,6 +157,18 @@ struct Row<'a> {
     iterations: f64,
     shots: f64,
     circuits: f64,
+    tuning_runs: u64,
+    tuning_shots: u64,
+    tuning_circuits: u64,
+}
+
+/// A method that has no runs in a condition.
+#[derive(Serialize)]
+struct LeftOut<'a> {
+    task: &'a str,
+    readout: &'a str,
+    method: &'a str,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -100,6 +187,7 @@ impl From<&Change> for Interval {
 #[derive(Serialize)]
 struct TrialAnswer<'a> {
     results: Vec<Row<'a>>,
+    not_applicable: Vec<LeftOut<'a>>,
     seed: u64,
     #[serde(skip)]
     conditions: &'a [Condition],
@@ -109,34 +197,13 @@ impl Display for TrialAnswer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.conditions.iter().try_for_each(|condition| {
             writeln!(f, "{}", table(condition))?;
-            writeln!(f, "rates chosen by {}\n", condition.tuning)
+            writeln!(f, "rates chosen by {} besides\n", condition.tuning)
         })
     }
 }
 
 pub(super) fn trial(flags: &Flags, methods: &Methods, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
-    let methods = chosen(methods, &flags.methods)?;
-    let mut tasks = flags.task.iter().map(|name| named_task(name)).collect::<Result<Vec<_>, _>>()?;
-    if let Some(path) = &flags.circuit {
-        tasks.push(own_task(path, &flags.observable, terminal)?);
-    }
-    let readouts = if let Some(device) = &flags.device {
-        let profile = DeviceFlags::named(device).read(terminal)?;
-        let device = |&shots| Readout::Device { profile: Box::new(profile.clone()), shots };
-        flags.shots.iter().map(device).collect()
-    } else if flags.shots.is_empty() {
-        vec![Readout::Exact]
-    } else {
-        flags.shots.iter().map(|&shots| Readout::Shots { shots }).collect()
-    };
-    let trials = Trials {
-        tasks,
-        readouts,
-        methods: methods.clone(),
-        rates: flags.rates.clone(),
-        seeds: flags.seeds,
-        exact_iterations: flags.steps,
-    };
+    let trials = flags.trials(methods, terminal)?;
     let cells = trials.cells();
     let bar = if terminal.progress { ProgressBar::new(cells.len() as u64) } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len}  {elapsed}, {eta} left");
@@ -161,8 +228,16 @@ pub(super) fn trial(flags: &Flags, methods: &Methods, terminal: &mut Terminal<'_
     };
     bar.finish_and_clear();
     let results = results.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
-    let conditions = conditions(&results, &methods)?;
-    let answer = TrialAnswer { results: rows(&conditions), seed: flags.seed, conditions: &conditions };
+    let conditions = of_trials(&results, &trials)?;
+    if let Some(path) = &flags.write_angles {
+        angles::write(path, &conditions, &trials)?;
+    }
+    let left_out = conditions.iter().flat_map(|condition| &condition.omitted).map(|omission| {
+        let Omission { task, readout, method, reason } = omission;
+        LeftOut { task, readout, method, reason: reason.to_string() }
+    });
+    let not_applicable = left_out.collect();
+    let answer = TrialAnswer { results: rows(&conditions), not_applicable, seed: flags.seed, conditions: &conditions };
     print(&answer, flags.common.json, terminal)
 }
 
@@ -185,9 +260,84 @@ fn rows<'a>(conditions: &'a [Condition]) -> Vec<Row<'a>> {
             iterations: method.mean(|run| run.iterations as f64),
             shots: method.mean(|run| run.spent.shots as f64),
             circuits: method.mean(|run| run.spent.circuits as f64),
+            tuning_runs: method.tuning.runs,
+            tuning_shots: method.tuning.shots,
+            tuning_circuits: method.tuning.circuits,
         })
     };
     conditions.iter().flat_map(of_condition).collect()
+}
+
+impl Flags {
+    fn trials(&self, methods: &Methods, terminal: &mut Terminal<'_>) -> Result<Trials, CommandError> {
+        let owned = |names: &[&str]| -> Vec<String> { names.iter().map(|&name| name.to_owned()).collect() };
+        let names = match &self.methods[..] {
+            [] if self.suite => owned(&SUITE_METHODS),
+            [] => owned(&METHODS),
+            [all] if all == "all" => methods.entries().iter().map(|entry| entry.name().to_owned()).collect(),
+            names => names.to_vec(),
+        };
+        let own = self.circuit.is_some() || self.data.is_some();
+        let of_suite = self.suite && self.task.is_empty() && !own;
+        let tasks = if of_suite { owned(&SUITE_TASKS) } else { self.task.clone() };
+        let mut tasks = tasks.iter().map(|name| named_task(name)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(path) = &self.circuit {
+            tasks.push(own_task(path, &self.observable, terminal)?);
+        }
+        if let Some(path) = &self.data {
+            tasks.push(Box::new(self.own_data(path, terminal)?));
+        }
+        if let Some(rate) = self.rates.iter().find(|rate| !(**rate > 0.0 && rate.is_finite())) {
+            let what = format!("learning rate {rate}");
+            return Err(CommandError::NotPositive { option: "--rates", what });
+        }
+        let readings = match &self.shots[..] {
+            [] if self.suite => vec![Reading::Exact, Reading::Shots(1000), Reading::Shots(100)],
+            [] => vec![Reading::Exact],
+            readings => readings.to_vec(),
+        };
+        let profile = match &self.device {
+            None => None,
+            Some(device) => Some(DeviceFlags::named(device).read(terminal)?),
+        };
+        let readout = |&reading: &Reading| match (reading, &profile) {
+            (Reading::Exact, None) => Ok(Readout::Exact),
+            (Reading::Shots(shots), None) => Ok(Readout::Shots { shots }),
+            (Reading::Shots(shots), Some(profile)) => Ok(Readout::Device { profile: Box::new(profile.clone()), shots }),
+            (Reading::Exact, Some(_)) => {
+                Err(CommandError::Refused { what: "--shots", reason: "a device gives no exact values" })
+            }
+        };
+        Ok(Trials {
+            tasks,
+            readouts: readings.iter().map(readout).collect::<Result<_, _>>()?,
+            methods: chosen(methods, &names)?,
+            rates: self.rates.clone(),
+            seeds: self.seeds.unwrap_or(if self.suite { 20 } else { 10 }),
+            exact_iterations: self.steps.unwrap_or(if self.suite { 150 } else { 50 }),
+        })
+    }
+
+    /// A table of one's own with the circuit of the shipped classification tasks: six of ten samples are for training, at most 64.
+    fn own_data(&self, path: &Path, terminal: &mut Terminal<'_>) -> Result<Classification, CommandError> {
+        let source = Source::of_path(path);
+        let text = read_text(&source, MAX_DATA_BYTES, terminal)?;
+        let in_file = |error: DataError| CommandError::Data { place: source.clone(), source: error };
+        let stem = path.file_stem().map_or_else(|| "data".to_owned(), |stem| stem.to_string_lossy().into_owned());
+        let data = Dataset::from_table(&stem, &text, self.label.as_deref()).map_err(in_file)?;
+        let names = data.label_names();
+        if names.len() != 2 {
+            let more = if names.len() > NAMED_CLASSES { ", ..." } else { "" };
+            let classes = format!("{}{more}", names[..names.len().min(NAMED_CLASSES)].join(", "));
+            return Err(in_file(DataError::NotTwoClasses { count: names.len(), classes }));
+        }
+        if let Some((class, &samples)) = data.class_sizes().iter().enumerate().find(|&(_, &size)| size < 2) {
+            return Err(in_file(DataError::SmallClass { class, samples }));
+        }
+        let qubits = self.qubits.map_or(data.feature_count().clamp(2, DATA_QUBITS), |qubits| qubits as usize);
+        let training = (data.len() * 6 / 10).clamp(2, MAX_TRAINING);
+        Ok(Classification::new(stem, data, qubits, self.layers as usize, training, BATCH.min(training))?)
+    }
 }
 
 /// The methods of these names, in the order of the list.

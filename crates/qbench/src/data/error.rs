@@ -22,6 +22,22 @@ pub enum DataError {
         /// The name.
         name: String,
     },
+    /// There is no column of that name.
+    #[error("header: there is no column {column:?}; there are {known}")]
+    UnknownColumn {
+        /// The name asked for.
+        column: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// A data set with one class, or with more than two.
+    #[error("two classes are needed, found {}: {classes}", count)]
+    NotTwoClasses {
+        /// How many classes there are.
+        count: usize,
+        /// Their names.
+        classes: String,
+    },
     /// A line has another number of fields than the header.
     #[error("line {line}: {found} fields, the header has {expected}")]
     FieldCount {

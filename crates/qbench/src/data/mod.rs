@@ -75,6 +75,16 @@ impl Dataset {
         parse::parse(name, text)
     }
 
+    /// Reads a data set from CSV text with a header of any names: one column, the last or that called `label`, holds the names of
+    /// the classes, all others finite numbers. Classes are numbered in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dataset::from_csv`]; [`DataError::UnknownColumn`] if there is no column of that name.
+    pub fn from_table(name: &str, text: &str, label: Option<&str>) -> Result<Self, DataError> {
+        parse::parse_table(name, text, label)
+    }
+
     /// The name it was given.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -58,6 +58,59 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Dataset, DataError> {
     Ok(Dataset { name: name.to_owned(), features, feature_names, labels, label_names })
 }
 
+/// A table with any columns, one of which holds the names of the classes.
+pub(super) fn parse_table(name: &str, text: &str, label: Option<&str>) -> Result<Dataset, DataError> {
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(true).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let header: Vec<String> =
+        reader.headers().map_err(|error| csv_error(&error, text))?.iter().map(str::to_owned).collect();
+    if header.len() < 2 {
+        let found = header.first().cloned().unwrap_or_default();
+        return Err(DataError::Header { column: header.len().max(1), found, expected: "features and a class" });
+    }
+    check_names(&header)?;
+    let label_column = match label {
+        None => header.len() - 1,
+        Some(label) => header
+            .iter()
+            .position(|column| column == label)
+            .ok_or_else(|| DataError::UnknownColumn { column: label.to_owned(), known: header.join(", ") })?,
+    };
+    let (mut features, mut classes) = (Vec::new(), Vec::new());
+    for record in reader.records() {
+        let record = record.map_err(|error| csv_error(&error, text))?;
+        let line = record.position().map_or(0, |position| line_at(text, position.byte()));
+        if record.len() != header.len() {
+            return Err(DataError::FieldCount { line, found: record.len(), expected: header.len() });
+        }
+        for (column, field) in record.iter().enumerate() {
+            let error = |expected| {
+                let (column, found) = (header[column].clone(), field.to_owned());
+                DataError::Field { line, column, found, expected }
+            };
+            if column == label_column {
+                if field.is_empty() {
+                    return Err(error("the name of a class"));
+                }
+                classes.push(field.to_owned());
+            } else {
+                match field.parse::<f64>() {
+                    Ok(value) if value.is_finite() => features.push(value),
+                    _ => return Err(error("a finite number")),
+                }
+            }
+        }
+    }
+    if classes.is_empty() {
+        return Err(DataError::NoSamples);
+    }
+    let label_names: Vec<String> = classes.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+    let place = |class: &String| label_names.binary_search(class).expect("the names are those of the samples");
+    let labels = classes.iter().map(place).collect();
+    let feature_names = (0..header.len()).filter(|&column| column != label_column).map(|column| header[column].clone());
+    Ok(Dataset { name: name.to_owned(), features, feature_names: feature_names.collect(), labels, label_names })
+}
+
 fn check_header(header: &[String]) -> Result<(), DataError> {
     let error = |column: usize, expected| DataError::Header {
         column: column + 1,
@@ -72,10 +125,15 @@ fn check_header(header: &[String]) -> Result<(), DataError> {
             return Err(error(column, if name == "label" { "\"label\"" } else { "\"label_name\"" }));
         }
     }
+    check_names(header)
+}
+
+/// Every column has a name of its own.
+fn check_names(header: &[String]) -> Result<(), DataError> {
     let mut seen = BTreeSet::new();
     for (column, name) in header.iter().enumerate() {
         if name.is_empty() {
-            return Err(error(column, "a name"));
+            return Err(DataError::Header { column: column + 1, found: String::new(), expected: "a name" });
         }
         if !seen.insert(name) {
             return Err(DataError::DuplicateColumn { column: column + 1, name: name.clone() });

@@ -9,7 +9,7 @@ use crate::Error;
 use crate::experiment::{
     self, Axis, Cell, Curve, CurvePoint, CurveStyle, Experiment, Fields, Figure, Row, Scale, Section, Table, Task,
 };
-use crate::methods::{Methods, Setup};
+use crate::methods::{self, Methods, Setup};
 use crate::stats;
 use crate::tasks::{GroundState, Readout, Task as _};
 
@@ -154,6 +154,12 @@ fn run(readout: &Readout, device: &str, method: &str, index: u64, seed: u64) -> 
         noisy: true,
         loss_scale: objective.loss_scale(),
         start_interval: instance.start_interval(),
+        axes: instance.axes().to_vec(),
+        max_shots: methods::max_shots(
+            readout.shots().unwrap_or(0),
+            iterations,
+            readout.limits().and_then(|limits| limits.shots_per_circuit),
+        ),
     };
     let shipped = Methods::shipped();
     let entry = shipped.get(method).expect("a test holds that all methods are shipped");

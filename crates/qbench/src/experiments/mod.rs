@@ -3,6 +3,7 @@
 mod claims;
 mod device_cost;
 mod escape;
+mod overview;
 mod plateau;
 mod trials;
 

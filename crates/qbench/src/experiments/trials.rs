@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use super::overview;
 use crate::Error;
 use crate::experiment::{
     Axis, Cell, Curve, CurvePoint, CurveStyle, Experiment, Figure, Row, Scale, Section, Table, Task,
@@ -20,7 +21,7 @@ pub(super) struct TrialExperiment {
 }
 
 impl TrialExperiment {
-    fn trials(&self, scale: Scale) -> Result<&Trials, Error> {
+    pub(super) fn trials(&self, scale: Scale) -> Result<&Trials, Error> {
         let place = &self.made[usize::from(scale == Scale::Quick)];
         match place.get() {
             Some(trials) => Ok(trials),
@@ -79,12 +80,13 @@ impl Experiment for TrialExperiment {
     }
 
     fn report(&self, rows: &[Row]) -> Result<Section, Error> {
-        let results = results_of(rows)?;
-        let conditions = summary::conditions(&results, &crate::Methods::shipped())?;
-        let mut section = Section::default();
         let trials = self.trials(Scale::Full)?;
-        section.paragraphs =
-            trials.tasks.iter().map(|task| format!("{}: {}.", task.name(), task.description())).collect();
+        let results = results_of(rows)?;
+        let mut conditions = summary::conditions(&results, &crate::Methods::shipped())?;
+        let omissions = trials.omissions();
+        conditions.iter_mut().for_each(|condition| condition.leave_out(&omissions));
+        let described = trials.tasks.iter().map(|task| format!("{}: {}.", task.name(), task.description()));
+        let mut section = Section { paragraphs: described.collect(), ..Section::default() };
         section.paragraphs.push(
             "Every method has the same budget: where values are exact, the circuits of a fixed number of plain gradient steps; on a \
              device, its whole shot budget, probes, tracking and the final evaluations included. All runs of one seed share the \
@@ -92,9 +94,17 @@ impl Experiment for TrialExperiment {
                 .to_owned(),
         );
         section.paragraphs.extend(conditions.iter().map(verdict));
+        let mut tasks: Vec<&str> = conditions.iter().map(|condition| &*condition.task).collect();
+        tasks.sort_unstable();
+        tasks.dedup();
         section.tables.extend(means(&results, &conditions)?);
+        if tasks.len() >= OVERVIEW_TASKS {
+            section.tables.extend(overview::tables(&conditions));
+            section.figures = figures_by_readout(self.name, &conditions);
+        } else {
+            section.figures = vec![figure(self.name, &conditions)];
+        }
         section.tables.extend(conditions.iter().map(summary::table));
-        section.figures = vec![figure(self.name, &conditions)];
         Ok(section)
     }
 }
@@ -168,6 +178,20 @@ fn verdict(condition: &Condition) -> String {
         condition.seeds(),
         kicks.len()
     )
+}
+
+/// With so many tasks there are tables of methods x tasks, and a figure for each readout.
+const OVERVIEW_TASKS: usize = 3;
+
+fn figures_by_readout(name: &str, conditions: &[Condition]) -> Vec<Figure> {
+    let mut groups: Vec<(&str, Vec<Condition>)> = Vec::new();
+    for condition in conditions {
+        match groups.iter_mut().find(|(readout, _)| *readout == condition.readout) {
+            Some((_, group)) => group.push(condition.clone()),
+            None => groups.push((&condition.readout, vec![condition.clone()])),
+        }
+    }
+    groups.into_iter().map(|(readout, group)| figure(&format!("{name}-{readout}"), &group)).collect()
 }
 
 fn figure(name: &str, conditions: &[Condition]) -> Figure {

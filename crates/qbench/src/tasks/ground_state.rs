@@ -3,12 +3,13 @@
 use std::f64::consts::PI;
 
 use nalgebra::DMatrix;
-use qcore::{Circuit, Gate, PauliString, PauliSum};
-use qgrad::objective::ExpectationObjective;
-use qgrad::{Backend, Estimator, Expectation};
-use qopt::{Role, Streams};
+use qcore::{Circuit, Gate, Param, PauliString, PauliSum};
+use qgrad::objective::{ExpectationObjective, axes_of, is_sinusoidal, with_axes};
+use qgrad::{Backend, Estimator, Expectation, Metric};
+use qopt::{Axis, Role, Streams};
 
 use super::{Assessment, Instance, Readout, Task, Trainable};
+use crate::applicability::Need;
 use crate::chemistry::Molecule;
 use crate::graph::Graph;
 use crate::plateau::uniform_angles;
@@ -25,6 +26,10 @@ pub struct GroundState {
     observable: PauliSum,
     lowest: f64,
     threshold: f64,
+    /// Whether the energy is a sine wave in each parameter.
+    waves: bool,
+    /// The axis of each parameter; none if one has none.
+    axes: Vec<Axis>,
 }
 
 impl GroundState {
@@ -42,14 +47,8 @@ impl GroundState {
              parameters",
             2 * qubits * layers
         );
-        Ok(Self {
-            name: format!("tfim-{qubits}"),
-            description,
-            circuit: layered(qubits, layers)?,
-            observable,
-            lowest,
-            threshold: 0.05 * lowest.abs(),
-        })
+        let circuit = layered(qubits, layers)?;
+        Ok(Self::assembled(format!("tfim-{qubits}"), description, circuit, observable, lowest, 0.05 * lowest.abs()))
     }
 
     /// The electronic energy of a molecule on `layers` hardware-efficient layers, in hartree. Solved within 0.02 hartree of the
@@ -60,22 +59,18 @@ impl GroundState {
     /// [`Error::Range`] without a layer.
     pub fn molecule(molecule: &Molecule, layers: usize) -> Result<Self, Error> {
         let qubits = molecule.qubits();
-        Ok(Self {
-            name: molecule.name().to_lowercase(),
-            description: format!(
-                "electronic energy of {} ({} electrons on {qubits} qubits, {} terms, basis {}), {layers} hardware-efficient layers (RY, RZ, \
+        let description = format!(
+            "electronic energy of {} ({} electrons on {qubits} qubits, {} terms, basis {}), {layers} hardware-efficient layers (RY, RZ, \
                  CZ), {} parameters",
-                molecule.name(),
-                molecule.electrons(),
-                molecule.hamiltonian().terms().len(),
-                molecule.basis(),
-                2 * qubits * layers
-            ),
-            circuit: layered(qubits, layers)?,
-            observable: molecule.hamiltonian().clone(),
-            lowest: molecule.lowest_energy(),
-            threshold: 0.02,
-        })
+            molecule.name(),
+            molecule.electrons(),
+            molecule.hamiltonian().terms().len(),
+            molecule.basis(),
+            2 * qubits * layers
+        );
+        let (name, hamiltonian) = (molecule.name().to_lowercase(), molecule.hamiltonian().clone());
+        let circuit = layered(qubits, layers)?;
+        Ok(Self::assembled(name, description, circuit, hamiltonian, molecule.lowest_energy(), 0.02))
     }
 
     /// MaxCut by the quantum approximate optimization algorithm: `depth` rounds of `exp(-i gamma/2 w ZZ)` on every edge and RX on
@@ -109,18 +104,13 @@ impl GroundState {
                 circuit.rx(node, round[1])?;
             }
         }
-        Ok(Self {
-            name: name.into(),
-            description: format!(
-                "MaxCut of a graph of {nodes} nodes and {} edges (best cut {best}), {depth} rounds of QAOA, {} parameters",
-                graph.edges().len(),
-                2 * depth
-            ),
-            circuit,
-            observable: PauliSum::new(terms)?,
-            lowest: -best,
-            threshold: 0.15 * best,
-        })
+        let description = format!(
+            "MaxCut of a graph of {nodes} nodes and {} edges (best cut {best}), {depth} rounds of QAOA, {} parameters",
+            graph.edges().len(),
+            2 * depth
+        );
+        let observable = PauliSum::new(terms)?;
+        Ok(Self::assembled(name.into(), description, circuit, observable, -best, 0.15 * best))
     }
 
     /// A circuit and an observable of one's own; every parameter is trained. The lowest eigenvalue is computed (Lanczos).
@@ -140,7 +130,22 @@ impl GroundState {
             circuit.num_qubits()
         );
         let threshold = 0.05 * observable.one_norm();
-        Ok(Self { name: name.into(), description, circuit, observable, lowest, threshold })
+        Ok(Self::assembled(name.into(), description, circuit, observable, lowest, threshold))
+    }
+
+    fn assembled(
+        name: String,
+        description: String,
+        circuit: Circuit,
+        observable: PauliSum,
+        lowest: f64,
+        threshold: f64,
+    ) -> Self {
+        let all: Vec<Param> = (0..circuit.parameters().len()).map(Param::new).collect();
+        let axes = axes_of(&circuit, &all).unwrap_or_default();
+        // What cannot be differentiated is refused where it is trained.
+        let waves = Expectation::new(&circuit, vec![observable.clone()], &all).is_ok_and(|it| is_sinusoidal(&it));
+        Self { name, description, circuit, observable, lowest, threshold, waves, axes }
     }
 
     /// The same task under another name.
@@ -197,8 +202,13 @@ impl Task for GroundState {
         self.description.clone()
     }
 
-    fn has_metric(&self) -> bool {
-        true
+    fn offers(&self, need: Need) -> bool {
+        match need {
+            Need::Metric | Need::Partials | Need::Shots => true,
+            Need::Fidelities => self.circuit.num_qubits() <= Metric::MAX_OVERLAP_QUBITS,
+            Need::Axes => !self.axes.is_empty(),
+            Need::SineWaves => self.waves,
+        }
     }
 
     fn threshold(&self) -> f64 {
@@ -212,7 +222,7 @@ impl Task for GroundState {
     fn instance(&self, streams: &Streams) -> Result<Box<dyn Instance>, Error> {
         let expectation = self.expectation()?;
         let start = uniform_angles(expectation.wrt().len(), &mut streams.at(0).rng(Role::Start));
-        Ok(Box::new(Energy { expectation, start, lowest: self.lowest }))
+        Ok(Box::new(Energy { expectation, start, lowest: self.lowest, axes: self.axes.clone() }))
     }
 }
 
@@ -220,6 +230,7 @@ struct Energy {
     expectation: Expectation,
     start: Vec<f64>,
     lowest: f64,
+    axes: Vec<Axis>,
 }
 
 impl Instance for Energy {
@@ -229,6 +240,18 @@ impl Instance for Energy {
 
     fn start_interval(&self) -> (f64, f64) {
         (0.0, 2.0 * PI)
+    }
+
+    fn axes(&self) -> &[Axis] {
+        &self.axes
+    }
+
+    fn with_axes(&self, axes: &[Axis]) -> Result<Box<dyn Instance>, Error> {
+        let Self { expectation, start, lowest, .. } = self;
+        let circuit = with_axes(expectation.circuit(), expectation.wrt(), axes)?;
+        let observables = expectation.measurement().observables().to_vec();
+        let expectation = Expectation::of_all_parameters(&circuit, observables)?;
+        Ok(Box::new(Self { expectation, start: start.clone(), lowest: *lowest, axes: axes.to_vec() }))
     }
 
     fn objective(&self, readout: &Readout) -> Result<Box<dyn Trainable>, Error> {

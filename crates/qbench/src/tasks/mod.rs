@@ -10,9 +10,10 @@ pub use ground_state::GroundState;
 pub use product::ProductPlateau;
 pub use readout::{Reader, Readout};
 
-use qopt::{Objective, Streams};
+use qopt::{Axis, Objective, Streams};
 
 use crate::Error;
+use crate::applicability::Need;
 
 /// Something to train: a circuit, a loss, and the data behind it.
 pub trait Task: Send + Sync {
@@ -22,8 +23,9 @@ pub trait Task: Send + Sync {
     /// One sentence on what it is, for reports.
     fn description(&self) -> String;
 
-    /// Whether its loss is one expectation value, so that the metric tensor of its circuit is that of the loss.
-    fn has_metric(&self) -> bool {
+    /// Whether its objectives can do what a method needs, where the readout allows it: nothing beyond losses and gradients unless
+    /// said otherwise.
+    fn offers(&self, _need: Need) -> bool {
         false
     }
 
@@ -52,6 +54,20 @@ pub trait Instance: Send {
 
     /// The interval from which each component of a starting point is drawn.
     fn start_interval(&self) -> (f64, f64);
+
+    /// The axes about which the parameters turn their rotations, one for each; none if some parameter has no axis.
+    fn axes(&self) -> &[Axis] {
+        &[]
+    }
+
+    /// The same with the rotations about other axes, one for each parameter.
+    ///
+    /// # Errors
+    ///
+    /// [`qgrad::Error::NoAxis`] where parameters have no axes, [`qgrad::Error::Length`] for another number of them.
+    fn with_axes(&self, _axes: &[Axis]) -> Result<Box<dyn Instance>, Error> {
+        Err(qgrad::Error::NoAxis { name: String::new() }.into())
+    }
 
     /// The loss as training sees it.
     ///

@@ -1,11 +1,16 @@
 //! Paired trials: every method at the same budget, from the same start, on the same data, judged by exact values.
 
-use qopt::{BestPoint, Budget, History, Request, Resource, Runner, StopReason, Streams, reevaluate};
+mod row;
+
+use qopt::{Axis, BestPoint, Budget, History, Request, Resource, Runner, StopReason, Streams, reevaluate_with_axes};
 use rayon::prelude::*;
 
-use crate::methods::{MethodEntry, Methods, Setup};
+use crate::applicability::{NotApplicable, Omission};
+use crate::methods::{self, MethodEntry, Methods, Setup};
 use crate::tasks::{Assessment, Instance, Readout, Task};
 use crate::{Error, experiment};
+
+pub(crate) use row::COLUMNS;
 
 /// Methods x tasks x readouts x seeds, with a grid of learning rates for every method.
 pub struct Trials {
@@ -15,7 +20,7 @@ pub struct Trials {
     pub readouts: Vec<Readout>,
     /// With which methods.
     pub methods: Methods,
-    /// The learning rates, the same grid for every method.
+    /// Learning rates for every method that has one; none: each method's own grid, see [`MethodEntry::default_rates`].
     pub rates: Vec<f64>,
     /// How many seeds: independent starting points and splits of the data.
     pub seeds: u64,
@@ -69,18 +74,22 @@ pub struct TrialResult {
     pub best_loss: f64,
     /// Exact loss of that of the two that measured better when both were measured again, from shots reserved for it.
     pub chosen_loss: f64,
+    /// The point that measured better of the two, P angles; none in a result that was read back from a row.
+    pub angles: Vec<f64>,
+    /// The axes of the rotations there, where the method chose them.
+    pub axes: Vec<Axis>,
 }
 
 impl Trials {
-    /// All cells, in the order of tasks, readouts, methods and seeds. Methods that need a metric tensor have cells only where
-    /// values are exact and the task is not one of data.
+    /// All cells, in the order of tasks, readouts, methods and seeds. A method has cells only where it gets what it
+    /// [needs](MethodEntry::needs); where it does not is told by [`Trials::omissions`].
     #[must_use]
     pub fn cells(&self) -> Vec<Cell> {
         let mut cells = Vec::new();
         for (task, spec) in self.tasks.iter().enumerate() {
             for (readout, how) in self.readouts.iter().enumerate() {
                 for (method, entry) in self.methods.entries().iter().enumerate() {
-                    if entry.needs_query() || entry.needs_metric() && (how.is_noisy() || !spec.has_metric()) {
+                    if not_applicable(&**spec, how, entry).is_some() {
                         continue;
                     }
                     cells.extend((0..self.seeds).map(|seed| Cell { task, readout, method, seed }));
@@ -88,6 +97,31 @@ impl Trials {
             }
         }
         cells
+    }
+
+    /// The methods that have no cells on a task with a readout, and why.
+    #[must_use]
+    pub fn omissions(&self) -> Vec<Omission> {
+        let mut omissions = Vec::new();
+        for task in &self.tasks {
+            for readout in &self.readouts {
+                let left_out = self.methods.entries().iter().filter_map(|entry| {
+                    let reason = not_applicable(&**task, readout, entry)?;
+                    let (task, readout, method) =
+                        (task.name().to_owned(), readout.to_string(), entry.name().to_owned());
+                    Some(Omission { task, readout, method, reason })
+                });
+                omissions.extend(left_out);
+            }
+        }
+        omissions
+    }
+
+    /// The learning rates that are tried with a method.
+    #[must_use]
+    pub fn rates_of<'a>(&'a self, entry: &'a MethodEntry) -> &'a [f64] {
+        // A method without a rate has one run, whatever the grid of the others.
+        if self.rates.is_empty() || !entry.has_rate() { entry.default_rates() } else { &self.rates }
     }
 
     /// What is fixed, as pairs of a name and a value.
@@ -106,10 +140,24 @@ impl Trials {
             (format!("readout {readout}"), budget)
         }));
         let names: Vec<&str> = self.methods.entries().iter().map(MethodEntry::name).collect();
-        let rates: Vec<String> = self.rates.iter().map(f64::to_string).collect();
+        pairs.push(("methods".to_owned(), names.join(", ")));
+        // Methods of one grid stand together.
+        let mut grids: Vec<(&[f64], Vec<&str>)> = Vec::new();
+        for entry in self.methods.entries().iter().filter(|entry| entry.has_rate()) {
+            let rates = self.rates_of(entry);
+            match grids.iter_mut().find(|(grid, _)| *grid == rates) {
+                Some((_, names)) => names.push(entry.name()),
+                None => grids.push((rates, vec![entry.name()])),
+            }
+        }
+        pairs.extend(grids.into_iter().map(|(grid, names)| {
+            let rates: Vec<String> = grid.iter().map(f64::to_string).collect();
+            (format!("learning rates of {}", names.join(", ")), rates.join(", "))
+        }));
+        pairs.extend(self.omissions().into_iter().map(|Omission { task, readout, method, reason }| {
+            (format!("{method} on {task}, {readout}"), format!("not applicable: {reason}"))
+        }));
         pairs.extend([
-            ("methods".to_owned(), names.join(", ")),
-            ("learning rates of every method".to_owned(), rates.join(", ")),
             ("seeds".to_owned(), self.seeds.to_string()),
             (
                 "hyperparameters".to_owned(),
@@ -126,14 +174,15 @@ impl Trials {
     /// hashes of the task's description and of the device's whole profile.
     #[must_use]
     pub fn text(&self, cell: Cell) -> String {
-        let rates: Vec<String> = self.rates.iter().map(|rate| format!("{rate:?}")).collect();
+        let entry = &self.methods.entries()[cell.method];
+        let rates: Vec<String> = self.rates_of(entry).iter().map(|rate| format!("{rate:?}")).collect();
         format!(
             "task={} task_key={} readout={} readout_key={} method={} rates={} exact_iterations={} seed={}",
             self.tasks[cell.task].name(),
             key_of(&self.tasks[cell.task].description()),
             self.readouts[cell.readout],
             key_of(&self.readouts[cell.readout].key()),
-            self.methods.entries()[cell.method].name(),
+            entry.name(),
             rates.join(","),
             self.exact_iterations,
             cell.seed
@@ -162,15 +211,22 @@ impl Trials {
         let instance = task.instance(&streams)?;
         let entry = &self.methods.entries()[cell.method];
         let mut results = Vec::new();
-        if cell.method == 0 {
+        if self.stands_first(cell) {
             for (name, assessment) in instance.baselines()? {
                 results.push(baseline(task.name(), readout, name, cell.seed, assessment));
             }
         }
-        for &rate in &self.rates {
+        for &rate in self.rates_of(entry) {
             results.push(self.run(&**task, readout, &*instance, entry, rate, cell.seed, &streams)?);
         }
         Ok(results)
+    }
+
+    /// Whether the method of the cell is the first with cells on its task and readout.
+    fn stands_first(&self, cell: Cell) -> bool {
+        let (task, readout) = (&*self.tasks[cell.task], &self.readouts[cell.readout]);
+        let before = &self.methods.entries()[..cell.method];
+        before.iter().all(|entry| not_applicable(task, readout, entry).is_some())
     }
 
     /// Runs all cells on rayon's current thread pool; the results are in the order of [`Trials::cells`] whatever its size.
@@ -237,6 +293,12 @@ impl Trials {
             noisy: readout.is_noisy(),
             loss_scale: objective.loss_scale(),
             start_interval: instance.start_interval(),
+            axes: instance.axes().to_vec(),
+            max_shots: methods::max_shots(
+                readout.shots().unwrap_or(0),
+                planned_iterations,
+                readout.limits().and_then(|limits| limits.shots_per_circuit),
+            ),
         };
         let mut method =
             entry.build(&setup).map_err(|source| Error::Method { method: entry.name().to_owned(), source })?;
@@ -256,19 +318,22 @@ impl Trials {
             .observe(&mut count_ascents)
             .observe(&mut solved)
             .run()?;
-        let best = best.theta().ok_or_else(no_iteration)?;
+        let (best_theta, best_axes) = (best.theta().ok_or_else(no_iteration)?, best.axes());
         objective.use_all_data(true);
         let mut spent = outcome.spent;
-        let measured = [&outcome.last[..], best]
+        let measured = [(&outcome.last[..], &outcome.last_axes[..]), (best_theta, best_axes)]
             .into_iter()
             .zip(0..)
-            .map(|(theta, query)| reevaluate(&mut *objective, theta, streams, query))
+            .map(|((theta, axes), query)| reevaluate_with_axes(&mut *objective, theta, axes, streams, query))
             .collect::<Result<Vec<_>, _>>()?;
         if readout.is_noisy() {
             measured.iter().for_each(|evaluation| spent += evaluation.bill);
         }
-        let (last, best) = (instance.assess(&outcome.last)?, instance.assess(best)?);
-        let chosen = if measured[1].loss.value < measured[0].loss.value { best.loss } else { last.loss };
+        let last = with_axes(instance, &outcome.last_axes, |instance| instance.assess(&outcome.last))?;
+        let best = with_axes(instance, best_axes, |instance| instance.assess(best_theta))?;
+        let better = measured[1].loss.value < measured[0].loss.value;
+        let chosen = if better { best.loss } else { last.loss };
+        let (angles, axes) = if better { (best_theta, best_axes) } else { (&outcome.last[..], &outcome.last_axes[..]) };
         let spent_to_threshold = solved.finish(last.loss)?;
         let late = &history.records()[history.records().len() / 2..];
         let late_gradient_norm = late.iter().map(|record| record.gradient_norm).sum::<f64>() / late.len().max(1) as f64;
@@ -289,8 +354,24 @@ impl Trials {
             last,
             best_loss: best.loss,
             chosen_loss: chosen,
+            angles: angles.to_vec(),
+            axes: axes.to_vec(),
         })
     }
+}
+
+/// What a figure is at the axes that a method chose, or at those of the task if it chose none.
+fn with_axes<T>(
+    instance: &dyn Instance,
+    axes: &[Axis],
+    figure: impl FnOnce(&dyn Instance) -> Result<T, Error>,
+) -> Result<T, Error> {
+    if axes.is_empty() || axes == instance.axes() { figure(instance) } else { figure(&*instance.with_axes(axes)?) }
+}
+
+/// Why a method has no runs on a task with a readout.
+fn not_applicable(task: &dyn Task, readout: &Readout, entry: &MethodEntry) -> Option<NotApplicable> {
+    entry.needs().iter().find_map(|need| need.unmet(task, readout))
 }
 
 /// Watches for the first point that solves the task, by its exact loss, which is outside the budget.
@@ -320,7 +401,7 @@ impl<'a> Solved<'a> {
 impl qopt::Observer for Solved<'_> {
     fn observe(&mut self, observation: &qopt::Observation<'_>) -> std::ops::ControlFlow<()> {
         if self.at.is_none() && self.error.is_none() {
-            match self.instance.loss(observation.theta) {
+            match with_axes(self.instance, observation.axes, |instance| instance.loss(observation.theta)) {
                 Ok(loss) if loss <= self.threshold => self.at = Some(self.spent),
                 Ok(_) => {}
                 Err(error) => self.error = Some(error),
@@ -360,6 +441,8 @@ fn baseline(task: &str, readout: &Readout, name: &str, seed: u64, assessment: As
         last: assessment,
         best_loss: assessment.loss,
         chosen_loss: assessment.loss,
+        angles: Vec::new(),
+        axes: Vec::new(),
     }
 }
 
@@ -379,231 +462,5 @@ fn key_of(text: &str) -> String {
     format!("{:08x}", experiment::stream_key(text) as u32)
 }
 
-/// Columns of a trial's rows.
-pub(crate) const COLUMNS: &[&str] = &[
-    "task",
-    "readout",
-    "method",
-    "rate",
-    "seed",
-    "reason",
-    "iterations",
-    "jobs",
-    "circuits",
-    "shots",
-    "device_seconds",
-    "device_joules",
-    "ascents",
-    "late_gradient_norm",
-    "spent_to_threshold",
-    "start_loss",
-    "last_measured",
-    "last_loss",
-    "best_loss",
-    "chosen_loss",
-    "test_loss",
-    "train_accuracy",
-    "test_accuracy",
-];
-
-impl TrialResult {
-    /// Its row, in the order of the trial's columns; empty cells where a figure does not exist.
-    pub(crate) fn row(&self) -> Vec<experiment::Cell> {
-        use experiment::Cell::{Integer, Number, Text};
-        let optional = |value: Option<f64>| value.map_or_else(|| Text(String::new()), Number);
-        vec![
-            Text(self.task.clone()),
-            Text(self.readout.clone()),
-            Text(self.method.clone()),
-            Number(self.rate),
-            Integer(self.seed),
-            Text(self.reason.clone()),
-            Integer(self.iterations),
-            Integer(self.spent.jobs),
-            Integer(self.spent.circuits),
-            Integer(self.spent.shots),
-            Number(self.spent.seconds),
-            Number(self.spent.joules),
-            Integer(self.ascents),
-            Number(self.late_gradient_norm),
-            self.spent_to_threshold.map_or_else(|| Text(String::new()), Integer),
-            Number(self.start_loss),
-            Number(self.last_measured),
-            Number(self.last.loss),
-            Number(self.best_loss),
-            Number(self.chosen_loss),
-            optional(self.last.test_loss),
-            optional(self.last.accuracy),
-            optional(self.last.test_accuracy),
-        ]
-    }
-
-    /// Reads a row back; `row` has the task identifier before the columns, `at` is its index for messages.
-    pub(crate) fn from_row(at: usize, row: &[String]) -> Result<Self, Error> {
-        let fields = experiment::Fields::new(at, COLUMNS, row)?;
-        Ok(Self {
-            task: fields.text("task")?.to_owned(),
-            readout: fields.text("readout")?.to_owned(),
-            method: fields.text("method")?.to_owned(),
-            rate: fields.number("rate")?,
-            seed: fields.integer("seed")?,
-            reason: fields.text("reason")?.to_owned(),
-            iterations: fields.integer("iterations")?,
-            spent: qopt::Bill {
-                jobs: fields.integer("jobs")?,
-                circuits: fields.integer("circuits")?,
-                shots: fields.integer("shots")?,
-                seconds: fields.number("device_seconds")?,
-                joules: fields.number("device_joules")?,
-            },
-            ascents: fields.integer("ascents")?,
-            late_gradient_norm: fields.number("late_gradient_norm")?,
-            spent_to_threshold: fields.optional("spent_to_threshold")?.map(|spent| spent as u64),
-            start_loss: fields.number("start_loss")?,
-            last_measured: fields.number("last_measured")?,
-            last: Assessment {
-                loss: fields.number("last_loss")?,
-                test_loss: fields.optional("test_loss")?,
-                accuracy: fields.optional("train_accuracy")?,
-                test_accuracy: fields.optional("test_accuracy")?,
-            },
-            best_loss: fields.number("best_loss")?,
-            chosen_loss: fields.number("chosen_loss")?,
-        })
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tasks::{Classification, GroundState};
-
-    fn trials(readout: Readout) -> Trials {
-        Trials {
-            tasks: vec![
-                Box::new(GroundState::ising(3, 1.0, 0.8, 1).expect("valid")),
-                Box::new(Classification::iris().expect("shipped data")),
-            ],
-            readouts: vec![readout],
-            methods: Methods::shipped().only(|name| ["adam", "nlr-probe-adam", "natural-gradient"].contains(&name)),
-            rates: vec![0.1, 0.3],
-            seeds: 2,
-            exact_iterations: 12,
-        }
-    }
-
-    #[test]
-    fn runs_of_one_seed_are_paired_and_none_exceeds_its_budget() {
-        let readout = Readout::device("sensor-node", 20).expect("shipped");
-        let limit = readout.limits().and_then(|limits| limits.shots_total).expect("this device has one");
-        let results = trials(readout).run_all(5).expect("runs");
-        for result in results.iter().filter(|r| r.rate > 0.0) {
-            assert_eq!(result.reason, "shot budget");
-            assert!(result.spent.shots <= limit, "{} of {limit}", result.spent.shots);
-            // One more iteration of the dearest method would not have fitted.
-            let per_iteration = result.spent.shots / result.iterations;
-            assert!(result.spent.shots + 3 * per_iteration > limit, "{} stopped early", result.method);
-            assert!(result.spent.seconds > 0.0 && result.spent.joules > 0.0);
-            let twin = |r: &&TrialResult| r.task == result.task && r.seed == result.seed && r.rate > 0.0;
-            assert!(results.iter().filter(twin).all(|r| r.start_loss == result.start_loss));
-        }
-        let starts: Vec<f64> = results.iter().filter(|r| r.rate > 0.0).map(|r| r.start_loss).collect();
-        assert!(starts.iter().any(|&loss| loss != starts[0]), "seeds and tasks differ");
-        // The natural gradient needs a metric tensor, which a device does not give.
-        assert!(results.iter().all(|r| r.method != "natural-gradient"));
-    }
-
-    #[test]
-    fn exact_runs_have_equal_circuits_and_descend() {
-        let results = trials(Readout::Exact).run_all(5).expect("runs");
-        assert!(results.iter().any(|r| r.method == "natural-gradient" && r.task == "tfim-3"));
-        assert!(results.iter().all(|r| r.method != "natural-gradient" || r.task == "tfim-3"));
-        for task in ["tfim-3", "iris"] {
-            let of_task: Vec<_> = results.iter().filter(|r| r.task == task && r.rate > 0.0).collect();
-            let adam = of_task.iter().find(|r| r.method == "adam").expect("there");
-            assert_eq!(adam.iterations, 12);
-            assert_eq!(adam.reason, "budget: circuits");
-            for result in &of_task {
-                assert!(result.spent.circuits <= adam.spent.circuits);
-                assert!(result.last.loss.is_finite() && result.best_loss <= result.start_loss);
-            }
-        }
-    }
-
-    #[test]
-    fn results_do_not_depend_on_the_number_of_threads() {
-        let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("small");
-            let readout = Readout::device("sensor-node", 50).expect("shipped");
-            pool.install(|| trials(readout).run_all(9)).expect("runs")
-        };
-        assert_eq!(run(1), run(3));
-    }
-
-    #[test]
-    fn rows_read_back() {
-        let results = trials(Readout::Exact).run_all(1).expect("runs");
-        for (at, result) in results.iter().enumerate() {
-            let cells: Vec<String> = result.row().iter().map(ToString::to_string).collect();
-            assert_eq!(cells.len(), COLUMNS.len());
-            let row: Vec<String> = std::iter::once("id".to_owned()).chain(cells).collect();
-            assert_eq!(&TrialResult::from_row(at, &row).expect("own row"), result);
-        }
-        assert!(matches!(TrialResult::from_row(0, &[]), Err(Error::Row { .. })));
-    }
-
-    /// Without a device the budget from shots is that of so many plain steps, and what solves a task is found by exact losses.
-    #[test]
-    fn shots_without_a_device_have_a_budget_and_a_threshold() {
-        let methods = Methods::shipped().only(|name| ["adam", "nlr-probe-adam"].contains(&name));
-        let task = crate::tasks::ProductPlateau::new(4).expect("valid");
-        let trials = Trials { tasks: vec![Box::new(task)], methods, ..trials(Readout::Shots { shots: 100 }) };
-        let trials = Trials { exact_iterations: 40, seeds: 6, rates: vec![0.3], ..trials };
-        let results = trials.run_all(2).expect("runs");
-        // A step of Adam: one value and two circuits per angle; two evaluations after training.
-        let (step, evaluation) = (9 * 100, 100);
-        for result in &results {
-            assert!(result.spent.shots <= 40 * step + 2 * evaluation);
-            if result.method == "adam" {
-                assert_eq!((result.iterations, result.spent.shots), (40, 40 * step + 2 * evaluation));
-                if let Some(spent) = result.spent_to_threshold {
-                    assert!(spent % step == 0 && spent <= 40 * step);
-                }
-            }
-            assert!(result.last.loss > 0.5 || result.spent_to_threshold.is_some());
-        }
-        let solved = results.iter().filter(|r| r.spent_to_threshold.is_some()).count();
-        assert!((1..=results.len()).contains(&solved), "{solved}");
-    }
-
-    /// A device that runs out of time ends a run as normally as one that runs out of shots.
-    #[test]
-    fn a_time_budget_ends_a_run_normally() {
-        let mut profile = qiot_profile::DeviceProfile::shipped("sensor-node").expect("shipped");
-        profile.limits.seconds_total = Some(600.0);
-        let readout = Readout::Device { profile: Box::new(profile), shots: 20 };
-        let trials =
-            Trials { tasks: vec![Box::new(GroundState::ising(3, 1.0, 0.8, 1).expect("valid"))], ..trials(readout) };
-        for result in trials.run_all(3).expect("runs") {
-            assert_eq!(result.reason, "time budget");
-            assert!(result.spent.seconds <= 600.0 && result.iterations >= 1);
-        }
-    }
-
-    #[test]
-    fn two_tasks_of_one_name_are_refused() {
-        let mut trials = trials(Readout::Exact);
-        trials.tasks = vec![
-            Box::new(GroundState::ising(3, 1.0, 0.8, 1).expect("valid")),
-            Box::new(GroundState::ising(3, 1.0, 0.5, 1).expect("valid")),
-        ];
-        assert!(matches!(trials.run_all(1), Err(Error::DuplicateName { name }) if name == "tfim-3"));
-    }
-
-    #[test]
-    fn a_budget_below_one_iteration_is_a_typed_error() {
-        let readout = Readout::device("sensor-node", 4096).expect("shipped");
-        let result = trials(readout).run_all(1);
-        assert!(matches!(result, Err(Error::NoIteration { .. })), "{result:?}");
-    }
-}
+mod tests;

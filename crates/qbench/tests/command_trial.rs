@@ -1,0 +1,198 @@
+//! `qbench trial`: shipped tasks, circuits and data of one's own, what is refused and with which words.
+#![cfg(feature = "command")]
+
+#[allow(dead_code, reason = "each test program uses a part of it")]
+mod command_common;
+
+use command_common::{json, number, qbench, refusal, text, write};
+use serde_json::Value;
+
+const ANSATZ: &str = "OPENQASM 3.0;
+include \"stdgates.inc\";
+input float[64] a;
+input float[64] b;
+qubit[2] q;
+ry(a) q[0];
+ry(2 * b) q[1];
+cx q[0], q[1];
+";
+
+const OBSERVABLE: &str = "--observable=Z0 Z1 + 0.5 * X0";
+
+fn file(folder: &tempfile::TempDir) -> String {
+    write(folder.path(), "ansatz.qasm", ANSATZ)
+}
+
+fn methods(answer: &Value) -> Vec<&str> {
+    answer["results"].as_array().expect("a list").iter().filter_map(|row| row["method"].as_str()).collect()
+}
+
+#[test]
+fn a_trial_compares_methods_on_a_circuit_of_ones_own() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let circuit = file(&folder);
+    let arguments =
+        ["trial", "--circuit", &circuit, OBSERVABLE, "--methods", "sgd,adam", "--seeds", "4", "--steps", "8"];
+    let answer = json(&[&arguments[..], &["--jobs", "1"]].concat());
+    let results = answer["results"].as_array().expect("a list");
+    assert_eq!(methods(&answer), ["sgd", "adam"]);
+    assert!(results[0]["change_against_adam"]["lower"].is_number() && results[1]["change_against_adam"].is_null());
+    assert_eq!(json(&[&arguments[..], &["--jobs", "2"]].concat()), answer);
+    let table = qbench(&[&arguments[..], &["--shots", "20"]].concat());
+    assert!(text(&table.stdout).contains("change against Adam") && table.stderr.is_empty());
+    assert!(refusal(&["trial", "--task", "nothing"]).contains("there is no task \"nothing\""));
+    assert_eq!(qbench(&["trial"]).status.code(), Some(2));
+}
+
+/// The bill of tuning is there, and what does not apply is told with its reason.
+#[test]
+fn methods_that_do_not_apply_are_told() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let circuit = file(&folder);
+    let arguments = ["trial", "--circuit", &circuit, OBSERVABLE, "--methods", "adam,icans,rotosolve", "--seeds", "2"];
+    let arguments = [&arguments[..], &["--steps", "6", "--shots", "exact,30", "--rates", "0.1,0.3"]].concat();
+    let answer = json(&arguments);
+    assert_eq!(methods(&answer), ["adam", "adam", "icans"]);
+    let left_out = answer["not_applicable"].as_array().expect("a list");
+    let told: Vec<[&str; 2]> = left_out
+        .iter()
+        .map(|entry| [entry["readout"].as_str().expect("a name"), entry["method"].as_str().expect("a name")])
+        .collect();
+    // The angle 2 b is no wave of period 2 pi in b; exact values have no shots.
+    assert_eq!(told, [["exact", "icans"], ["exact", "rotosolve"], ["30-shots", "rotosolve"]]);
+    assert!(left_out[0]["reason"].as_str().expect("a text").contains("divides shots"));
+    for row in answer["results"].as_array().expect("a list") {
+        assert_eq!(row["tuning_runs"].as_u64(), Some(2));
+        let exact = row["readout"].as_str() == Some("exact");
+        assert_eq!(row["tuning_shots"].as_u64() == Some(0), exact);
+        assert!(number(&row["tuning_circuits"]) > 0.0);
+    }
+    let table = qbench(&[&arguments[..], &["--jobs", "2"]].concat());
+    assert!(text(&table.stdout).contains("not applicable: it divides shots, and values are exact"));
+}
+
+#[test]
+fn trained_angles_are_written() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let circuit = file(&folder);
+    let (out, one) = (folder.path().join("angles"), folder.path().join("all.json"));
+    let (out, one) = (out.to_str().expect("UTF-8"), one.to_str().expect("UTF-8"));
+    let arguments = ["trial", "--circuit", &circuit, OBSERVABLE, "--methods", "adam", "--seeds", "3", "--rates", "0.3"];
+    let arguments = [&arguments[..], &["--task", "tfim-2", "--methods", "rotoselect"]].concat();
+    let into = |path| json(&[&arguments[..], &["--write-angles", path]].concat());
+    into(out);
+    into(one);
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).expect("a file");
+    let all: Value = serde_json::from_str(&read(std::path::Path::new(one))).expect("JSON");
+    let trained = all["trained"].as_array().expect("a list");
+    let named = |name: &str| {
+        let mut found = std::fs::read_dir(out).expect("a folder").map(|entry| entry.expect("a file").path());
+        found.find(|path| path.to_string_lossy().ends_with(name)).unwrap_or_else(|| panic!("no file ...{name}"))
+    };
+    // The circuit that was written has the loss that is told with it, with the chosen axes too.
+    for (method, task) in [("adam", "ansatz"), ("rotoselect", "tfim-2")] {
+        let entry = trained.iter().find(|entry| {
+            let is = |key: &str, part: &str| entry[key].as_str().is_some_and(|text| text.contains(part));
+            is("method", method) && is("task", task)
+        });
+        let entry = entry.expect("one document for all");
+        let file = format!("{}exact.{method}.json", if task == "tfim-2" { "tfim-2." } else { "ansatz.qasm." });
+        let single: Value = serde_json::from_str(&read(&named(&file))).expect("JSON");
+        assert_eq!(&single, entry);
+        let qasm = named(&file.replace(".json", ".trained.qasm"));
+        let observable = if task == "ansatz" { OBSERVABLE } else { "--observable=-1.0 * Z0 Z1 - 0.8 * X0 - 0.8 * X1" };
+        let value = json(&["expval", qasm.to_str().expect("UTF-8"), observable]);
+        // The loss is counted from the lowest eigenvalue: that of Z0 Z1 + X0 / 2, and -sqrt(J^2 + 4 h^2).
+        let lowest = if task == "ansatz" { -1.25_f64.sqrt() } else { -(1.0_f64 + 4.0 * 0.64).sqrt() };
+        assert!((number(&value["value"]) - lowest - number(&entry["loss"])).abs() < 1e-9, "{entry}");
+        assert_eq!(entry.get("axes").is_some(), method == "rotoselect");
+    }
+}
+
+fn table_of(rows: usize, class: impl Fn(usize) -> &'static str) -> String {
+    let row = |k: usize| format!("{},{:.3},{}\n", k as f64 * 0.1, (k as f64 * 0.7).sin(), class(k));
+    format!("height,width,kind\n{}", (0..rows).map(row).collect::<String>())
+}
+
+#[test]
+fn data_of_ones_own_are_a_task() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let two = |k: usize| if k.is_multiple_of(2) { "oak" } else { "ash" };
+    let data = write(folder.path(), "trees.csv", &table_of(20, two));
+    let arguments = ["trial", "--data", &data, "--methods", "adam", "--seeds", "2", "--steps", "3", "--layers", "1"];
+    let answer = json(&arguments);
+    assert_eq!(methods(&answer), ["majority-class", "logistic-regression", "adam"]);
+    assert_eq!(answer["results"][0]["task"].as_str(), Some("trees"));
+    // Another column may hold the classes.
+    let first = write(folder.path(), "first.csv", &table_of(20, two).lines().map(turned).collect::<String>());
+    let answer =
+        json(&["trial", "--data", &first, "--label", "kind", "--methods", "adam", "--seeds", "2", "--steps", "3"]);
+    assert_eq!(answer["results"][0]["task"].as_str(), Some("first"));
+}
+
+/// The last column first.
+fn turned(line: &str) -> String {
+    let (rest, last) = line.rsplit_once(',').expect("three columns");
+    format!("{last},{rest}\n")
+}
+
+#[test]
+fn bad_data_are_refused_with_their_place() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let good = table_of(12, |k| if k < 6 { "a" } else { "b" });
+    let refused = |name: &str, text: &str, flags: &[&str]| {
+        let path = write(folder.path(), name, text);
+        let message = refusal(&[&["trial", "--data", &path, "--seeds", "2", "--steps", "2"], flags].concat());
+        assert!(message.contains(name), "{message}");
+        message
+    };
+    let missing = folder.path().join("nothing.csv");
+    assert!(refusal(&["trial", "--data", missing.to_str().expect("UTF-8")]).contains("cannot read"));
+    assert!(refused("ragged.csv", &format!("{good}1,2\n"), &[]).contains("line 14: 2 fields, the header has 3"));
+    let nan = refused("nan.csv", &good.replace("0.2,", "NaN,"), &[]);
+    assert!(nan.contains("line 4, column \"height\": found \"NaN\", expected a finite number"), "{nan}");
+    assert!(refused("words.csv", &good.replace("0.2,", "tall,"), &[]).contains("found \"tall\""));
+    let one = refused("one.csv", &table_of(12, |_| "a"), &[]);
+    assert!(one.contains("two classes are needed, found 1: a"), "{one}");
+    let three = refused("three.csv", &table_of(12, |k| ["a", "b", "c"][k % 3]), &[]);
+    assert!(three.contains("two classes are needed, found 3: a, b, c"), "{three}");
+    assert!(refused("single.csv", &table_of(12, |k| if k == 0 { "a" } else { "b" }), &[]).contains("needs at least 2"));
+    assert!(refused("head.csv", "height,width,kind\n", &[]).contains("no samples"));
+    assert!(refused("empty.csv", "", &[]).contains("header"));
+    assert!(
+        refused("column.csv", &good, &["--label", "sort"]).contains("there is no column \"sort\"; there are height")
+    );
+    assert!(refused("twice.csv", &good.replace("width", "height"), &[]).contains("repeats the name"));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let circuit = file(&folder);
+    let usage = |args: &[&str]| assert_eq!(qbench(args).status.code(), Some(2), "{args:?}");
+    usage(&["trial"]);
+    usage(&["trial", "--task", "iris", "--shots", "0"]);
+    usage(&["trial", "--task", "iris", "--shots", "few"]);
+    usage(&["trial", "--task", "iris", "--label", "x"]);
+    usage(&["trial", "--task", "iris", "--seeds", "1"]);
+    usage(&["trial", "--task", "iris", "--device", "sensor-node"]);
+    assert!(refusal(&["trial", "--task", "iris", "--methods", "adams"]).contains("there is no method \"adams\""));
+    assert!(refusal(&["trial", "--task", "iris", "--rates", "0"]).contains("not a positive finite number"));
+    assert!(refusal(&["trial", "--circuit", &circuit]).contains("--observable"));
+    let exact = ["trial", "--task", "tfim-2", "--shots", "exact", "--device", "sensor-node"];
+    assert!(refusal(&exact).contains("a device gives no exact values"));
+    let nowhere = folder.path().join("no/such/folder/all.json");
+    let nowhere = nowhere.to_str().expect("UTF-8");
+    let arguments =
+        ["trial", "--task", "tfim-2", "--methods", "adam", "--rates", "0.1", "--seeds", "2", "--steps", "2"];
+    assert!(refusal(&[&arguments[..], &["--write-angles", nowhere]].concat()).contains("cannot write"));
+}
+
+/// A suite is a set of defaults: what is given takes their places.
+#[test]
+fn the_suite_can_be_cut_down() {
+    let arguments = ["trial", "--suite", "--task", "product-4", "--seeds", "2", "--steps", "4", "--rates", "0.3"];
+    let answer = json(&[&arguments[..], &["--shots", "exact,50"]].concat());
+    let (found, left_out) = (methods(&answer).len(), answer["not_applicable"].as_array().expect("a list").len());
+    assert_eq!((found + left_out, left_out), (24, 2));
+}

@@ -1,0 +1,54 @@
+//! The section of one experiment as Markdown, to be read beside the sources or put among the project's documents.
+
+use std::fmt::Write;
+
+use crate::report::Part;
+
+/// Title, command, paragraphs, tables with their captions, and the names of the figures. No times and no paths: the same rows and the
+/// same command give the same bytes. `None` for an experiment that was not run.
+#[must_use]
+pub fn section(part: &Part<'_>, command: &str) -> Option<String> {
+    let (section, record) = part.content?;
+    let mut text = format!("# {}\n\nMade by `{command}` from `{}`.\n", one_line(part.title), record.csv.file);
+    for paragraph in &section.paragraphs {
+        // Writing to a string cannot fail, here and below.
+        let _ = write!(text, "\n{}\n", one_line(paragraph));
+    }
+    for table in &section.tables {
+        let _ = write!(text, "\n## {}\n\n", one_line(&table.title));
+        row(&mut text, &table.columns, table.columns.len());
+        let _ = writeln!(text, "|{}", "---|".repeat(table.columns.len()));
+        table.rows.iter().for_each(|cells| row(&mut text, cells, table.columns.len()));
+        let _ = write!(text, "\n{}\n", one_line(&table.caption));
+    }
+    for figure in &section.figures {
+        let _ = write!(text, "\n![{}](figures/{}.svg)\n", one_line(&figure.title), figure.name);
+    }
+    Some(text)
+}
+
+/// One row; short ones are filled up with empty cells, long ones cut.
+fn row(text: &mut String, cells: &[String], columns: usize) {
+    text.push('|');
+    for cell in cells.iter().map(String::as_str).chain(std::iter::repeat("")).take(columns) {
+        let _ = write!(text, " {} |", one_line(cell).replace('|', "\\|"));
+    }
+    text.push('\n');
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_stay_in_their_row() {
+        let mut text = String::new();
+        row(&mut text, &["a | b".to_owned(), "two\nlines".to_owned()], 3);
+        row(&mut text, &["1".to_owned(), "2".to_owned(), "3".to_owned(), "4".to_owned()], 3);
+        assert_eq!(text, "| a \\| b | two lines |  |\n| 1 | 2 | 3 |\n");
+    }
+}
