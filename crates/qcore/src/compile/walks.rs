@@ -65,20 +65,10 @@ impl Walks {
         }
     }
 
-    /// The tile is one chunk: passes up and down in turn, so that each part begins with the qubits that the one before ends with.
+    /// The tile is one chunk.
     fn in_one(&mut self, parts: &[Part]) {
-        let mut own: Vec<Pass> = parts.first().map_or(Vec::new(), |part| part.passes.clone());
-        let mut down = false;
         for (index, part) in parts.iter().enumerate() {
-            let mut next = parts.get(index + 1).map_or(Vec::new(), |part| part.passes.clone());
-            down = !down;
-            if down {
-                next.reverse();
-            }
-            let joined = part.diagonal.is_some() && next.len() > 1 && !own.is_empty();
-            let after = if joined { 1 } else { 0 };
-            self.push(false, &own, part.diagonal.is_some().then_some(index), next.drain(..after));
-            own = next;
+            self.push(false, &part.passes, part.diagonal.is_some().then_some(index), std::iter::empty());
         }
     }
 

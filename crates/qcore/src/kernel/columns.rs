@@ -110,15 +110,18 @@ fn gather_generic<V: Rows>(columns: &Columns<'_>, column: usize, to: &mut [Block
     let rows = columns.rows;
     assert!(matches!(width, 4 | 8 | COLUMN_BLOCKS), "a column is whole tiles");
     assert!(columns.columns.contains(&column) && to.len() == rows * COLUMN_BLOCKS, "a column of this part");
+    let shift = width.trailing_zeros();
     for row in 0..rows {
-        for k in 0..COLUMN_BLOCKS {
-            let at = (k >> width.trailing_zeros()) * rows * width + row * width + (k & (width - 1));
-            for part in 0..V::PARTS {
-                // SAFETY: row and column lie within the state (`Columns::new` and the assertion), only this value touches this column, and
-                // `at` is less than the rows times the blocks of a column.
-                unsafe {
-                    let from = &*columns.start.add(row * columns.row + column * COLUMN_BLOCKS + k);
-                    V::load(from, part).store(to.get_unchecked_mut(at), part);
+        for first in (0..COLUMN_BLOCKS).step_by(4) {
+            let at = (first >> shift) * rows * width + row * width + (first & (width - 1));
+            for k in 0..4 {
+                for part in 0..V::PARTS {
+                    // SAFETY: row and column lie within the state (`Columns::new` and the assertion), only this value touches this column,
+                    // and `at + k` is less than the rows times the blocks of a column.
+                    unsafe {
+                        let from = &*columns.start.add(row * columns.row + column * COLUMN_BLOCKS + first + k);
+                        V::load(from, part).store(to.get_unchecked_mut(at + k), part);
+                    }
                 }
             }
         }
@@ -130,14 +133,17 @@ fn scatter_generic<V: Rows>(columns: &mut Columns<'_>, column: usize, from: &[Bl
     let rows = columns.rows;
     assert!(matches!(width, 4 | 8 | COLUMN_BLOCKS), "a column is whole tiles");
     assert!(columns.columns.contains(&column) && from.len() == rows * COLUMN_BLOCKS, "a column of this part");
+    let shift = width.trailing_zeros();
     for row in 0..rows {
-        for k in 0..COLUMN_BLOCKS {
-            let at = (k >> width.trailing_zeros()) * rows * width + row * width + (k & (width - 1));
-            for part in 0..V::PARTS {
-                // SAFETY: as in `gather_generic`, and the borrow is exclusive.
-                unsafe {
-                    let to = &mut *columns.start.add(row * columns.row + column * COLUMN_BLOCKS + k);
-                    V::load(from.get_unchecked(at), part).store(to, part);
+        for first in (0..COLUMN_BLOCKS).step_by(4) {
+            let at = (first >> shift) * rows * width + row * width + (first & (width - 1));
+            for k in 0..4 {
+                for part in 0..V::PARTS {
+                    // SAFETY: as in `gather_generic`, and the borrow is exclusive.
+                    unsafe {
+                        let to = &mut *columns.start.add(row * columns.row + column * COLUMN_BLOCKS + first + k);
+                        V::load(from.get_unchecked(at + k), part).store(to, part);
+                    }
                 }
             }
         }
