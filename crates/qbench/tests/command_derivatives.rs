@@ -55,7 +55,7 @@ fn derivatives_by_chosen_parameters_are_those_of_all_of_them() {
         assert_eq!(some["bill"]["circuits"], 2 * (4 + 4));
     }
     let sampled = run("grad", &["--wrt", "c, a", "--shots", "4000", "--method", "finite-shot"]);
-    let spsa = run("grad", &["--wrt", "c,a", "--method", "spsa", "--directions", "4", "--step", "0.01"]);
+    let spsa = run("grad", &["--wrt", "c,a", "--method", "spsa", "--directions", "64", "--step", "0.01"]);
     for (k, place) in places.into_iter().enumerate() {
         let difference = |answer: &Value| number(&answer["gradient"][k]) - number(&all["gradient"][place]);
         assert!(difference(&sampled).abs() < 4.5 * number(&sampled["std_errors"][k]));
@@ -148,7 +148,8 @@ fn a_diagnosis_can_fix_inputs_and_choose_parameters() {
     let some = run(&["--wrt=c,a"]);
     assert_eq!(named(&some), ["c", "a"]);
     // The same points: only what is reported differs.
-    assert_eq!(some["components"][1]["mean"], all["components"][1]["mean"]);
+    let mean = |answer: &Value| number(&answer["components"][1]["mean"]);
+    assert!((mean(&some) - mean(&all)).abs() < 1e-12);
     assert_eq!(some["gradient_circuits"], 2 * (4 + 4));
     let fixed = run(&["--param", "x=0.25"]);
     assert_eq!(named(&fixed), ["a", "b", "c"]);
