@@ -215,7 +215,12 @@ impl<'a> Sweeps<'a> {
             at_least(&mut own.tables, tables);
             at_least(&mut own.buffers, buffers);
         }
-        let team = Team::new(state, self.stages.len(), blocks > CACHED_BLOCKS, &mut scratch.counts);
+        let cuts = (0..self.stages.len()).map(|index| match self.get(index).shape {
+            Shape::Whole => Cut::Rows(blocks),
+            Shape::Rows { qubits } => Cut::Rows(1 << (qubits - LANE_QUBITS)),
+            Shape::Columns { qubits, .. } => Cut::Columns(1 << (qubits - LANE_QUBITS)),
+        });
+        let team = Team::new(state, cuts, blocks > CACHED_BLOCKS, &mut scratch.counts);
         self.together(&team, blocks, own);
     }
 
@@ -233,16 +238,11 @@ impl<'a> Sweeps<'a> {
 
     /// One thread.
     fn alone(&self, team: &Team<'_>, blocks: usize, own: &mut Own) {
-        let cut = |phase: usize| match self.get(phase).shape {
-            Shape::Whole => Cut::Rows(blocks),
-            Shape::Rows { qubits } => Cut::Rows(1 << (qubits - LANE_QUBITS)),
-            Shape::Columns { qubits, .. } => Cut::Columns(1 << (qubits - LANE_QUBITS)),
-        };
         let begin = |own: &mut Own, phase: usize| {
             let sweep = self.get(phase);
             sweep.write_tables(self.level, self.bound, sweep.tile(blocks), &mut own.tables);
         };
-        team.work(own, cut, begin, |own, phase, piece| {
+        team.work(own, begin, |own, phase, piece| {
             let sweep = self.get(phase);
             let tables = &own.tables[..sweep.table_blocks(blocks)];
             let shared = Shared { sweep, level: self.level, bound: self.bound, tables, tile: sweep.tile(blocks) };

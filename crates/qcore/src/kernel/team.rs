@@ -24,14 +24,15 @@ pub(crate) enum Piece<'a> {
     Column(Columns<'a>, usize, Option<usize>),
 }
 
-/// How many pieces of a phase are taken, and how many are done.
-#[derive(Debug, Default)]
+/// How a phase divides the state, how many pieces of it are taken, and how many are done.
+#[derive(Debug)]
 struct Count {
+    cut: Cut,
     taken: AtomicUsize,
     done: AtomicUsize,
 }
 
-/// The counts of all phases; kept from one run to the next.
+/// What is counted of all phases; kept from one run to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     phases: Vec<Count>,
@@ -69,15 +70,16 @@ impl Drop for Alarm<'_> {
 }
 
 impl<'a> Team<'a> {
-    /// Begins with `phases` phases on a state; with `far`, threads say which piece they will take next.
-    pub(crate) fn new(state: &'a mut [Block], phases: usize, far: bool, counts: &'a mut Counts) -> Self {
-        if counts.phases.len() < phases {
-            counts.phases.resize_with(phases, Count::default);
-        }
-        for count in &mut counts.phases {
-            (*count.taken.get_mut(), *count.done.get_mut()) = (0, 0);
-        }
-        let counts = &counts.phases[..phases];
+    /// Begins with phases that divide a state in these ways; with `far`, threads say which piece they will take next.
+    pub(crate) fn new(
+        state: &'a mut [Block],
+        cuts: impl Iterator<Item = Cut>,
+        far: bool,
+        counts: &'a mut Counts,
+    ) -> Self {
+        counts.phases.clear();
+        counts.phases.extend(cuts.map(|cut| Count { cut, taken: AtomicUsize::new(0), done: AtomicUsize::new(0) }));
+        let counts = counts.phases.as_slice();
         Self {
             start: state.as_mut_ptr(),
             blocks: state.len(),
@@ -92,13 +94,12 @@ impl<'a> Team<'a> {
     pub(crate) fn work<T>(
         &self,
         own: &mut T,
-        cut: impl Fn(usize) -> Cut,
         mut begin: impl FnMut(&mut T, usize),
         mut each: impl FnMut(&mut T, usize, Piece<'_>),
     ) {
         let _alarm = Alarm(&self.failed);
         for (phase, count) in self.counts.iter().enumerate() {
-            let cut = cut(phase);
+            let cut = count.cut;
             let pieces = match cut {
                 Cut::Rows(row) => self.blocks / row,
                 Cut::Columns(row) => row / COLUMN_BLOCKS,
@@ -157,7 +158,7 @@ mod tests {
         let cuts = [Cut::Rows(16), Cut::Columns(32), Cut::Rows(64), Cut::Columns(256)];
         for threads in [1, 2, 5] {
             state.fill(Block::default());
-            let team = Team::new(&mut state, 40, threads > 1, &mut counts);
+            let team = Team::new(&mut state, (0..40).map(|phase| cuts[phase % 4]), threads > 1, &mut counts);
             std::thread::scope(|scope| {
                 for _ in 0..threads {
                     scope.spawn(|| {
@@ -171,19 +172,14 @@ mod tests {
                                 block.re = [phase as f64 + 1.0; 4];
                             }
                         };
-                        team.work(
-                            &mut Vec::new(),
-                            |phase| cuts[phase % 4],
-                            begin,
-                            |buffer, phase, piece| match piece {
-                                Piece::Row(tile, _, _) => up(tile, phase),
-                                Piece::Column(mut column, index, _) => {
-                                    column.gather(index, buffer);
-                                    up(buffer, phase);
-                                    column.scatter(index, buffer);
-                                }
-                            },
-                        );
+                        team.work(&mut Vec::new(), begin, |buffer, phase, piece| match piece {
+                            Piece::Row(tile, _, _) => up(tile, phase),
+                            Piece::Column(mut column, index, _) => {
+                                column.gather(index, buffer);
+                                up(buffer, phase);
+                                column.scatter(index, buffer);
+                            }
+                        });
                     });
                 }
             });
