@@ -15,16 +15,16 @@ use crate::applicability::Need;
 
 /// Learning rates that are tried unless a method or a caller says otherwise. Every grid has as many, so that no method is tuned
 /// longer than another.
-const RATES: [f64; 5] = [0.03, 0.1, 0.3, 1.0, 3.0];
+const RATES: [f64; 6] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
 
 /// Rates of momentum, which come to ten times as much in the long run.
-const MOMENTUM_RATES: [f64; 5] = [0.01, 0.03, 0.1, 0.3, 1.0];
+const MOMENTUM_RATES: [f64; 6] = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0];
 
 /// Rates of rules that move every component by the rate, whatever the gradient.
-const SIGN_RATES: [f64; 5] = [0.003, 0.01, 0.03, 0.1, 0.3];
+const SIGN_RATES: [f64; 6] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3];
 
 /// Rates of iCANS and gCANS, in units of 1 / loss scale.
-const ADAPTIVE_RATES: [f64; 5] = [0.03, 0.1, 0.3, 1.0, 1.9];
+const ADAPTIVE_RATES: [f64; 6] = [0.01, 0.03, 0.1, 0.3, 1.0, 1.9];
 
 /// Share of the budget that screening takes in `screened-adam`.
 const SCREENED_SHARE: f64 = 0.1;

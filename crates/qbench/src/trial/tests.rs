@@ -246,7 +246,7 @@ fn every_method_has_its_own_grid_of_the_same_length() {
     let methods = Methods::shipped();
     for entry in methods.entries().iter().filter(|entry| entry.has_rate()) {
         assert_eq!(own.rates_of(entry), entry.default_rates());
-        assert_eq!(entry.default_rates().len(), 5, "{}", entry.name());
+        assert_eq!(entry.default_rates().len(), 6, "{}", entry.name());
         assert!(entry.default_rates().is_sorted_by(|a, b| a < b));
     }
     let rotosolve = methods.get("rotosolve").expect("shipped");
