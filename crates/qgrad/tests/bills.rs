@@ -65,7 +65,7 @@ fn gradients_and_jacobians_cost_what_was_run() {
         ];
         for (name, estimator, is_certain) in estimators {
             let mut device = Counting::new();
-            let mut check = |what: &str, answer: Bill, price: Bill, device: &mut Counting| {
+            let check = |what: &str, answer: Bill, price: Bill, device: &mut Counting| {
                 let counted = std::mem::replace(&mut device.bill, Bill::ZERO);
                 assert_eq!(answer, counted, "{name}, {what}, {shots:?}");
                 if is_certain {
