@@ -46,6 +46,34 @@ pub enum Refusal {
         /// The device's limit.
         allowed: u64,
     },
+    /// The qubits that interact in the circuit cannot be brought together on the device.
+    #[error(
+        "groups of {circuit:?} interacting qubits do not fit into the device's connected parts of {device:?} qubits"
+    )]
+    Connectivity {
+        /// Sizes of the groups of the circuit's qubits that interact with each other, largest first.
+        circuit: Vec<usize>,
+        /// Sizes of the connected parts of the device.
+        device: Vec<usize>,
+    },
+    /// An operation of the circuit cannot be made of the device's native gates.
+    #[error("operation {operation} ({name}) needs a {missing}, which the device has not")]
+    NativeGates {
+        /// Index of the operation in the circuit.
+        operation: usize,
+        /// Its name.
+        name: &'static str,
+        /// What the native gates lack.
+        missing: &'static str,
+    },
+    /// The job needs more memory than the device's classical side has.
+    #[error("the job needs {needed} bytes, the device's classical side has {allowed}")]
+    Memory {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes there are.
+        allowed: u64,
+    },
     /// The job needs more submissions than are left.
     #[error("the job needs {needed} submissions, {left} are left")]
     JobBudget {

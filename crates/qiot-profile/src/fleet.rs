@@ -1,5 +1,7 @@
 //! Many devices: who takes part in a round, who answers in time, and what each of them has spent.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use qgrad::Bill;
@@ -7,6 +9,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use crate::native::Meters;
 use crate::{DeviceProfile, Error, Ledger, Metered};
 
 /// First bytes of the last quarter of every key; tells these streams from any other use of the same seed.
@@ -93,6 +96,8 @@ pub enum Fate {
 #[derive(Clone, Debug)]
 pub struct Fleet {
     profiles: Vec<Arc<DeviceProfile>>,
+    /// One for each profile, shared by its devices.
+    meters: Vec<Meters>,
     ledgers: Vec<Ledger>,
     habits: Participation,
     seed: u64,
@@ -124,14 +129,20 @@ impl Fleet {
         if ledgers.len() != profiles.len() {
             return Err(Error::FleetLedgers { got: ledgers.len(), devices: profiles.len() });
         }
-        for (index, profile) in profiles.iter().enumerate() {
-            // Neighbours mostly share a profile, and once is enough.
-            if index == 0 || !Arc::ptr_eq(profile, &profiles[index - 1]) {
-                profile.check()?;
-            }
+        let mut known: HashMap<*const DeviceProfile, Meters> = HashMap::new();
+        let mut meters = Vec::with_capacity(profiles.len());
+        for profile in &profiles {
+            // Devices mostly share a profile, and once is enough.
+            meters.push(match known.entry(Arc::as_ptr(profile)) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => {
+                    profile.check()?;
+                    new.insert(Meters::default()).clone()
+                }
+            });
         }
         ledgers.iter().try_for_each(Ledger::check)?;
-        Ok(Self { profiles, ledgers: ledgers.to_vec(), habits, seed })
+        Ok(Self { profiles, meters, ledgers: ledgers.to_vec(), habits, seed })
     }
 
     /// The number of devices.
@@ -198,7 +209,8 @@ impl Fleet {
     pub fn device<B>(&self, device: usize, backend: B) -> Metered<B> {
         // Weyl's sequence with an odd step: another seed for each device of a fleet.
         let seed = self.seed.wrapping_add((device as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        Metered::checked(Arc::clone(&self.profiles[device]), backend, self.ledgers[device]).with_seed(seed)
+        let (profile, meters) = (Arc::clone(&self.profiles[device]), self.meters[device].clone());
+        Metered::checked(profile, backend, self.ledgers[device], meters).with_seed(seed)
     }
 
     /// Enters what a device has spent, and says what becomes of its answer. `worked` is false if the device refused.

@@ -30,10 +30,12 @@ mod error;
 pub mod fit;
 pub mod fleet;
 mod metered;
+mod native;
 mod noise;
 mod profile;
 mod schedule;
 mod shipped;
+mod simulator;
 mod text;
 pub mod transpile;
 
@@ -43,6 +45,7 @@ pub use noise::{DeviceNoise, RelaxationExcess};
 pub use profile::{
     DeviceProfile, Energy, GateCost, GatePlace, Latency, Limits, NativeGate, QubitCalibration, Qubits, Traffic,
 };
+pub use simulator::DeviceSimulator;
 pub use text::Loaded;
 
 /// The examples of the README are tests.

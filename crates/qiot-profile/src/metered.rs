@@ -8,6 +8,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{Rng, RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use crate::native::{Measured, Meters, memory_bytes};
 use crate::schedule::{self, Schedule};
 use crate::{DeviceProfile, Error};
 
@@ -77,11 +78,16 @@ pub struct Remaining {
 /// A device: a backend around another one that enforces a [`DeviceProfile`] and bills by it.
 ///
 /// **Before** anything is spent a job is checked against the profile, in this order: exact values (a device has none), the
-/// length of the shot list, the width of the circuit, its parameters, shots per circuit, per job and per window, the shot
-/// budget, the budget of submissions, the time budget. The first check that fails ends the call; the wrapped backend does not
-/// see the job and no random number is read. Counts are compared as integers, so a budget is never exceeded by one shot; a
-/// number of shots that does not fit into 64 bits is refused and not wrapped. Time is compared at the largest jitter, so the
-/// clock never passes the budget either.
+/// length of the shot list, the width of the circuit, its parameters, whether it can be written in native gates on coupled
+/// pairs, shots per circuit, per job and per window, memory, the shot budget, the budget of submissions, the time budget. The
+/// first check that fails ends the call; the wrapped backend does not see the job and no random number is read. Counts are
+/// compared as integers, so a budget is never exceeded by one shot; a number of shots that does not fit into 64 bits is refused
+/// and not wrapped. Time is compared at the largest jitter, so the clock never passes the budget either.
+///
+/// **Circuits are charged as the device runs them**: in native gates and routed, as [`transpile`](crate::transpile::transpile)
+/// writes them, with the calibrated durations; [`fit`](crate::fit::fit()) says the same of them. That is worked out for each
+/// circuit once and kept for the last eight, by all clones of a device together. Memory is that of the classical side: 48 bytes
+/// per parameter, 16 per native gate, and the outcomes of one circuit.
 ///
 /// **A job that is larger than a submission** (`circuits_per_job`, `shots_per_job`, `shots_per_window`) is not refused: its
 /// circuits go out in their order in several parts, each of which pays the overhead of a job, and [`Bill::jobs`] counts the
@@ -96,8 +102,8 @@ pub struct Remaining {
 /// windows, a part that does not fit into what is left of the current one waits for the next, and the waiting is part of the
 /// job's seconds. What the network adds to a part is uniform between 0 and `jitter_seconds`, from a stream that depends on the
 /// device's [seed](Self::with_seed) and the number of the part in its life and on nothing else, so that a resumed device
-/// goes on as if it had never stopped. A shot takes as long as [`DeviceProfile::circuit_seconds`] says of the circuit, or as
-/// was [stated](Self::with_circuit_seconds), and readout and reset.
+/// goes on as if it had never stopped. A shot takes as long as [`DeviceProfile::circuit_seconds`] says of the circuit in native
+/// gates, or as was [stated](Self::with_circuit_seconds), and readout and reset.
 ///
 /// A device gives no access to a simulator ([`Backend::simulator`] is `None`), nor to the wrapped backend in a way that could
 /// run a circuit past the meter.
@@ -108,6 +114,7 @@ pub struct Metered<B> {
     ledger: Ledger,
     seed: u64,
     circuit_seconds: Option<f64>,
+    meters: Meters,
 }
 
 impl<B> Metered<B> {
@@ -132,12 +139,12 @@ impl<B> Metered<B> {
         let profile = profile.into();
         profile.check()?;
         ledger.check()?;
-        Ok(Self::checked(profile, inner, ledger))
+        Ok(Self::checked(profile, inner, ledger, Meters::default()))
     }
 
-    /// As [`resume`](Self::resume) for a profile and a ledger that have been checked.
-    pub(crate) fn checked(profile: Arc<DeviceProfile>, inner: B, ledger: Ledger) -> Self {
-        Self { profile, inner, ledger, seed: 0, circuit_seconds: None }
+    /// As [`resume`](Self::resume) for a profile and a ledger that have been checked, with what is known of circuits.
+    pub(crate) fn checked(profile: Arc<DeviceProfile>, inner: B, ledger: Ledger, meters: Meters) -> Self {
+        Self { profile, inner, ledger, seed: 0, circuit_seconds: None, meters }
     }
 
     /// The same device with another seed of the network's jitter; 0 without this call. Like the profile it is not part of the
@@ -147,8 +154,8 @@ impl<B> Metered<B> {
         Self { seed, ..self }
     }
 
-    /// The same device, told how long the gates of every circuit take that will run on it, as a transpiler found out; without
-    /// this call it is [`DeviceProfile::circuit_seconds`] of the circuit as it is written. In seconds.
+    /// The same device, told how long the gates of every circuit take that will run on it, as another transpiler found out:
+    /// circuits are then not written in native gates here, nor refused for them. In seconds.
     ///
     /// # Errors
     ///
@@ -230,6 +237,7 @@ impl<B> Metered<B> {
         if let Some(allowed) = limits.parameters.filter(|&allowed| parameters > allowed) {
             return Err(Refusal::Parameters { needed: parameters, allowed }.into());
         }
+        let measured = self.measured(job.circuit)?;
         // An empty job repeats no circuit, however often it would.
         let needed = if circuits == 0 { 0 } else { job.max_shots_per_circuit() };
         let too_few = |limit: Option<u64>| limit.filter(|&allowed| needed > allowed);
@@ -242,6 +250,10 @@ impl<B> Metered<B> {
         if let Some(allowed) = too_few(limits.shots_per_window) {
             return Err(Refusal::ShotsPerWindow { needed, allowed }.into());
         }
+        let bytes = memory_bytes(parameters, measured.gates, needed, qubits);
+        if let Some(allowed) = limits.memory_bytes.filter(|&allowed| bytes > allowed) {
+            return Err(Refusal::Memory { needed: bytes, allowed }.into());
+        }
         let spent = &self.ledger.bill;
         let total = limits.shots_total.map_or(COUNTABLE_SHOTS, |total| total.min(COUNTABLE_SHOTS));
         let left = total.saturating_sub(spent.shots);
@@ -250,7 +262,7 @@ impl<B> Metered<B> {
             return Err(Refusal::ShotBudget { needed: shots, left }.into());
         }
         let parts = schedule::parts(&self.profile, circuits, job.shots);
-        let shot_seconds = self.profile.shot_seconds(self.circuit_seconds(job.circuit));
+        let shot_seconds = self.profile.shot_seconds(measured.gate_seconds);
         let lay_out = |late: &dyn Fn(u64) -> f64| {
             schedule::schedule(&self.profile, &self.ledger, shot_seconds, parts.iter().copied(), late)
         };
@@ -275,9 +287,12 @@ impl<B> Metered<B> {
         Ok((most, run))
     }
 
-    /// Duration of a circuit's gates, in seconds.
-    fn circuit_seconds(&self, circuit: &Circuit) -> f64 {
-        self.circuit_seconds.unwrap_or_else(|| self.profile.circuit_seconds(circuit))
+    /// A circuit as the device runs it.
+    fn measured(&self, circuit: &Circuit) -> Result<Measured, qgrad::Error> {
+        match self.circuit_seconds {
+            Some(seconds) => Ok(Measured::as_written(circuit, seconds)),
+            None => self.meters.measured(&self.profile, circuit),
+        }
     }
 
     /// What the network adds to a submission, as a share of the jitter, by its number in the life of the device.
@@ -313,9 +328,13 @@ impl<B: Backend> Backend for Metered<B> {
         result
     }
 
-    /// The most that a job of equally many shots per circuit costs if it begins now, whether or not it would be taken: with the
-    /// largest jitter, and waiting for time windows included.
+    /// The most that a job costs if it begins now, whether or not it would be taken: with the largest jitter, and waiting for
+    /// time windows included. One job has equally many shots for each circuit; several of them, of equally many circuits, divide
+    /// their shots in any way.
+    ///
+    /// The gates of a circuit that the device cannot run are taken as long as the profile's `circuit_seconds`.
     fn price(&self, circuit: &Circuit, job: Bill) -> Bill {
-        schedule::price(&self.profile, &self.ledger, self.circuit_seconds(circuit), job.circuits, job.shots)
+        let seconds = self.measured(circuit).map_or(self.profile.latency.circuit_seconds, |known| known.gate_seconds);
+        schedule::price(&self.profile, &self.ledger, seconds, job)
     }
 }

@@ -98,6 +98,15 @@ impl DeviceProfile {
         Ok(noise)
     }
 
+    /// Whether anything of the calibration makes noise: qubits that relax or are misread, or gates with errors.
+    #[must_use]
+    pub fn has_noise(&self) -> bool {
+        let wrong = |gate: &crate::NativeGate| {
+            gate.error.is_some_and(|error| error > 0.0) || gate.at.iter().any(|place| place.error > 0.0)
+        };
+        self.qubits.calibration.is_some() || self.gates.iter().any(wrong)
+    }
+
     /// The channels that follow a gate, in their order, and the average gate infidelity of its relaxation.
     fn channels(&self, qubits: &[usize], cost: GateCost) -> Result<(Vec<Channel>, f64), Error> {
         let relaxations = qubits

@@ -95,8 +95,13 @@ pub(crate) fn schedule(
     Schedule { bill, window_shots, window_end_seconds }
 }
 
-/// What a job of equal circuits costs at most if it begins when the clock of `ledger` stands.
-pub(crate) fn price(profile: &DeviceProfile, ledger: &Ledger, circuit_seconds: f64, circuits: u64, shots: u64) -> Bill {
+/// What jobs of equally many circuits cost at most if the first of them begins when the clock of `ledger` stands. A single job
+/// shares its shots equally among its circuits; several of them divide all shots among circuits and jobs in any way.
+pub(crate) fn price(profile: &DeviceProfile, ledger: &Ledger, circuit_seconds: f64, job: Bill) -> Bill {
+    let Bill { jobs, circuits, shots, .. } = job;
+    if jobs > 1 {
+        return price_of_several(profile, circuit_seconds, job);
+    }
     let free = profile.price_of(circuits, shots, circuit_seconds);
     let Some((most, length)) = profile.limits.shots_per_window.zip(profile.limits.window_seconds) else { return free };
     if free.jobs <= MAX_PRICED {
@@ -107,4 +112,27 @@ pub(crate) fn price(profile: &DeviceProfile, ledger: &Ledger, circuit_seconds: f
     let each = profile.circuits_in_a_job(circuits, shots).saturating_mul(shots.div_ceil(circuits.max(1)));
     let per_window = most.checked_div(each).unwrap_or(u64::MAX).max(1);
     Bill { seconds: free.seconds + free.jobs.div_ceil(per_window) as f64 * length, ..free }
+}
+
+/// As [`price`] for several jobs: exact where their shots fit into one submission and no window is waited for.
+fn price_of_several(profile: &DeviceProfile, circuit_seconds: f64, Bill { jobs, circuits, shots, .. }: Bill) -> Bill {
+    let limits = &profile.limits;
+    let of_job = circuits.div_ceil(jobs);
+    let by_count = limits.circuits_per_job.unwrap_or(u64::MAX).max(1);
+    // Two submissions one after the other that were divided by their shots have more than fits into one, and no circuit is in
+    // more than two such pairs.
+    let by_shots = |most: Option<u64>| match most {
+        Some(most) if shots > most => (u128::from(shots) * 2 / u128::from(most.max(1))) as u64,
+        _ => 0,
+    };
+    let divided = by_shots(profile.shots_in_a_job());
+    let each = of_job.div_ceil(by_count).saturating_add(divided).min(of_job).max(1);
+    let submissions = each.saturating_mul(jobs);
+    let shot_seconds = profile.shot_seconds(circuit_seconds);
+    let jitter = submissions as f64 * profile.latency.jitter_seconds;
+    let free = profile.bill(submissions, circuits, shots, shot_seconds, jitter);
+    let Some((most, length)) = limits.shots_per_window.zip(limits.window_seconds) else { return free };
+    // The same holds for windows; the first one may be full.
+    let windows = by_shots(Some(most)).saturating_add(1).min(submissions);
+    Bill { seconds: free.seconds + windows as f64 * length, ..free }
 }

@@ -1,8 +1,9 @@
 //! The fit report: its numbers against closed forms and against what a metered device charges, every limit exceeded alone, and
 //! advice that is followed.
 
+use proptest::prelude::*;
 use qcore::{Angle, Circuit, Param, PauliSum};
-use qgrad::{Bill, Estimator, Expectation, ParameterShift, Shots, StateVectorBackend};
+use qgrad::{Backend, Bill, Estimator, Expectation, ParameterShift, Shots, StateVectorBackend};
 use qiot_profile::fit::{Change, Error, FitOptions, FitReport, Layers, Limit, StepEstimator, fit};
 use qiot_profile::{DeviceProfile, Metered};
 use rand::SeedableRng;
@@ -206,6 +207,68 @@ fn limits_are_told_apart() {
     assert!(report(&circuit, &device, &without).advice.is_empty());
 }
 
+/// Limits of which any may bind, in parts of what a training asks for.
+fn tightened(base: &DeviceProfile, of: &FitReport, shares: [Option<f64>; 7], steps: u64) -> DeviceProfile {
+    let count = |share: Option<f64>, whole: u64| share.map(|share| ((share * whole as f64) as u64).max(1));
+    let mut device = base.clone();
+    device.limits = qiot_profile::Limits {
+        shots_total: count(shares[0], of.step_shots * steps),
+        jobs_total: count(shares[1], of.step_jobs * steps),
+        seconds_total: shares[2].map(|share| share * of.step_seconds * steps as f64),
+        shots_per_circuit: count(shares[3], of.shots_per_circuit),
+        memory_bytes: count(shares[4], of.memory_bytes),
+        parameters: count(shares[5], of.parameters as u64),
+        circuits_per_job: count(shares[6], 20),
+        ..Default::default()
+    };
+    device
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever limits bind, every advice keeps its promise: the limit holds afterwards, and something fails with one more.
+    #[test]
+    fn advice_passes_when_followed(
+        name in prop::sample::select(vec!["sensor-node", "edge-gateway", "field-hub", "quito", "perth"]),
+        (layers, steps, shots) in (1_usize..4, 1_u64..30, 2_u64..400),
+        shares in prop::array::uniform7(prop::option::weighted(0.4, 0.02..1.3_f64)),
+        fidelity in prop_oneof![2 => Just(0.0), 1 => 0.3..1.0_f64],
+    ) {
+        let circuit = circuit(QUBITS, layers, usize::MAX);
+        let mut base = DeviceProfile::shipped(name).expect("shipped");
+        (base.name, base.limits) = ("tightened".into(), qiot_profile::Limits::default());
+        let options =
+            FitOptions { steps, shots_per_circuit: Some(shots), min_fidelity: fidelity, ..FitOptions::default() };
+        let asked = report(&circuit, &base, &FitOptions { advise: false, ..options.clone() });
+        let device = tightened(&base, &asked, shares, steps);
+        let failing = report(&circuit, &device, &options);
+        prop_assert_eq!(failing.fits, failing.reasons.is_empty());
+        for advice in &failing.advice {
+            let [followed, more] = match advice.change {
+                Change::Bind { parameters } => [0, 1].map(|more| {
+                    let symbolic = circuit.parameters().len() - parameters as usize + more;
+                    Some((self::circuit(QUBITS, layers, symbolic), device.clone(), options.clone()))
+                }),
+                ref change => follow(change, &circuit, &device, &options),
+            };
+            let (circuit, device, options) = followed.expect("it can be followed");
+            let then = report(&circuit, &device, &options);
+            match advice.limit {
+                None => prop_assert!(then.fits, "{}: {}", advice, then),
+                Some(limit) => {
+                    prop_assert!(!limits(&then).contains(&limit), "{}: {}", advice, then);
+                    if let Some((circuit, device, options)) = more {
+                        let then = report(&circuit, &device, &options);
+                        // Where the device gives no more shots that is the limit which one more exceeds.
+                        prop_assert!(!then.fits, "{}: one more fits too: {}", advice, then);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// A device made up so that everything can be worked out by hand.
 fn by_hand() -> DeviceProfile {
     DeviceProfile::from_toml(
@@ -322,8 +385,11 @@ fn a_step_costs_what_a_metered_device_charges() {
         let expectation = Expectation::new(&circuit, vec![observable.clone()], &wrt).expect("valid");
         let shift = ParameterShift { shots: Shots::PerCircuit(50) };
         let jitter = device.latency.jitter_seconds;
-        let metered = Metered::new(device, StateVectorBackend::new()).expect("a good profile");
-        let mut metered = metered.with_circuit_seconds(found.gates_s.expect("it fits")).expect("a duration");
+        let mut metered = Metered::new(device, StateVectorBackend::new()).expect("a good profile");
+        // What is charged at most is what the report says, to the last digit.
+        let price = metered.price(&circuit, shift.price_values(&expectation, 1))
+            + metered.price(&circuit, shift.price_vjp(&expectation, 1));
+        assert_eq!((price.seconds, price.joules), (found.step_seconds, found.step_joules), "{name}");
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         let theta = vec![0.2; circuit.parameters().len()];
         let values = shift.values(&expectation, &theta, &mut metered, &mut rng).expect("within the budget");
@@ -362,8 +428,7 @@ fn steps_in_the_budget_are_the_steps_that_run() {
         let found = fit(&circuit, Some(&observable), &device, &options).expect("a report");
         let expectation = Expectation::of_all_parameters(&circuit, vec![observable.clone()]).expect("valid");
         let shift = ParameterShift { shots: Shots::PerCircuit(20) };
-        let metered = Metered::new(device, StateVectorBackend::new()).expect("a good profile");
-        let mut metered = metered.with_circuit_seconds(found.gates_s.expect("it fits")).expect("a duration");
+        let mut metered = Metered::new(device, StateVectorBackend::new()).expect("a good profile");
         let (mut rng, theta) = (ChaCha8Rng::seed_from_u64(5), vec![0.2; circuit.parameters().len()]);
         let mut steps = 0;
         while shift.values(&expectation, &theta, &mut metered, &mut rng).is_ok()

@@ -12,15 +12,8 @@ use super::fidelity;
 use super::report::{FitReport, Reason};
 use super::{Error, FitOptions, StepEstimator};
 use crate::DeviceProfile;
-use crate::transpile::{self, Target, Transpiled, transpile};
-
-/// Vectors of numbers, one per parameter, that the classical side of an optimizer with two moments holds: parameters, candidate,
-/// gradient, its errors, two moments.
-const VECTORS: u64 = 6;
-/// Bytes of a number.
-const NUMBER_BYTES: u64 = 8;
-/// Bytes of a native gate: which, its qubits, and where its angle comes from.
-const GATE_BYTES: u64 = 16;
+use crate::native::{self, memory_bytes};
+use crate::transpile::{self, Transpiled};
 
 /// Steps, where nothing limits them.
 const UNLIMITED: u64 = u64::MAX;
@@ -37,6 +30,7 @@ pub(super) struct Prepared<'a> {
 
 struct Native {
     circuit: Transpiled,
+    layout: Vec<usize>,
     gate_seconds: f64,
     fidelity: f64,
 }
@@ -52,7 +46,8 @@ pub(super) struct Choice {
 pub(super) struct Costs {
     gradients: BTreeMap<&'static str, Bill>,
     step: Bill,
-    step_seconds: f64,
+    /// From one step to the next in a long training, in seconds.
+    pace_seconds: f64,
     memory_bytes: u64,
     pub(super) steps_in_budget: Option<u64>,
     pub(super) reasons: Vec<Reason>,
@@ -78,13 +73,13 @@ impl<'a> Prepared<'a> {
         let one_norm = observable
             .map(|sum| sum.terms().iter().filter(|(_, string)| string.support() != 0).map(|(c, _)| c.abs()).sum());
         let expectation = Expectation::new(circuit, vec![measured], wrt)?;
-        let native = match transpile(circuit, &Target::from(profile)) {
-            Ok(native) => {
+        let native = match native::Native::of(profile, circuit) {
+            Ok(on_device) => {
+                let (layout, native) = (on_device.layout(), on_device.transpiled);
                 let on: Vec<usize> =
                     every.iter().filter(|&&q| support >> q & 1 == 1).map(|&q| native.last[q]).collect();
-                let gate_seconds = profile.circuit_seconds(&native.circuit);
-                let fidelity = fidelity::estimated(profile, &native.circuit, &on);
-                Ok(Native { circuit: native, gate_seconds, fidelity })
+                let fidelity = fidelity::estimated(&on_device.device, &native.circuit, &on);
+                Ok(Native { circuit: native, layout, gate_seconds: on_device.gate_seconds, fidelity })
             }
             Err(transpile::Error::Width { needed, allowed }) => Err(Reason::Qubits { needed, allowed }),
             Err(transpile::Error::Disconnected { circuit, device }) => Err(Reason::Connectivity { circuit, device }),
@@ -137,7 +132,6 @@ impl<'a> Prepared<'a> {
         }];
         let step = self.price(values) + gradient;
         let limits = &self.profile.limits;
-        // In the long run no more shots than the windows give.
         let windows = match (limits.shots_per_window, limits.window_seconds) {
             (Some(shots), Some(seconds)) => step.shots as f64 / shots.max(1) as f64 * seconds,
             _ => 0.0,
@@ -145,7 +139,8 @@ impl<'a> Prepared<'a> {
         let mut costs = Costs {
             gradients,
             step,
-            step_seconds: step.seconds.max(windows),
+            // In the long run no more shots than the windows give.
+            pace_seconds: step.seconds.max(windows),
             memory_bytes: self.memory_bytes(choice),
             steps_in_budget: None,
             reasons: Vec::new(),
@@ -154,13 +149,9 @@ impl<'a> Prepared<'a> {
         costs
     }
 
-    /// `6 * 8` bytes per parameter, 16 per native gate, and the outcomes of one circuit, a bit per qubit in whole bytes.
     fn memory_bytes(&self, choice: Choice) -> u64 {
         let gates = self.native().map_or(0, |native| native.circuit.circuit.operations().len() as u64);
-        let outcome = self.expectation.measurement().num_qubits().div_ceil(8) as u64;
-        (self.parameters as u64 * VECTORS * NUMBER_BYTES)
-            .saturating_add(gates * GATE_BYTES)
-            .saturating_add(choice.shots.saturating_mul(outcome))
+        memory_bytes(self.parameters as u64, gates, choice.shots, self.expectation.measurement().num_qubits())
     }
 
     fn judge(&self, Choice { shots, steps }: Choice, options: &FitOptions, costs: &mut Costs) {
@@ -191,16 +182,16 @@ impl<'a> Prepared<'a> {
         if let Some(allowed) = above(needed, limits.jobs_total) {
             reasons.push(Reason::Jobs { steps, needed, allowed });
         }
-        let needed_seconds = costs.step_seconds * steps as f64;
+        let needed_seconds = costs.pace_seconds * steps as f64;
         if let Some(allowed_seconds) = limits.seconds_total.filter(|&allowed| needed_seconds > allowed) {
             reasons.push(Reason::Time { steps, needed_seconds, allowed_seconds });
         }
         let whole =
             |limit: Option<u64>, each: u64| limit.and_then(|limit| limit.checked_div(each)).unwrap_or(UNLIMITED);
-        let by_time = limits.seconds_total.filter(|_| costs.step_seconds > 0.0).map_or(UNLIMITED, |seconds| {
-            let steps = (seconds / costs.step_seconds).floor();
+        let by_time = limits.seconds_total.filter(|_| costs.pace_seconds > 0.0).map_or(UNLIMITED, |seconds| {
+            let steps = (seconds / costs.pace_seconds).floor();
             // A quotient that was rounded up is one step too many.
-            if steps * costs.step_seconds > seconds { steps as u64 - 1 } else { steps as u64 }
+            if steps * costs.pace_seconds > seconds { steps as u64 - 1 } else { steps as u64 }
         });
         let most =
             whole(limits.shots_total, costs.step.shots).min(whole(limits.jobs_total, costs.step.jobs)).min(by_time);
@@ -243,7 +234,7 @@ impl<'a> Prepared<'a> {
             depth: native.map(|native| native.circuit.depth()),
             native_gates: native.map(|native| native.circuit.gate_counts()),
             swaps: native.map(|native| native.circuit.swaps),
-            layout: native.map(|native| native.circuit.initial.clone()),
+            layout: native.map(|native| native.layout.clone()),
             gates_s: native.map(|native| native.gate_seconds),
             duration_s: native.map(|native| native.gate_seconds + self.profile.readout_seconds()),
             fidelity: native.map(|native| native.fidelity),
@@ -257,7 +248,7 @@ impl<'a> Prepared<'a> {
             gradient_std_error_of_budget: gradient_std_error.and_then(of_budget),
             step_shots: costs.step.shots,
             step_jobs: costs.step.jobs,
-            step_seconds: costs.step_seconds,
+            step_seconds: costs.step.seconds,
             step_joules: costs.step.joules,
             steps_in_budget: costs.steps_in_budget,
             reasons: costs.reasons,

@@ -119,8 +119,14 @@ pub enum Error {
     Circuit(#[from] qcore::Error),
 }
 
+/// Repetitions of each circuit where nobody says how many: 1024, or as many as the device gives one circuit.
+#[must_use]
+pub fn default_shots(profile: &DeviceProfile) -> u64 {
+    DEFAULT_SHOTS.min(shots_limit(profile))
+}
+
 fn choice_on(profile: &DeviceProfile, options: &FitOptions) -> Choice {
-    let shots = options.shots_per_circuit.unwrap_or_else(|| DEFAULT_SHOTS.min(shots_limit(profile)));
+    let shots = options.shots_per_circuit.unwrap_or_else(|| default_shots(profile));
     Choice { shots, steps: options.steps }
 }
 
@@ -140,8 +146,9 @@ fn choice_on(profile: &DeviceProfile, options: &FitOptions) -> Choice {
 /// - *Standard error*: at most `sqrt(sum_occurrences a^2 sum_j 2 c_j^2 rows / shots)` times the one-norm of the observable, where
 ///   `a` is the factor of the parameter in the angle and `c_j` are the coefficients of the shift rule.
 /// - *Step*: a job for the values and one for the gradient, at the device's prices for this duration, with the largest delay of
-///   the network. Where shots per time window are limited a step takes no less than its share of windows.
-/// - *Steps in the budget*: as many as the shots, the time and the jobs of the profile hold.
+///   the network: what a metered device charges for the first step, to the last digit where the network has no jitter.
+/// - *Steps in the budget*: as many as the shots, the time and the jobs of the profile hold. Where shots per time window are
+///   limited, the steps of a training follow each other no faster than their shares of windows.
 ///
 /// If it does not fit, every change in the advice was tried: after it the limit holds, and with one layer, shot, step or
 /// parameter more it does not. The device is the first shipped one on which everything fits.

@@ -3,6 +3,7 @@
 mod calibration;
 mod check;
 mod list;
+mod region;
 
 pub use calibration::{GateCost, NativeGate, Place as GatePlace, QubitCalibration};
 

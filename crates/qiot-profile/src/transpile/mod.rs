@@ -233,7 +233,25 @@ impl Transpiled {
         wires.extend(self.circuit.operations().iter().flat_map(|operation| operation.qubits()));
         wires.sort_unstable();
         wires.dedup();
-        let place = |qubit: usize| wires.binary_search(&qubit).expect("a wire for every qubit in use");
+        (self.on(&wires), wires)
+    }
+
+    /// As [`compact`](Self::compact) with the qubits in the order in which they are read: qubit `k` of the given circuit ends on
+    /// qubit `k`, and those through which others were only routed follow. Observables of the given circuit are read from it as
+    /// they are.
+    #[must_use]
+    pub fn compact_as_read(&self) -> (Circuit, Vec<usize>) {
+        let (_, used) = self.compact();
+        let mut wires = self.last.clone();
+        wires.extend(used.into_iter().filter(|qubit| !self.last.contains(qubit)));
+        (self.on(&wires), wires)
+    }
+
+    /// The circuit on these qubits of the device, all that it uses, in this order.
+    fn on(&self, wires: &[usize]) -> Circuit {
+        let mut places = vec![usize::MAX; self.circuit.num_qubits()];
+        wires.iter().enumerate().for_each(|(place, &qubit)| places[qubit] = place);
+        let place = |qubit: usize| places[qubit];
         let operations = self.circuit.operations().iter().map(|operation| {
             let Instruction::Gate(gate) = operation.instruction() else {
                 unreachable!("only native gates were written")
@@ -241,8 +259,7 @@ impl Transpiled {
             let qubits: Vec<usize> = operation.qubits().iter().map(|&q| place(q)).collect();
             Operation::gate(*gate, &qubits, operation.angles()).expect("a gate is valid on other wires")
         });
-        let circuit = assembled(wires.len(), self.circuit.parameters(), operations);
-        (circuit, wires)
+        assembled(wires.len(), self.circuit.parameters(), operations)
     }
 }
 
