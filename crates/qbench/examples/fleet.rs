@@ -1,6 +1,7 @@
 //! Ten thousand sensor nodes train one ansatz: with uphill phases of the whole fleet, and of each device.
 //!
-//! `cargo run --release -p qbench --example fleet [DEVICES [ROUNDS]]`
+//! `cargo run --release -p qbench --example fleet [DEVICES [ROUNDS [noise]]]`; with the last word the devices have the noise of their
+//! calibration.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -50,6 +51,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let devices = arguments.next().map_or(Ok(10_000), |text| text.parse())?;
     let rounds = arguments.next().map_or(Ok(3), |text| text.parse())?;
 
+    let noise = arguments.next().is_some_and(|word| word == "noise");
+
     let node = Arc::new(DeviceProfile::shipped("sensor-node")?);
     let habits = Participation { absent: 0.3, lost: 0.02, deadline_seconds: Some(60.0) };
     let fleet = || Fleet::new(vec![Arc::clone(&node); devices], habits, 1);
@@ -60,6 +63,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     println!("one gradient from all devices, probe of the whole fleet around Adam:");
     let mut objective = FleetObjective::new(fleet()?, task.clone(), Aggregation::Shots);
+    if noise {
+        objective = objective.with_noise()?;
+    }
     let config = ProbeConfig { loss_scale: 7.0, ..ProbeConfig::shots() };
     let mut method = Probe::new(config, Adam::new(0.2)?, &start)?;
     let mut points = Vec::new();
@@ -84,6 +90,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let patient = Participation { deadline_seconds: Some(180.0), ..habits };
     let fleet = Fleet::new(vec![node; devices], patient, 1)?;
     let mut federated = Federated::new(fleet, task, &start, 2, 1, build)?;
+    if noise {
+        federated = federated.with_noise()?;
+    }
     let mut spent = Bill::ZERO;
     for number in 0..rounds {
         let round = federated.round()?;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use qiot_profile::fleet::Fleet;
 use qopt::{Bill, Budget, ConfigError, Method, Runner};
 
-use super::{Aggregation, LocalTask, Turnout, Work, device_streams, round};
+use super::{Aggregation, LocalTask, Simulators, Turnout, Work, device_streams, round};
 use crate::Error;
 
 /// Sets up the method of a device at the common point: device and point.
@@ -21,6 +21,7 @@ type Build = dyn Fn(usize, &[f64]) -> Result<Box<dyn Method>, ConfigError> + Syn
 /// The state between rounds is the point ([`theta`](Self::theta)), the number of the next round and the ledgers of the fleet.
 pub struct Federated<T> {
     fleet: Fleet,
+    simulators: Simulators,
     task: T,
     aggregation: Aggregation,
     iterations: u64,
@@ -66,13 +67,24 @@ impl<T: LocalTask> Federated<T> {
             return Err(Error::Range { what: "the number of local iterations", value: 0.0, allowed: "at least 1" });
         }
         let (theta, method) = (start.to_vec(), Box::new(method));
-        Ok(Self { fleet, task, aggregation: Aggregation::Shots, iterations, seed, method, theta, rounds: 0 })
+        let (simulators, aggregation) = (Simulators::ideal(&fleet), Aggregation::Shots);
+        Ok(Self { fleet, simulators, task, aggregation, iterations, seed, method, theta, rounds: 0 })
     }
 
     /// The same training with another average; that by shots without this call.
     #[must_use]
     pub fn with_aggregation(self, aggregation: Aggregation) -> Self {
         Self { aggregation, ..self }
+    }
+
+    /// The same training with the noise of the devices' calibrations ([`qiot_profile::DeviceSimulator`]).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`] if a profile contradicts itself.
+    pub fn with_noise(self) -> Result<Self, Error> {
+        let simulators = Simulators::noisy(&self.fleet)?;
+        Ok(Self { simulators, ..self })
     }
 
     /// The same training, going on with this round.
@@ -100,8 +112,8 @@ impl<T: LocalTask> Federated<T> {
     /// The first error of a device, in their order; a device without budget is none.
     pub fn round(&mut self) -> Result<Round, Error> {
         let number = self.rounds;
-        let Self { fleet, task, method, theta, iterations, seed, .. } = self;
-        let settled = round(fleet, number, |device, meter| {
+        let Self { fleet, simulators, task, method, theta, iterations, seed, .. } = self;
+        let settled = round(fleet, simulators, number, |device, meter| {
             let mut objective = task.objective(device, meter)?;
             let mut local = method(device, theta)
                 .map_err(|source| Error::Method { method: format!("of device {device}"), source })?;

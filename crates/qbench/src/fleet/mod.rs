@@ -16,23 +16,63 @@
 
 mod averaging;
 mod objective;
+mod shards;
 #[cfg(test)]
 mod tests;
 
 pub use averaging::{Federated, Round};
 pub use objective::FleetObjective;
+pub use shards::LocalClassification;
 
 use qgrad::objective::ExpectationObjective;
-use qgrad::{Estimator, Expectation, ParameterShift, Shots, StateVectorBackend};
+use qgrad::{Estimator, Expectation, ParameterShift, Shots};
 use qiot_profile::fleet::{Attendance, Fate, Fleet};
-use qiot_profile::{Ledger, Metered};
+use qiot_profile::{DeviceSimulator, Ledger, Metered};
 use qopt::{Bill, Objective, Streams};
 use rayon::prelude::*;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::{Error, experiment};
 
 /// A device of a fleet as it is simulated.
-pub type Device = Metered<StateVectorBackend>;
+pub type Device = Metered<DeviceSimulator>;
+
+/// The simulators of a fleet: one for each profile, of which every device gets a copy for the time of its work.
+#[derive(Clone, Debug)]
+struct Simulators {
+    kinds: Vec<DeviceSimulator>,
+    /// The simulator of each device.
+    of_device: Vec<usize>,
+}
+
+impl Simulators {
+    fn ideal(fleet: &Fleet) -> Self {
+        Self { kinds: vec![DeviceSimulator::ideal()], of_device: vec![0; fleet.len()] }
+    }
+
+    /// With the noise of the calibrations.
+    fn noisy(fleet: &Fleet) -> Result<Self, Error> {
+        let (mut kinds, mut known) = (Vec::new(), HashMap::new());
+        let mut of_device = Vec::with_capacity(fleet.len());
+        for profile in fleet.profiles() {
+            let place = match known.get(&Arc::as_ptr(profile)) {
+                Some(&place) => place,
+                None => {
+                    kinds.push(DeviceSimulator::noisy(Arc::clone(profile))?);
+                    known.insert(Arc::as_ptr(profile), kinds.len() - 1);
+                    kinds.len() - 1
+                }
+            };
+            of_device.push(place);
+        }
+        Ok(Self { kinds, of_device })
+    }
+
+    fn device(&self, fleet: &Fleet, device: usize) -> Device {
+        fleet.device(device, self.kinds[self.of_device[device]].clone())
+    }
+}
 
 /// What the devices of a fleet train on: each has a loss of its own, on the same parameters.
 pub trait LocalTask: Sync {
@@ -170,6 +210,7 @@ struct Settled<T> {
 /// One round: the devices that take part work in parallel, and are settled in their order.
 fn round<T: Send>(
     fleet: &mut Fleet,
+    simulators: &Simulators,
     number: u64,
     work: impl Fn(usize, Device) -> Result<Work<T>, Error> + Sync,
 ) -> Result<Settled<T>, Error> {
@@ -180,7 +221,7 @@ fn round<T: Send>(
             if attendance == Attendance::Absent {
                 return Ok((attendance, None));
             }
-            Ok((attendance, Some(work(device, fleet.device(device, StateVectorBackend::new()))?)))
+            Ok((attendance, Some(work(device, simulators.device(fleet, device))?)))
         })
         .collect::<Vec<Result<_, Error>>>()
         .into_iter()

@@ -1,12 +1,11 @@
 //! A fleet as one objective.
 
-use qgrad::StateVectorBackend;
 use qiot_profile::fleet::Fleet;
 use qopt::{Answer, Bill, Estimate, Objective, ObjectiveError, Request, Role, StepStreams};
 use rand::Rng;
 use rayon::prelude::*;
 
-use super::{Aggregation, LocalTask, Turnout, Work, device_streams, round};
+use super::{Aggregation, LocalTask, Simulators, Turnout, Work, device_streams, round};
 use crate::Error;
 
 /// The weighted mean of the local losses of the devices that answer.
@@ -19,6 +18,7 @@ use crate::Error;
 /// round, as the devices work at the same time. **Cost**: the simulation of one device after the other on each thread.
 pub struct FleetObjective<T> {
     fleet: Fleet,
+    simulators: Simulators,
     task: T,
     aggregation: Aggregation,
     turnouts: Vec<Turnout>,
@@ -38,7 +38,17 @@ impl<T: LocalTask> FleetObjective<T> {
     /// A fleet and what it measures.
     #[must_use]
     pub fn new(fleet: Fleet, task: T, aggregation: Aggregation) -> Self {
-        Self { fleet, task, aggregation, turnouts: Vec::new() }
+        Self { simulators: Simulators::ideal(&fleet), fleet, task, aggregation, turnouts: Vec::new() }
+    }
+
+    /// The same fleet with the noise of the devices' calibrations ([`qiot_profile::DeviceSimulator`]).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`] if a profile contradicts itself.
+    pub fn with_noise(self) -> Result<Self, Error> {
+        let simulators = Simulators::noisy(&self.fleet)?;
+        Ok(Self { simulators, ..self })
     }
 
     /// The fleet, for its ledgers.
@@ -63,7 +73,7 @@ impl<T: LocalTask> FleetObjective<T> {
         // The same for all queries of a step: a point and its candidate are judged by the same devices on the same data.
         let number = streams.rng(ROUND).next_u64();
         let (task, step, query) = (&self.task, streams.step(), streams.query());
-        let settled = round(&mut self.fleet, number, |device, meter| {
+        let settled = round(&mut self.fleet, &self.simulators, number, |device, meter| {
             let mut objective = task.objective(device, meter)?;
             let mut own = Answer::default();
             let streams = device_streams("fleet objective", number, step, device).at(step).with_query(query);
@@ -121,7 +131,7 @@ impl<T: LocalTask> Objective for FleetObjective<T> {
     /// The sum over all devices, as if all took part; the seconds are those of the slowest.
     fn price(&self, request: &Request) -> Bill {
         let price = |device: usize| {
-            let meter = self.fleet.device(device, StateVectorBackend::new());
+            let meter = self.simulators.device(&self.fleet, device);
             // What cannot be set up fails when it is evaluated.
             self.task.objective(device, meter).map_or(Bill::ZERO, |objective| objective.price(request))
         };

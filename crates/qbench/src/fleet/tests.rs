@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use qcore::{Circuit, PauliSum};
-use qgrad::{Adjoint, Estimator, Expectation, StateVectorBackend};
-use qiot_profile::DeviceProfile;
+use qgrad::{Adjoint, Estimator, Expectation, ParameterShift, Shots, StateVectorBackend};
 use qiot_profile::fleet::{Fleet, Participation};
+use qiot_profile::{DeviceProfile, DeviceSimulator};
 use qopt::{
     Answer, Budget, Control, Descent, Method, Objective, Probe, ProbeConfig, Request, Runner, Sgd, StopReason, Streams,
 };
 
-use super::{Aggregation, Federated, FleetObjective, LocalExpectations};
+use super::{Aggregation, Federated, FleetObjective, LocalClassification, LocalExpectations};
 use crate::ansatz::hardware_efficient;
+use crate::tasks::{Classification, Task};
 
 /// Chains of three spins in fields of different strength, on one circuit.
 fn sites() -> Vec<Expectation> {
@@ -171,4 +172,76 @@ fn a_fleet_without_budget_ends_a_run_normally() {
     assert!(outcome.iterations >= 1);
     assert!(objective.fleet().ledgers().iter().all(|ledger| ledger.bill.shots <= 1000));
     assert_eq!(objective.turnouts().last().map(|turnout| turnout.refused), Some(3));
+}
+
+/// With noise the average is that of the noisy losses: within 5 of its standard errors, and the same bytes whatever the threads.
+#[test]
+fn a_noisy_fleet_measures_noisy_losses() {
+    let sites = sites();
+    let node = Arc::new(DeviceProfile::shipped("sensor-node").expect("shipped"));
+    let quito = Arc::new(DeviceProfile::shipped("quito").expect("shipped"));
+    let profiles: Vec<_> = (0..24).map(|k| Arc::clone(if k % 2 == 0 { &node } else { &quito })).collect();
+    let exact = |noise: bool| {
+        let of = |device: usize| {
+            let simulator = if noise {
+                DeviceSimulator::noisy(Arc::clone(&profiles[device])).expect("a device")
+            } else {
+                DeviceSimulator::ideal()
+            };
+            let shift = ParameterShift { shots: Shots::Exact };
+            let mut rng: rand::rngs::ChaCha8Rng = rand::SeedableRng::seed_from_u64(1);
+            let values = shift.values(&sites[device % 3], &START, &mut { simulator }, &mut rng).expect("valid");
+            values.estimates[0].value
+        };
+        (0..24).map(of).sum::<f64>() / 24.0
+    };
+    let measure = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.install(|| {
+            let fleet = Fleet::new(profiles.clone(), Participation::FULL, 2).expect("valid");
+            let task = LocalExpectations::new(sites.clone(), 200).expect("valid");
+            let mut objective = FleetObjective::new(fleet, task, Aggregation::Equal).with_noise().expect("calibrated");
+            let mut answer = Answer::default();
+            let streams = Streams::new(5, 6).at(0);
+            objective.evaluate(&START, &Request::VALUE_AND_GRADIENT, &streams, &mut answer).expect("no limit binds");
+            answer
+        })
+    };
+    let answer = measure(2);
+    assert_eq!(answer, measure(1));
+    let value = answer.value.expect("asked for");
+    assert!((value.value - exact(true)).abs() < 5.0 * value.std_error, "{value:?} {}", exact(true));
+    assert!((value.value - exact(false)).abs() > 5.0 * value.std_error, "{value:?} {}", exact(false));
+}
+
+/// Devices that hold a few samples each train a classifier of all of them, in both ways, and pay from their own ledgers.
+#[test]
+fn a_fleet_learns_from_data_that_are_dealt_out() {
+    let task = Classification::iris().expect("shipped").resized(None, Some(1), None).expect("valid");
+    let streams = Streams::new(4, 4);
+    let whole = task.instance(&streams).expect("valid");
+    let sharded = || task.sharded(&streams, 15).expect("60 samples");
+    assert_eq!(sharded().start(), whole.start());
+    assert!(task.sharded(&streams, 61).is_err() && task.sharded(&streams, 0).is_err());
+    // The mean over the shards, of 4 samples each, is the mean over all samples.
+    let gateway = Arc::new(DeviceProfile::shipped("edge-gateway").expect("shipped"));
+    let fleet = || Fleet::new(vec![Arc::clone(&gateway); 30], Participation::FULL, 3).expect("valid");
+    let local = || LocalClassification::new(sharded(), 200).expect("shots");
+    let mut objective = FleetObjective::new(fleet(), local(), Aggregation::Equal);
+    let mut answer = Answer::default();
+    objective.evaluate(whole.start(), &Request::VALUE, &streams.at(0), &mut answer).expect("no limit binds");
+    let (value, exact) = (answer.value.expect("asked for"), whole.loss(whole.start()).expect("valid"));
+    assert!((value.value - exact).abs() < 5.0 * value.std_error, "{value:?} {exact}");
+    assert_eq!(answer.bill.shots, 30 * 4 * 200);
+    assert_eq!(objective.fleet().spent().shots, answer.bill.shots);
+
+    let mut federated = Federated::new(fleet(), local(), whole.start(), 3, 5, |_, theta| {
+        Ok(Box::new(Descent::new(Sgd::new(0.3)?, theta)?))
+    })
+    .expect("valid");
+    for _ in 0..5 {
+        assert_eq!(federated.round().expect("no failure").turnout.answered, 30);
+    }
+    let reached = whole.loss(federated.theta()).expect("valid");
+    assert!(reached < 0.8 * exact, "{exact} -> {reached}");
 }

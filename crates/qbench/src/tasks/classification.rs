@@ -131,6 +131,24 @@ impl Classification {
         self
     }
 
+    /// The same task on other sizes; those that are `None` stay.
+    ///
+    /// # Errors
+    ///
+    /// As [`Classification::new`].
+    pub fn resized(self, qubits: Option<usize>, layers: Option<usize>, batch: Option<usize>) -> Result<Self, Error> {
+        let Self { name, data, train_size, output, .. } = self;
+        let (qubits, layers) = (qubits.unwrap_or(self.qubits), layers.unwrap_or(self.layers));
+        let new = Self::new(name, data, qubits, layers, train_size, batch.unwrap_or(self.batch))?;
+        Ok(Self { output, ..new })
+    }
+
+    /// Samples of a step where the readout is noisy.
+    #[must_use]
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
     /// Trainable parameters.
     #[must_use]
     pub fn num_parameters(&self) -> usize {
@@ -196,6 +214,35 @@ impl Task for Classification {
     }
 
     fn instance(&self, streams: &Streams) -> Result<Box<dyn Instance>, Error> {
+        Ok(Box::new(self.fitted(streams)?))
+    }
+}
+
+impl Classification {
+    /// The task with its training samples dealt out to `shards` holders, class by class, each in turn: what the devices of a fleet
+    /// have. The split and the start are those of [`Task::instance`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Task::instance`]; [`Error::Range`] unless every holder gets a sample.
+    pub fn sharded(&self, streams: &Streams, shards: usize) -> Result<Sharded, Error> {
+        let fitted = self.fitted(streams)?;
+        let samples = fitted.train.labels.len();
+        if !(1..=samples).contains(&shards) {
+            let (what, value) = ("the number of shards", shards as f64);
+            return Err(Error::Range { what, value, allowed: "1 to the training size" });
+        }
+        let mut dealt = vec![Vec::new(); shards];
+        let mut order: Vec<usize> = (0..samples).collect();
+        order.sort_by_key(|&sample| fitted.train.labels[sample]);
+        for (turn, sample) in order.into_iter().enumerate() {
+            dealt[turn % shards].push(sample);
+        }
+        let shards = dealt.iter().map(|shard| fitted.train.only(shard)).collect();
+        Ok(Sharded { fitted, shards })
+    }
+
+    fn fitted(&self, streams: &Streams) -> Result<Fitted, Error> {
         let fraction = 1.0 - self.train_size as f64 / self.data.len() as f64;
         let split = self.data.split(fraction, &mut streams.at(0).rng(Role::Split))?;
         let train_rows = self.data.rows(&split.train);
@@ -223,7 +270,7 @@ impl Task for Classification {
         let expectation = Expectation::new(&circuit, vec![readout], &trained)?;
         let start = uniform_angles(trained.len(), &mut streams.at(0).rng(Role::Start));
         let (train, test) = (part(&split.train)?, part(&split.test)?);
-        Ok(Box::new(Fitted { expectation, train, test, start, batch: self.batch }))
+        Ok(Fitted { expectation, train, test, start, batch: self.batch })
     }
 }
 
@@ -232,6 +279,63 @@ struct Samples {
     angles: Vec<Vec<f64>>,
     standardized: Vec<Vec<f64>>,
     labels: Vec<usize>,
+}
+
+impl Samples {
+    fn only(&self, samples: &[usize]) -> Self {
+        let of = |rows: &[Vec<f64>]| samples.iter().map(|&sample| rows[sample].clone()).collect();
+        Self {
+            angles: of(&self.angles),
+            standardized: of(&self.standardized),
+            labels: samples.iter().map(|&sample| self.labels[sample]).collect(),
+        }
+    }
+}
+
+/// A classification whose training samples are dealt out, see [`Classification::sharded`].
+pub struct Sharded {
+    fitted: Fitted,
+    shards: Vec<Samples>,
+}
+
+impl Sharded {
+    /// The number of shards.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "there is at least one shard")]
+    pub fn len(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// The starting point.
+    #[must_use]
+    pub fn start(&self) -> &[f64] {
+        &self.fitted.start
+    }
+
+    /// The exact loss and figures of merit on all data, from the simulator and outside any budget.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gradient`] for a point of the wrong length.
+    pub fn assess(&self, theta: &[f64]) -> Result<Assessment, Error> {
+        self.fitted.assess(theta)
+    }
+
+    /// The mean squared error on the samples of a shard, in minibatches of the task where that has more.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such shard.
+    #[must_use]
+    pub fn objective(
+        &self,
+        shard: usize,
+        estimator: Box<dyn Estimator>,
+        backend: Box<dyn Backend>,
+    ) -> ClassificationObjective {
+        let samples = &self.shards[shard];
+        self.fitted.objective_on(samples, Some(self.fitted.batch.min(samples.labels.len())), estimator, backend)
+    }
 }
 
 struct Fitted {
@@ -243,6 +347,26 @@ struct Fitted {
 }
 
 impl Fitted {
+    fn objective_on(
+        &self,
+        samples: &Samples,
+        batch: Option<usize>,
+        estimator: Box<dyn Estimator>,
+        backend: Box<dyn Backend>,
+    ) -> ClassificationObjective {
+        ClassificationObjective {
+            expectation: self.expectation.clone(),
+            estimator,
+            backend,
+            angles: samples.angles.clone(),
+            labels: samples.labels.iter().map(|&label| 2.0 * label as f64 - 1.0).collect(),
+            batch,
+            all_data: false,
+            chosen: Vec::new(),
+            rows: Vec::new(),
+        }
+    }
+
     /// Scores of the circuit on some samples, exactly.
     fn scores(&self, samples: &Samples, theta: &[f64]) -> Result<Scores, Error> {
         let (estimator, mut backend) = Readout::Exact.reader()?;
@@ -278,18 +402,7 @@ impl Instance for Fitted {
     fn objective(&self, readout: &Readout) -> Result<Box<dyn Trainable>, Error> {
         let (estimator, backend) = readout.reader()?;
         let batch = readout.is_noisy().then_some(self.batch);
-        let labels = self.train.labels.iter().map(|&label| 2.0 * label as f64 - 1.0).collect();
-        Ok(Box::new(ClassificationObjective {
-            expectation: self.expectation.clone(),
-            estimator,
-            backend,
-            angles: self.train.angles.clone(),
-            labels,
-            batch,
-            all_data: false,
-            chosen: Vec::new(),
-            rows: Vec::new(),
-        }))
+        Ok(Box::new(self.objective_on(&self.train, batch, estimator, backend)))
     }
 
     fn loss(&self, theta: &[f64]) -> Result<f64, Error> {

@@ -5,10 +5,10 @@ mod ground_state;
 mod product;
 mod readout;
 
-pub use classification::{Classification, ClassificationObjective, Output};
+pub use classification::{Classification, ClassificationObjective, Output, Sharded};
 pub use ground_state::GroundState;
 pub use product::ProductPlateau;
-pub use readout::{Reader, Readout};
+pub use readout::{KeptDevice, Reader, Readout};
 
 use qopt::{Axis, Objective, Streams};
 

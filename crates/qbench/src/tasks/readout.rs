@@ -1,9 +1,12 @@
 //! How a task is read out: exactly on the simulator, or from shots on a metered device.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use qgrad::{Adjoint, Backend, Estimator, ParameterShift, Shots, StateVectorBackend};
-use qiot_profile::{DeviceProfile, Limits, Metered};
+use qcore::Circuit;
+use qgrad::{Adjoint, Backend, Bill, Estimator, Job, JobResult, ParameterShift, Shots, StateVectorBackend};
+use qiot_profile::{DeviceProfile, DeviceSimulator, Ledger, Limits, Metered};
+use rand::Rng;
 
 use crate::Error;
 
@@ -24,23 +27,107 @@ pub enum Readout {
         profile: Box<DeviceProfile>,
         /// Shots per circuit.
         shots: u64,
+        /// Whether circuits run with the noise of its calibration.
+        noise: bool,
     },
+    /// Parameter shift with so many shots for every circuit, on a device that the caller keeps: whatever is read goes on its
+    /// ledger.
+    Kept {
+        /// The device.
+        device: KeptDevice,
+        /// Shots per circuit.
+        shots: u64,
+    },
+}
+
+/// A device that several objectives read from, and whose ledger is looked at from outside.
+#[derive(Clone, Debug)]
+pub struct KeptDevice {
+    profile: Arc<DeviceProfile>,
+    meter: Arc<Mutex<Metered<DeviceSimulator>>>,
+}
+
+impl KeptDevice {
+    /// A device that goes on from a ledger, with the noise of its calibration or without; `seed` is that of the network's
+    /// jitter.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`] if the profile contradicts itself or the ledger cannot be.
+    pub fn resume(profile: DeviceProfile, noise: bool, ledger: Ledger, seed: u64) -> Result<Self, Error> {
+        let profile = Arc::new(profile);
+        let meter = Metered::resume(Arc::clone(&profile), simulator(&profile, noise)?, ledger)?.with_seed(seed);
+        Ok(Self { profile, meter: Arc::new(Mutex::new(meter)) })
+    }
+
+    /// A device with what has been spent on it.
+    #[must_use]
+    pub fn new(meter: Metered<DeviceSimulator>) -> Self {
+        Self { profile: Arc::new(meter.profile().clone()), meter: Arc::new(Mutex::new(meter)) }
+    }
+
+    /// What the device allows and costs.
+    #[must_use]
+    pub fn profile(&self) -> &DeviceProfile {
+        &self.profile
+    }
+
+    /// What has been spent on it.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        self.lock().ledger()
+    }
+
+    /// A panic of another thread leaves the ledger as it was before its job.
+    fn lock(&self) -> MutexGuard<'_, Metered<DeviceSimulator>> {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether it is the same device, not whether there is another one like it.
+impl PartialEq for KeptDevice {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.meter, &other.meter)
+    }
+}
+
+impl Backend for KeptDevice {
+    fn run(&mut self, job: &Job<'_>, rng: &mut dyn Rng) -> Result<JobResult, qgrad::Error> {
+        self.lock().run(job, rng)
+    }
+
+    fn price(&self, circuit: &Circuit, job: Bill) -> Bill {
+        self.lock().price(circuit, job)
+    }
+}
+
+fn simulator(profile: &Arc<DeviceProfile>, noise: bool) -> Result<DeviceSimulator, Error> {
+    Ok(if noise { DeviceSimulator::noisy(Arc::clone(profile))? } else { DeviceSimulator::ideal() })
 }
 
 /// An estimator with the backend that it runs on.
 pub type Reader = (Box<dyn Estimator>, Box<dyn Backend>);
 
 impl Readout {
-    /// A shipped device.
+    /// A shipped device without noise.
     ///
     /// # Errors
     ///
     /// [`Error::Device`] for an unknown name.
     pub fn device(name: &str, shots: u64) -> Result<Self, Error> {
-        Ok(Self::Device { profile: Box::new(DeviceProfile::shipped(name)?), shots })
+        Ok(Self::Device { profile: Box::new(DeviceProfile::shipped(name)?), shots, noise: false })
     }
 
-    /// A new estimator and a new backend with nothing spent.
+    /// A shipped device with the noise of its calibration.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`] for an unknown name.
+    pub fn noisy_device(name: &str, shots: u64) -> Result<Self, Error> {
+        Ok(Self::Device { profile: Box::new(DeviceProfile::shipped(name)?), shots, noise: true })
+    }
+
+    /// A new estimator and a new backend with nothing spent, or that of a kept device.
     ///
     /// # Errors
     ///
@@ -51,10 +138,17 @@ impl Readout {
             Self::Shots { shots } => {
                 (Box::new(ParameterShift { shots: Shots::PerCircuit(*shots) }), Box::new(StateVectorBackend::new()))
             }
-            Self::Device { profile, shots } => (
-                Box::new(ParameterShift { shots: Shots::PerCircuit(*shots) }),
-                Box::new(Metered::new((**profile).clone(), StateVectorBackend::new())?),
-            ),
+            Self::Device { profile, shots, noise } => {
+                let profile = Arc::new((**profile).clone());
+                let simulator = simulator(&profile, *noise)?;
+                (
+                    Box::new(ParameterShift { shots: Shots::PerCircuit(*shots) }),
+                    Box::new(Metered::new(profile, simulator)?),
+                )
+            }
+            Self::Kept { device, shots } => {
+                (Box::new(ParameterShift { shots: Shots::PerCircuit(*shots) }), Box::new(device.clone()))
+            }
         })
     }
 
@@ -63,7 +157,7 @@ impl Readout {
     pub fn shots(&self) -> Option<u64> {
         match self {
             Self::Exact => None,
-            Self::Shots { shots } | Self::Device { shots, .. } => Some(*shots),
+            Self::Shots { shots } | Self::Device { shots, .. } | Self::Kept { shots, .. } => Some(*shots),
         }
     }
 
@@ -73,6 +167,7 @@ impl Readout {
         match self {
             Self::Exact | Self::Shots { .. } => None,
             Self::Device { profile, .. } => Some(&profile.limits),
+            Self::Kept { device, .. } => Some(&device.profile.limits),
         }
     }
 
@@ -81,7 +176,10 @@ impl Readout {
     pub fn key(&self) -> String {
         match self {
             Self::Exact | Self::Shots { .. } => self.to_string(),
-            Self::Device { profile, shots } => format!("{shots} {profile:?}"),
+            Self::Device { profile, shots, noise } => {
+                format!("{shots} {profile:?}{}", if *noise { " with noise" } else { "" })
+            }
+            Self::Kept { device, shots } => format!("{shots} {:?}", device.profile),
         }
     }
 
@@ -97,7 +195,10 @@ impl fmt::Display for Readout {
         match self {
             Self::Exact => f.write_str("exact"),
             Self::Shots { shots } => write!(f, "{shots}-shots"),
-            Self::Device { profile, shots } => write!(f, "{}/{shots}-shots", profile.name),
+            Self::Device { profile, shots, noise } => {
+                write!(f, "{}/{shots}-shots{}", profile.name, if *noise { "/noise" } else { "" })
+            }
+            Self::Kept { device, shots } => write!(f, "{}/{shots}-shots", device.profile.name),
         }
     }
 }

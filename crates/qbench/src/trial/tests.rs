@@ -108,7 +108,7 @@ fn shots_without_a_device_have_a_budget_and_a_threshold() {
 fn a_time_budget_ends_a_run_normally() {
     let mut profile = qiot_profile::DeviceProfile::shipped("sensor-node").expect("shipped");
     profile.limits.seconds_total = Some(600.0);
-    let readout = Readout::Device { profile: Box::new(profile), shots: 20 };
+    let readout = Readout::Device { profile: Box::new(profile), shots: 20, noise: false };
     let trials =
         Trials { tasks: vec![Box::new(GroundState::ising(3, 1.0, 0.8, 1).expect("valid"))], ..trials(readout) };
     for result in trials.run_all(3).expect("runs") {
