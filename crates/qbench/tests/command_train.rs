@@ -27,6 +27,14 @@ fn read(path: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).expect("a file")).expect("JSON")
 }
 
+/// A shipped profile with a change, as a file.
+fn place(folder: &tempfile::TempDir, name: &str, shipped: &str, change: &dyn Fn(&str) -> String) -> String {
+    let text = qiot_profile::DeviceProfile::shipped_text(shipped).expect("shipped");
+    let changed = change(text);
+    assert_ne!(changed, text, "nothing was changed");
+    write(folder.path(), name, &changed)
+}
+
 #[test]
 fn a_circuit_with_unbound_angles_fits_or_not() {
     let folder = tempfile::tempdir().expect("a folder for tests");
@@ -47,9 +55,13 @@ fn a_circuit_with_unbound_angles_fits_or_not() {
         "steps_in_budget",
         "advice",
     ];
-    for key in keys {
-        assert!(report.get(key).is_some(), "{key} is not in {report}");
-    }
+    let mut found: Vec<&str> = report.as_object().expect("an object").keys().map(String::as_str).collect();
+    let mut expected = keys.to_vec();
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    let details = json(&["fit", &circuit, "--device", "perth", "--details"]);
+    assert!(keys.iter().all(|key| details[key] == report[key]) && number(&details["step_joules"]) > 0.0);
     assert_eq!(
         (report["fits"].as_bool(), report["width"].as_u64(), report["swaps"].as_u64()),
         (Some(true), Some(2), Some(0))
@@ -82,8 +94,8 @@ fn a_diagnosis_has_every_parameter() {
     }
 }
 
-/// Stopped by a limit of steps and gone on, a run has the points and, but for the two points that were measured again at the
-/// stop, the ledger of a run that was never stopped.
+/// Stopped by a limit of steps, measured again and gone on, a run has the points and, but for the two points that were measured
+/// again at the stop, the ledger of a run that was never stopped.
 #[test]
 fn training_goes_on_where_it_was() {
     let folder = tempfile::tempdir().expect("a folder for tests");
@@ -118,7 +130,8 @@ fn a_kill_loses_no_shot() {
     let folder = tempfile::tempdir().expect("a folder for tests");
     let circuit = file(&folder);
     let out = folder.path().join("run.json").to_str().expect("UTF-8").to_owned();
-    let common = ["train", &circuit, OBSERVABLE, "--device", "sensor-node", "--shots", "10", "--steps", "600"];
+    let common =
+        ["train", &circuit, OBSERVABLE, "--device", "sensor-node", "--shots", "10", "--steps", "600", "--ideal"];
     let whole = json(&common);
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_qbench"))
         .args([&common[..], &["--out", &out, "--json"]].concat())
@@ -138,7 +151,8 @@ fn training_stops_at_the_budget_and_keeps_its_answer() {
     let folder = tempfile::tempdir().expect("a folder for tests");
     let circuit = file(&folder);
     let out = folder.path().join("run.json").to_str().expect("UTF-8").to_owned();
-    let arguments = ["train", &circuit, OBSERVABLE, "--device", "sensor-node", "--shots", "2000", "--out", &out];
+    let arguments =
+        ["train", &circuit, OBSERVABLE, "--device", "sensor-node", "--ideal", "--shots", "2000", "--save", &out];
     let answer = json(&arguments);
     let shots = answer["ledger"]["shots"].as_u64().expect("a count");
     // A step takes a value and four shifted points, in two circuits each.
@@ -159,10 +173,21 @@ fn training_that_cannot_start_is_refused() {
     let circuit = file(&folder);
     let refused = |more: &[&str]| refusal(&[&["train", &circuit, OBSERVABLE], more].concat());
     assert!(refused(&["--device", "sensor-node", "--method", "magic"]).contains("there is no method \"magic\""));
-    assert!(refused(&["--device", "sensor-node", "--shots", "100000"]).contains("before its first step"));
+    let message = refused(&["--device", "sensor-node", "--shots", "100000"]);
+    assert!(message.contains("shots per circuit: 100000 are asked for, the device gives 4096"), "{message}");
+    assert!(message.contains("try: shots per circuit: take 4096 shots per circuit"), "{message}");
+    // A step fits, and the measurements at the end beside it do not.
+    let short = place(&folder, "short.toml", "sensor-node", &|text| {
+        text.replace("shots_total = 200_000", "shots_total = 4_000")
+    });
+    let message = refused(&["--device", &short, "--shots", "400"]);
+    assert!(message.contains("before its first step: it does not fit into the budget of shots"), "{message}");
+    let message = refused(&["--device", "sensor-node", "--method", "natural-gradient"]);
+    assert!(message.contains("natural-gradient asks for the metric tensor, which no device measures"), "{message}");
     assert!(refused(&["--device", "sensor-node", "--rate=-1"]).contains("rate"));
     let text = "OPENQASM 3.0;\ninput float a;\nqubit[5] q;\nU(a, 0, 0) q[4];\n";
     let wide = write(folder.path(), "wide.qasm", text);
     let message = refusal(&["train", &wide, "--observable=Z4", "--device", "sensor-node"]);
-    assert!(message.contains("5 qubits"), "{message}");
+    assert!(message.contains("the circuit needs 5, the device has 4"), "{message}");
+    assert!(message.contains("everything: take the device edge-gateway"), "{message}");
 }

@@ -35,6 +35,12 @@ impl State {
         self.floats.is_empty() && self.counts.is_empty() && self.children.is_empty()
     }
 
+    /// How many numbers are in it, those of the states inside it included.
+    pub fn numbers(&self) -> usize {
+        let own: usize = self.floats.values().chain(self.counts.values()).map(Vec::len).sum();
+        own + self.children.values().map(Self::numbers).sum::<usize>()
+    }
+
     /// The same state with an array of floating point numbers.
     #[must_use]
     pub fn with_floats(mut self, name: &str, values: &[f64]) -> Self {

@@ -1,10 +1,12 @@
 //! `qbench diagnose` and `qbench fit`: what a circuit is worth before it is trained.
 
+use std::fmt::{self, Display};
 use std::path::PathBuf;
 
 use clap::Args;
 use qiot_profile::DeviceProfile;
-use qiot_profile::fit::{FitOptions, fit as fit_to};
+use qiot_profile::fit::{FitOptions, FitReport, fit as fit_to};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::derivatives::WrtFlags;
 use super::error::{CommandError, Source};
@@ -67,8 +69,47 @@ pub(super) struct FitFlags {
     /// The least estimated fidelity that is accepted
     #[arg(long, value_name = "F", default_value_t = FitOptions::default().min_fidelity)]
     min_fidelity: f64,
+    /// With --json: every number of the report, such as the joules of a step and the error of a gradient
+    #[arg(long, requires = "json")]
+    details: bool,
     #[command(flatten)]
     common: Common,
+}
+
+/// A report as the command prints it: the keys that are promised, or all.
+struct FitAnswer {
+    report: FitReport,
+    details: bool,
+}
+
+impl Display for FitAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.report.fmt(f)
+    }
+}
+
+impl Serialize for FitAnswer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let report = &self.report;
+        if self.details {
+            return report.serialize(serializer);
+        }
+        let mut map = serializer.serialize_map(Some(13))?;
+        map.serialize_entry("fits", &report.fits)?;
+        map.serialize_entry("reasons", &report.reasons)?;
+        map.serialize_entry("width", &report.width)?;
+        map.serialize_entry("depth", &report.depth)?;
+        map.serialize_entry("native_gates", &report.native_gates)?;
+        map.serialize_entry("swaps", &report.swaps)?;
+        map.serialize_entry("duration_s", &report.duration_s)?;
+        map.serialize_entry("fidelity", &report.fidelity)?;
+        map.serialize_entry("memory_bytes", &report.memory_bytes)?;
+        map.serialize_entry("shots_per_gradient", &report.shots_per_gradient)?;
+        map.serialize_entry("step_seconds", &report.step_seconds)?;
+        map.serialize_entry("steps_in_budget", &report.steps_in_budget)?;
+        map.serialize_entry("advice", &report.advice)?;
+        map.end()
+    }
 }
 
 /// A circuit that does not fit is an answer, not a failure.
@@ -83,7 +124,7 @@ pub(super) fn fit(flags: &FitFlags, terminal: &mut Terminal<'_>) -> Result<(), C
         ..FitOptions::default()
     };
     let report = fit_to(&file.circuit, observable.as_ref(), &device, &options)?;
-    print(&report, flags.common.json, terminal)
+    print(&FitAnswer { report, details: flags.details }, flags.common.json, terminal)
 }
 
 #[derive(Args, Debug)]

@@ -110,6 +110,20 @@ pub(super) enum CommandError {
     Data { place: Source, source: crate::data::DataError },
     #[error("{option}: {what} is not a positive finite number")]
     NotPositive { option: &'static str, what: String },
+    #[error(
+        "there are no data {name:?}; there are iris, breast-cancer, moons, seattle-weather, or the name of a CSV file"
+    )]
+    UnknownData { name: String },
+    #[error("{path}: there is no class {class:?}, there are {known}")]
+    UnknownClass { path: Source, class: String, known: String },
+    #[error("{path}: there are {} classes ({}), and two are told apart; choose them by --classes A,B", classes.len(), quoted(.classes))]
+    ClassCount { path: Source, classes: Vec<String> },
+    #[error("{method} asks for {what}, which no device measures; --method takes any other of {}", others.join(", "))]
+    MethodNeeds { method: String, what: &'static str, others: Vec<String> },
+    #[error("does not fit on {device}: {reason}{}", advised(.advice))]
+    DoesNotFit { device: String, reason: String, advice: Vec<String> },
+    #[error("{method} needs {needed} bytes with all it remembers, the classical side of {device} has {allowed}")]
+    MethodMemory { method: String, device: String, needed: u64, allowed: u64 },
     #[error("cannot start threads: {0}")]
     Threads(#[source] rayon::ThreadPoolBuildError),
     #[error("cannot write {path}: {source}")]
@@ -118,8 +132,8 @@ pub(super) enum CommandError {
     OtherRun { path: Source, what: &'static str, found: String, expected: String },
     #[error("{path}: the saved run cannot be continued: {reason}")]
     Resume { path: Source, reason: String },
-    #[error("the run ended before its first step: {reason}")]
-    NoStep { reason: String },
+    #[error("the run ended before its first step: {reason}{}", advised(.advice))]
+    NoStep { reason: String, advice: Vec<String> },
     #[error("the trained circuit cannot be written: {0}")]
     Unwritable(#[from] qasm::WriteError),
     #[error("{}", with_causes(.0))]
@@ -145,7 +159,8 @@ impl CommandError {
             Self::Read { .. } | Self::FileSize { .. } | Self::Utf8 { .. } | Self::Output(_) | Self::Json { .. } => true,
             Self::Qasm { .. } | Self::Angle { .. } | Self::Noise { .. } => true,
             Self::Device { place, .. } => matches!(place, Source::File(_)),
-            Self::Data { .. } | Self::Write { .. } | Self::OtherRun { .. } | Self::Resume { .. } => true,
+            Self::Data { .. } | Self::UnknownClass { .. } | Self::ClassCount { .. } => true,
+            Self::Write { .. } | Self::OtherRun { .. } | Self::Resume { .. } => true,
             Self::Observable { place, .. } | Self::Coefficients { place, .. } => {
                 !matches!(place.source, Source::Option(_))
             }
@@ -171,6 +186,11 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         }
     }
     text
+}
+
+/// `; try: a; b`, or nothing.
+fn advised(advice: &[String]) -> String {
+    if advice.is_empty() { String::new() } else { format!("; try: {}", advice.join("; ")) }
 }
 
 /// `2 parameters ("a", "b")`.

@@ -177,7 +177,11 @@ impl ParameterFlags {
 
     /// The values in the order of declaration.
     pub(super) fn values(&self, circuit: &Circuit, terminal: &mut Terminal<'_>) -> Result<Vec<f64>, CommandError> {
-        let names = circuit.parameters();
+        self.values_of(circuit.parameters(), terminal)
+    }
+
+    /// The values of parameters with these names, in their order.
+    pub(super) fn values_of(&self, names: &[String], terminal: &mut Terminal<'_>) -> Result<Vec<f64>, CommandError> {
         let (values, option) = if let Some(text) = &self.params {
             (listed(text)?, Source::Option("--params"))
         } else if let Some(path) = &self.params_file {

@@ -21,6 +21,7 @@
 //! What was asked goes to standard output, as text or with `--json` as one JSON document; everything else to standard error.
 //! This module, alone in the library, opens the files that its arguments name.
 
+mod data;
 mod derivatives;
 mod device;
 mod distribution;
@@ -159,7 +160,7 @@ impl Command {
             Self::Metric(flags) => &flags.circuit,
             Self::Diagnose(flags) => &flags.circuit,
             Self::Fit(flags) => &flags.circuit,
-            Self::Train(flags) => &flags.circuit,
+            Self::Train(flags) => return flags.circuit(),
             Self::Trial(_) => return None,
         };
         Some(flags.source())

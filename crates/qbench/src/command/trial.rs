@@ -303,7 +303,9 @@ impl Flags {
         let readout = |&reading: &Reading| match (reading, &profile) {
             (Reading::Exact, None) => Ok(Readout::Exact),
             (Reading::Shots(shots), None) => Ok(Readout::Shots { shots }),
-            (Reading::Shots(shots), Some(profile)) => Ok(Readout::Device { profile: Box::new(profile.clone()), shots, noise: false }),
+            (Reading::Shots(shots), Some(profile)) => {
+                Ok(Readout::Device { profile: Box::new(profile.clone()), shots, noise: false })
+            }
             (Reading::Exact, Some(_)) => {
                 Err(CommandError::Refused { what: "--shots", reason: "a device gives no exact values" })
             }
