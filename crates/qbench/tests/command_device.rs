@@ -172,7 +172,7 @@ fn classifiers_are_trained_on_devices() {
         "{message}"
     );
     assert!(
-        refused(&["--data", &csv, "--label", "colour"]).contains("no column \"colour\", there are height, species")
+        refused(&["--data", &csv, "--label", "colour"]).contains("no column \"colour\"; there are height, species")
     );
     assert!(refused(&["--data", "roses"]).contains("there are no data \"roses\"; there are iris"));
     assert!(refused(&["--data", "iris", "--label", "species"]).contains("--label and --classes are for CSV files"));

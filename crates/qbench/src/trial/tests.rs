@@ -150,7 +150,7 @@ fn every_method_has_a_cell_or_a_reason() {
         methods: Methods::shipped(),
         rates: vec![0.1],
         seeds: 1,
-        exact_iterations: 6,
+        exact_iterations: 30,
     };
     let results = trials.run_all(8).expect("runs");
     for result in results.iter().filter(|result| result.reason != "fitted") {
