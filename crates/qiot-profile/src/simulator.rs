@@ -59,7 +59,7 @@ pub struct DeviceSimulator(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Ideal(StateVectorBackend),
+    Ideal(Box<StateVectorBackend>),
     Noisy(Box<Noisy>),
 }
 
@@ -118,7 +118,7 @@ impl DeviceSimulator {
     /// A simulator without noise.
     #[must_use]
     pub fn ideal() -> Self {
-        Self(Kind::Ideal(StateVectorBackend::new()))
+        Self(Kind::Ideal(Box::new(StateVectorBackend::new())))
     }
 
     /// A simulator with the calibrated noise of a device.

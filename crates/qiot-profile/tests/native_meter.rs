@@ -172,7 +172,7 @@ proptest! {
         let shift = ParameterShift { shots: Shots::Allocated { total, by: Allocation::Variance { pilot } } };
         // A device in the middle of its life, and of a window.
         let mut metered = Metered::new(device.clone(), StateVectorBackend::new()).expect("a device");
-        let before = ParameterShift { shots: Shots::PerCircuit(spent.min(150).max(1)) };
+        let before = ParameterShift { shots: Shots::PerCircuit(spent.clamp(1, 150)) };
         before.values(&expectation, &[0.3, 0.2, 0.1], &mut metered, &mut stream()).expect("no budget");
         let start = metered.ledger().bill;
 
