@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use qcore::{PauliSum, qasm};
-use qgrad::{Adjoint, Estimator, Expectation, ParameterShift, Shots, Simulator, StateVectorBackend};
+use qgrad::{Adjoint, Blocks, Estimator, Expectation, Metric, ParameterShift, Shots, Simulator, StateVectorBackend};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use serde_json::Value;
@@ -77,6 +77,18 @@ fn metric_tensors_agree_with_other_libraries() {
         for (i, row) in rows.iter().enumerate() {
             for (j, entry) in numbers(row).into_iter().enumerate() {
                 assert!((metric[(i, j)] - entry).abs() < 1e-8, "{name}, ({i}, {j})");
+            }
+        }
+        // Blocks are made another way, from covariances within a layer: negated controls among them.
+        let metric = Metric::of_all_parameters(expectation.circuit()).expect("the whole one exists");
+        for (blocks, sets) in [(Blocks::Layers, metric.layers()), (Blocks::Diagonal, Vec::new())] {
+            let found = metric.exact(&blocks, parameters, &mut StateVectorBackend::new()).expect("runs").matrix;
+            for (i, row) in rows.iter().enumerate() {
+                for (j, entry) in numbers(row).into_iter().enumerate() {
+                    let is_wanted = i == j || sets.iter().any(|set| set.contains(&i) && set.contains(&j));
+                    let expected = if is_wanted { entry } else { 0.0 };
+                    assert!((found[(i, j)] - expected).abs() < 1e-8, "{name}, {blocks:?}, ({i}, {j})");
+                }
             }
         }
         checked += 1;

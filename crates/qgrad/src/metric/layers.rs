@@ -15,8 +15,8 @@ use crate::{Backend, Bill, Error, Estimate, Expectation, Shots};
 pub(super) struct Layer {
     /// What comes before; its observable is the identity and nothing is differentiated.
     pub(super) prefix: Expectation,
-    /// Indices of the active rotations.
-    rotations: Vec<usize>,
+    /// Indices of the active rotations, and the controls at which they act where the qubit is 0.
+    rotations: Vec<(usize, u64)>,
     /// Positions of the parameters that their angles depend on, ascending.
     pub(super) positions: Vec<usize>,
     /// The basis in which all generators are diagonal.
@@ -75,7 +75,7 @@ pub(super) fn layers(expectation: &Expectation) -> Result<Vec<Layer>, Error> {
     let mut places = vec![Place::default(); circuit.num_qubits()];
     // From which layer on an operation belongs to what comes before.
     let mut behind = Vec::with_capacity(active_of.len());
-    let mut members: Vec<Vec<usize>> = Vec::new();
+    let mut members: Vec<Vec<(usize, u64)>> = Vec::new();
     for (operation, active) in circuit.operations().iter().zip(&active_of) {
         let touched: Vec<(usize, Option<Pauli>)> = match active {
             Some(active) => {
@@ -92,10 +92,11 @@ pub(super) fn layers(expectation: &Expectation) -> Result<Vec<Layer>, Error> {
         behind.push(layer + usize::from(active.is_some()));
         if let Some(active) = active {
             members.resize(members.len().max(layer + 1), Vec::new());
-            members[layer].push(*active);
+            let negated = operation.controls().filter(|control| !control.value);
+            members[layer].push((*active, negated.fold(0, |mask, control| mask | 1 << control.qubit)));
         }
     }
-    let build = |(layer, rotations): (usize, Vec<usize>)| {
+    let build = |(layer, rotations): (usize, Vec<(usize, u64)>)| {
         let mut prefix = Circuit::new(circuit.num_qubits())?;
         for name in circuit.parameters() {
             prefix.parameter(name)?;
@@ -105,7 +106,7 @@ pub(super) fn layers(expectation: &Expectation) -> Result<Vec<Layer>, Error> {
         }
         let identity = vec![PauliSum::single(PauliString::IDENTITY)];
         let (mut positions, mut x_basis, mut y_basis) = (Vec::new(), 0, 0);
-        for &index in &rotations {
+        for &(index, _) in &rotations {
             let active = &expectation.active()[index];
             positions.extend(active.parameters.iter().map(|&(position, _)| position));
             for (q, letter) in letters(expectation.program().rotations()[active.rotation].generator()) {
@@ -135,8 +136,8 @@ fn touched_by(operation: &Operation) -> impl Iterator<Item = usize> {
 pub(super) struct Diagonal(BTreeMap<u64, f64>);
 
 impl Diagonal {
-    fn add(&mut self, factor: f64, generator: RotationGenerator) {
-        // A projector on 1 is (1 - Z) / 2.
+    fn add(&mut self, factor: f64, generator: RotationGenerator, negated: u64) {
+        // A projector on 1 is (1 - Z) / 2, one on 0 is (1 + Z) / 2.
         let (string, projected, scale) = match generator {
             RotationGenerator::HalfPauli { string, controls } => (string.support(), controls, 0.5),
             RotationGenerator::Phase { mask } => (0, mask, -1.0),
@@ -144,7 +145,7 @@ impl Diagonal {
         let scale = factor * scale / (1_u64 << projected.count_ones()) as f64;
         let mut subset = projected;
         loop {
-            let sign = if subset.count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
+            let sign = if (subset & !negated).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
             *self.0.entry(string | subset).or_default() += sign * scale;
             if subset == 0 {
                 return;
@@ -184,12 +185,12 @@ impl Diagonal {
 /// The generator of each parameter of a layer at one row: the sum of those of its rotations with the derivatives of their angles.
 pub(super) fn generators(expectation: &Expectation, layer: &Layer, row: &[f64]) -> Vec<Diagonal> {
     let mut sums = vec![Diagonal::default(); layer.positions.len()];
-    for &index in &layer.rotations {
+    for &(index, negated) in &layer.rotations {
         let active: &ActiveRotation = &expectation.active()[index];
         let rotation = &expectation.program().rotations()[active.rotation];
         for &(position, param) in &active.parameters {
             let place = layer.positions.binary_search(&position).expect("a layer lists its parameters");
-            sums[place].add(rotation.angle().derivative(row, param), rotation.generator());
+            sums[place].add(rotation.angle().derivative(row, param), rotation.generator(), negated);
         }
     }
     sums
