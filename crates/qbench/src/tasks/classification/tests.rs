@@ -1,3 +1,5 @@
+//! The classification task against closed forms, dense circuits and its own bills.
+
 use qgrad::Bill;
 use qopt::{Answer, Objective, Query, Request};
 use rand::Rng;
