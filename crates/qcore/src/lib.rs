@@ -31,6 +31,7 @@
 //! - `qasm`: reads and writes OpenQASM, in the module `qasm`.
 //! - `serde`: serialization of gates, Pauli strings and sums; noise models from JSON and the like.
 
+mod affine;
 mod angle;
 mod batch;
 mod batch_reverse;

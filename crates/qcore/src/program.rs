@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use num_complex::Complex64;
 
+use crate::affine::{Affine, AffineAngles};
 use crate::circuit::{Circuit, Instruction, Operation};
 use crate::compile::{Bound, Places, Plan};
 use crate::gate::{Action, Gate, Generator};
@@ -194,23 +195,12 @@ pub struct Program {
     parameters: usize,
     steps: Vec<Step>,
     rotations: Vec<Rotation>,
-    affine: Vec<Affine>,
+    affine: AffineAngles,
     /// The rotations that are not in `affine`.
     others: Vec<usize>,
     plan: OnceLock<Plan>,
     batch_plan: OnceLock<Plan>,
     places: OnceLock<Places>,
-}
-
-/// A rotation whose angle is `constant + factor * parameter`: nearly all of them, and evaluated without a look at the expression.
-#[derive(Clone, Copy, Debug)]
-struct Affine {
-    rotation: usize,
-    parameter: usize,
-    factor: f64,
-    constant: f64,
-    /// What the angle is multiplied with to get the argument of sine and cosine.
-    argument: f64,
 }
 
 impl Program {
@@ -232,7 +222,7 @@ impl Program {
             parameters,
             steps: Vec::with_capacity(steps),
             rotations: Vec::with_capacity(steps),
-            affine: Vec::new(),
+            affine: AffineAngles::default(),
             others: Vec::new(),
             plan: OnceLock::new(),
             batch_plan: OnceLock::new(),
@@ -277,9 +267,10 @@ impl Program {
     /// Lists the rotations with simple angles.
     fn sort_angles(&mut self) {
         let program = self;
+        let mut all = Vec::new();
         for (index, rotation) in program.rotations.iter().enumerate() {
             match rotation.angle.as_affine() {
-                Some((constant, &[(parameter, factor)])) => program.affine.push(Affine {
+                Some((constant, &[(parameter, factor)])) => all.push(Affine {
                     rotation: index,
                     parameter: parameter.index(),
                     factor,
@@ -289,6 +280,7 @@ impl Program {
                 _ => program.others.push(index),
             }
         }
+        program.affine = AffineAngles::new(all);
     }
 
     /// Width of the register.
@@ -350,13 +342,8 @@ impl Program {
                 expected: self.rotations.len(),
             });
         }
-        let mut finite = true;
-        for affine in &self.affine {
-            let angle = affine.constant + affine.factor * parameters[affine.parameter];
-            finite &= angle.is_finite();
-            bound.angles[affine.rotation] = angle;
-            bound.arguments[affine.rotation] = affine.argument * angle;
-        }
+        let level = Level::best();
+        let mut finite = self.affine.bind(level, parameters, &mut bound.angles, &mut bound.arguments);
         for &index in &self.others {
             let rotation = &self.rotations[index];
             let angle = rotation.angle.value(parameters);
@@ -368,7 +355,12 @@ impl Program {
             let value = bound.angles[rotation];
             return Err(Error::Angle { operation: self.rotations[rotation].operation, value });
         }
-        self.turn(Level::best(), bound);
+        if bound.planned {
+            bound.turn(&self.plan().recipes, level);
+        } else {
+            let cos = &mut bound.cos[..self.rotations.len()];
+            kernel::sin_cos(level, &bound.arguments, &mut bound.sin, cos);
+        }
         Ok(())
     }
 
@@ -420,9 +412,8 @@ impl Program {
             if bound.angles.len() != 4 * self.rotations.len() {
                 return mismatch("binding", bound.angles.len() / 4, self.rotations.len());
             }
-            for affine in &self.affine {
-                let (at, angle) =
-                    (4 * affine.rotation + lane, affine.constant + affine.factor * parameters[affine.parameter]);
+            for affine in self.affine.iter() {
+                let (at, angle) = (4 * affine.rotation + lane, affine.angle(parameters));
                 (bound.angles[at], bound.arguments[at]) = (angle, affine.argument * angle);
             }
             for &index in &self.others {
@@ -446,13 +437,7 @@ impl Program {
             {
                 return Err(Error::Angle { operation: self.rotations[at / 4].operation, value: bound.angles[at] });
             }
-            kernel::sin_cos(
-                Level::best(),
-                &bound.arguments,
-                &mut bound.sin,
-                &mut bound.cos[..4 * self.rotations.len()],
-            );
-            bound.follow(&self.batch_plan().recipes, Level::best());
+            bound.turn(&self.batch_plan().recipes, Level::best());
         }
         Ok(())
     }
@@ -488,7 +473,6 @@ impl Program {
         }
     }
 
-    /// How it is executed in one go; made when it is first asked for.
     /// The same program, planned for a state that is cut into rows of so many qubits.
     #[cfg(test)]
     pub(crate) fn in_rows(self, row: usize) -> Self {
@@ -496,17 +480,9 @@ impl Program {
         Self { plan: plan.into(), ..self }
     }
 
+    /// How it is executed in one go; made when it is first asked for.
     pub(crate) fn plan(&self) -> &Plan {
         self.plan.get_or_init(|| Plan::new(self.qubits, &self.steps, &self.rotations, kernel::LANE_QUBITS))
-    }
-
-    /// Sines, cosines and what follows from them, for the arguments of a binding.
-    fn turn(&self, level: Level, bound: &mut Bound) {
-        let count = bound.arguments.len();
-        kernel::sin_cos(level, &bound.arguments, &mut bound.sin, &mut bound.cos[..count]);
-        if bound.planned {
-            bound.follow(&self.plan().recipes, level);
-        }
     }
 
     fn operation(&mut self, operation: &Operation, index: usize) {

@@ -288,6 +288,9 @@ impl Sweep {
 
     /// Applies the parts to a state, or to a group of a batch, that is one tile.
     fn run_whole(&self, level: Level, state: &mut [Block], bound: &Bound, scratch: &mut Scratch) {
+        if let Some(small) = &self.small {
+            return small.run(self, level, state, bound, &mut scratch.own[0].tables);
+        }
         let table = at_least(&mut scratch.own[0].tables, state.len());
         if bound.stride == 1 {
             let shared = Shared { sweep: self, level, bound, tables: &[], tile: state.len() };

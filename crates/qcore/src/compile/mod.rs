@@ -8,9 +8,11 @@
 mod batch;
 mod derivative;
 mod execute;
+mod recipes;
 mod reverse;
 mod schedule;
 mod shared;
+mod small;
 #[cfg(test)]
 mod tests;
 mod tiles;
@@ -22,14 +24,16 @@ use num_complex::Complex64;
 pub(crate) use batch::{BatchGroup, BatchPlan, BatchShared};
 pub(crate) use derivative::Reads;
 pub(crate) use execute::{Scratch, join, threads};
+pub(crate) use recipes::Recipes;
 pub(crate) use reverse::Tape;
 pub(crate) use shared::{Members, Places, Tables};
-pub(crate) use values::{Bound, Recipes};
+pub(crate) use values::Bound;
 
 use crate::kernel::{COLUMN_BLOCKS, Diagonal, LANE_QUBITS, Pass};
 use crate::program::{Rotation, RotationGenerator, Step, without_swaps};
 use derivative::{Occurrence, Source};
 use schedule::{Factor, Layer, Segment, bits};
+use small::Small;
 use tiles::Span;
 use walks::{CHUNK_BITS, Walks};
 
@@ -95,6 +99,8 @@ struct Sweep {
     parts: Vec<Part>,
     /// How a single state takes them.
     walks: Walks,
+    /// How a small state takes them.
+    small: Option<Small>,
 }
 
 #[derive(Clone, Debug)]
@@ -240,7 +246,9 @@ impl Planner {
                 self.start(&span, &layer, back.into_iter().collect())
             });
             let parts = layers.iter().filter_map(|layer| self.part(&span, layer, all, true)).collect();
-            self.stages.push(Stage::Sweep(Sweep::new(Shape::Whole, start, parts, &span)));
+            let mut sweep = Sweep::new(Shape::Whole, start, parts, &span);
+            sweep.small = Small::new(&sweep, &span, self.recipes.no_turn(), self.minus_one);
+            self.stages.push(Stage::Sweep(sweep));
             return;
         };
         let width = tile_width(1 << (self.qubits - low_qubits));

@@ -7,7 +7,7 @@
 use num_complex::Complex64;
 use smallvec::SmallVec;
 
-use crate::kernel::Matrix;
+use crate::kernel::{self, Matrix};
 use crate::program::{Rotation, RotationGenerator, Step};
 
 /// A complex number of absolute value 1, given now or by a binding.
@@ -112,21 +112,10 @@ pub(super) struct Euler {
 
 impl Euler {
     pub(super) fn new(m: &[Complex64; 4]) -> Self {
-        let (cos, sin) = (magnitude(m[0]), magnitude(m[2]));
-        let unit = |z: Complex64, norm: f64| if norm > 0.0 { z / norm } else { ONE };
-        let alpha = if cos > 0.0 { m[0] / cos } else { ONE };
-        let beta = if sin > 0.0 { unit(m[2], sin) } else { m[3] / cos };
-        let before = if cos >= sin { m[3] / (beta * cos) } else { -m[1] / (alpha * sin) };
-        // A half turn has no tangent; this cosine gives its sine to the last digit and vanishes beside it.
-        let cos = cos.max(1e-17);
-        Self { alpha, after: beta / alpha, before: unit(before, magnitude(before)), cos, tan: sin / cos }
+        let (alpha, after, before, cos, tan) = kernel::euler(m.map(|z| (z.re, z.im)));
+        let [alpha, after, before] = [alpha, after, before].map(|(re, im)| Complex64::new(re, im));
+        Self { alpha, after, before, cos, tan }
     }
-}
-
-/// The absolute value of an element of a unitary matrix, without the care that `hypot` takes of numbers whose square has no digits: they are 0.
-fn magnitude(z: Complex64) -> f64 {
-    let square = z.norm_sqr();
-    if square < 1e-300 { 0.0 } else { square.sqrt() }
 }
 
 struct Slot {
@@ -366,23 +355,43 @@ impl Builder<'_> {
         self.open();
     }
 
-    /// A product of one-qubit gates as diagonal, real rotation, diagonal.
-    fn decompose(&mut self, elements: Elements) -> (Factors, Option<Turn>, Factors) {
-        let mut fused = Elements::new();
-        for element in elements {
-            let element = match element {
-                Element::Diagonal(Factor::Constant(c)) => Element::Fixed([ONE, ZERO, ZERO, c]),
-                other => other,
+    /// With `RX(theta) = H RZ(theta) H` beside fixed gates that are `H` times a diagonal: the targets of CX. Then nothing is left to
+    /// multiply out for every binding.
+    fn straightened(&mut self, elements: Elements) -> Elements {
+        let found = |index: usize| {
+            let fixed = |index: Option<usize>| match index.and_then(|index| elements.get(index)) {
+                Some(Element::Fixed(m)) => Some(m),
+                _ => None,
             };
-            match (fused.last_mut(), element) {
-                (Some(Element::Fixed(last)), Element::Fixed(m)) => *last = product(&m, last),
-                _ => fused.push(element),
+            matches!(elements[index], Element::RotateX(_))
+                && (fixed(index.checked_sub(1)).is_some_and(|m| is_diagonal(&product(&HADAMARD, m)))
+                    || fixed(index.checked_add(1)).is_some_and(|m| is_diagonal(&product(m, &HADAMARD))))
+        };
+        if elements.len() < 2 || !(0..elements.len()).any(found) {
+            return elements;
+        }
+        let mut straight = Elements::new();
+        for (index, element) in elements.iter().enumerate() {
+            match *element {
+                Element::RotateX(rotation) if found(index) => {
+                    self.schedule.global_turns.push((rotation, -0.5));
+                    let turn = Element::Diagonal(Factor::Phase(rotation));
+                    straight.extend([Element::Fixed(HADAMARD), turn, Element::Fixed(HADAMARD)]);
+                }
+                other => straight.push(other),
             }
         }
+        fused(straight)
+    }
+
+    /// A product of one-qubit gates as diagonal, real rotation, diagonal.
+    fn decompose(&mut self, elements: Elements) -> (Factors, Option<Turn>, Factors) {
+        let mut fused = self.straightened(fused(elements));
         let mut diagonal = |element: &Element| match element {
             Element::Diagonal(factor) => Some(*factor),
             Element::Fixed(m) if is_diagonal(m) => {
-                self.schedule.phase *= m[0];
+                // Two Hadamard gates are not the identity to the last digit.
+                self.schedule.phase *= m[0] / m[0].norm();
                 Some(Factor::Constant(m[3] / m[0]))
             }
             _ => None,
@@ -427,6 +436,22 @@ impl Builder<'_> {
         };
         (before, Some(turn), after)
     }
+}
+
+/// With one fixed gate for those that follow each other.
+fn fused(elements: Elements) -> Elements {
+    let mut fused = Elements::new();
+    for element in elements {
+        let element = match element {
+            Element::Diagonal(Factor::Constant(c)) => Element::Fixed([ONE, ZERO, ZERO, c]),
+            other => other,
+        };
+        match (fused.last_mut(), element) {
+            (Some(Element::Fixed(last)), Element::Fixed(m)) => *last = product(&m, last),
+            _ => fused.push(element),
+        }
+    }
+    fused
 }
 
 /// Orthonormal eigenvectors (as columns) and eigenvalues of a unitary 2x2 matrix.

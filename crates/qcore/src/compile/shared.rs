@@ -1,8 +1,8 @@
 //! Runs that share most of a binding: where each rotation acts in a plan, the tables of a bound plan, and groups of four runs that
 //! differ from it in a few rotations.
 
+use super::recipes::{Extra, Followers, Turns};
 use super::schedule::{Element, Factor};
-use super::values::{Extra, Followers};
 use super::{Part, Plan, Recipes, Stage, Start};
 use crate::Level;
 use crate::compile::Bound;
@@ -106,7 +106,7 @@ impl Recipes {
 
     /// The rotations that every scale depends on.
     pub(super) fn rotations_of_scales(&self) -> Vec<Vec<usize>> {
-        let of = |turns: &Vec<u32>| {
+        let of = |turns: &Turns| {
             let mut rotations = Vec::new();
             turns.iter().for_each(|&turn| self.each_of_turn(turn, &mut |rotation| rotations.push(rotation)));
             rotations

@@ -1,200 +1,12 @@
-//! What a binding of a plan holds: tangents, phases and scales, and how they follow from the angles.
+//! What a binding of a plan holds: tangents, phases and scales, and how they are computed.
 
 use num_complex::Complex64;
-use std::collections::HashMap;
 use std::ops::Range;
 
-use super::schedule::{Element, Euler, Factor, Factors, Schedule, Turn};
+use super::recipes::{Extra, Followers, Recipes};
+use super::schedule::{Element, Euler, Factor};
 use crate::Level;
-use crate::kernel::{self, Pass, Quad, Values};
-
-/// So many constants and fixed rotations are looked up in a list.
-const FEW: usize = 8;
-
-/// A value that a rotation does not give directly.
-#[derive(Clone, Debug)]
-pub(super) enum Extra {
-    Constant(Complex64),
-    Chain(Factors),
-    /// Written by a product of one-qubit gates.
-    Product,
-    /// A tangent times a phase.
-    Start {
-        tan: u32,
-        phase: u32,
-    },
-}
-
-/// How the values of a plan follow from the angles of its rotations.
-///
-/// Values and tangents are numbered: those of the rotations first, in their order, then the others.
-#[derive(Clone, Debug)]
-pub(crate) struct Recipes {
-    pub(super) rotations: usize,
-    /// The rotations `diag(1, e^{i theta})`, whose sine and cosine are those of the whole angle.
-    whole_angles: Vec<usize>,
-    pub(super) extras: Vec<Extra>,
-    /// Tangent and cosine of fixed rotations and, until they are known, of products.
-    turns: Vec<(f64, f64)>,
-    /// The first fixed rotations, with the indices of their tangents.
-    fixed: Vec<((f64, f64), u32)>,
-    pub(super) products: Vec<(Vec<Element>, usize)>,
-    pub(super) product_values: Vec<[u32; 2]>,
-    product_turns: Vec<u32>,
-    pub(super) scales: Vec<Vec<u32>>,
-    phase: Complex64,
-    global_turns: Vec<(usize, f64)>,
-    constants: HashMap<[u64; 2], u32>,
-    /// The first constants, which are the common ones.
-    first_constants: Vec<([u64; 2], u32)>,
-}
-
-impl Recipes {
-    pub(super) fn new(rotations: usize, whole_angles: Vec<usize>, schedule: &Schedule) -> Self {
-        let mut recipes = Self {
-            rotations,
-            whole_angles,
-            extras: Vec::new(),
-            turns: vec![(0.0, 1.0)],
-            fixed: Vec::new(),
-            products: Vec::new(),
-            product_values: Vec::new(),
-            product_turns: Vec::new(),
-            scales: Vec::new(),
-            phase: schedule.phase,
-            global_turns: schedule.global_turns.clone(),
-            constants: HashMap::new(),
-            first_constants: Vec::new(),
-        };
-        for elements in &schedule.products {
-            let turn = recipes.push_turn(0.0, 1.0);
-            let values = [recipes.push(Extra::Product), recipes.push(Extra::Product)];
-            recipes.products.push((elements.clone(), turn as usize));
-            recipes.product_turns.push(turn);
-            recipes.product_values.push(values);
-        }
-        recipes
-    }
-
-    /// Index of the tangent 0.
-    pub(super) fn no_turn(&self) -> u32 {
-        self.rotations as u32
-    }
-
-    pub(super) fn turn(&mut self, turn: Turn) -> u32 {
-        match turn {
-            Turn::Rotation(rotation) => rotation as u32,
-            Turn::Fixed { tan, cos } => {
-                // Layers of the same fixed gate are common.
-                let known = self.fixed.iter().find(|(turn, _)| *turn == (tan, cos));
-                if let Some(&(_, index)) = known {
-                    return index;
-                }
-                let index = self.push_turn(tan, cos);
-                if self.fixed.len() < FEW {
-                    self.fixed.push(((tan, cos), index));
-                }
-                index
-            }
-            Turn::Product(product) => self.product_turns[product],
-        }
-    }
-
-    fn push_turn(&mut self, tan: f64, cos: f64) -> u32 {
-        self.turns.push((tan, cos));
-        (self.rotations + self.turns.len() - 1) as u32
-    }
-
-    fn push(&mut self, extra: Extra) -> u32 {
-        self.extras.push(extra);
-        (self.rotations + self.extras.len() - 1) as u32
-    }
-
-    pub(super) fn constant(&mut self, value: Complex64) -> u32 {
-        let key = [value.re.to_bits(), value.im.to_bits()];
-        if let Some(&(_, index)) = self.first_constants.iter().find(|constant| constant.0 == key) {
-            return index;
-        }
-        if let Some(&index) = self.constants.get(&key) {
-            return index;
-        }
-        let index = self.push(Extra::Constant(value));
-        if self.first_constants.len() < FEW {
-            self.first_constants.push((key, index));
-        } else {
-            self.constants.insert(key, index);
-        }
-        index
-    }
-
-    /// Index of a product of factors.
-    pub(super) fn value(&mut self, factors: &[Factor]) -> u32 {
-        let mut constant = Complex64::new(1.0, 0.0);
-        let mut chain = Factors::new();
-        for factor in factors {
-            match factor {
-                Factor::Constant(c) => constant *= c,
-                other => chain.push(*other),
-            }
-        }
-        let trivial = constant == Complex64::new(1.0, 0.0);
-        match (chain.as_slice(), trivial) {
-            ([], _) => self.constant(constant),
-            ([Factor::Phase(rotation)], true) => *rotation as u32,
-            ([Factor::Before(product)], true) => self.product_values[*product][0],
-            ([Factor::After(product)], true) => self.product_values[*product][1],
-            _ => {
-                if !trivial {
-                    chain.push(Factor::Constant(constant));
-                }
-                self.push(Extra::Chain(chain))
-            }
-        }
-    }
-
-    /// Index of a tangent times a phase, for states that begin as a product.
-    pub(super) fn start(&mut self, tan: u32, phase: u32) -> u32 {
-        self.push(Extra::Start { tan, phase })
-    }
-
-    /// What depends on each rotation.
-    pub(super) fn followers(&self) -> Vec<Followers> {
-        let mut followers = vec![Followers::default(); self.rotations];
-        for (product, (elements, _)) in self.products.iter().enumerate() {
-            for rotation in elements.iter().filter_map(Element::rotation) {
-                followers[rotation].products.push(product);
-                followers[rotation].phase = true;
-            }
-        }
-        self.global_turns.iter().for_each(|&(rotation, _)| followers[rotation].phase = true);
-        self.whole_angles.iter().for_each(|&rotation| followers[rotation].whole_angle = true);
-        for (extra, rotations) in self.rotations_of_extras().into_iter().enumerate() {
-            rotations.into_iter().for_each(|rotation| followers[rotation].extras.push(extra));
-        }
-        for (scale, rotations) in self.rotations_of_scales().into_iter().enumerate() {
-            rotations.into_iter().for_each(|rotation| followers[rotation].scales.push(scale));
-        }
-        followers
-    }
-
-    /// Index of the product of the cosines of these turns.
-    pub(super) fn scale(&mut self, turns: Vec<u32>) -> usize {
-        self.scales.push(turns);
-        self.scales.len() - 1
-    }
-}
-
-/// What depends on the angle of a rotation besides its own value and tangent.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Followers {
-    products: Vec<usize>,
-    extras: Vec<usize>,
-    scales: Vec<usize>,
-    /// Whether the global phase does.
-    phase: bool,
-    /// Whether its sine and cosine are those of the whole angle.
-    whole_angle: bool,
-}
+use crate::kernel::{self, EulerAngles, Pass, Quad, Values};
 
 /// The numbers of a binding; each is an array with `stride` members per entry, one after the other.
 #[derive(Clone, Debug)]
@@ -213,8 +25,10 @@ pub(crate) struct Bound {
     re: Vec<f64>,
     im: Vec<f64>,
     scales: Vec<f64>,
-    /// What the products of one-qubit gates add to the global phase.
-    alphas: Vec<Complex64>,
+    /// The elements of the products of one-qubit gates: the real and the imaginary part of each of the four, of all products.
+    matrices: Vec<f64>,
+    /// What the products add to the global phase: real parts, imaginary parts.
+    alphas: [Vec<f64>; 2],
     phase: Quad,
 }
 
@@ -237,7 +51,8 @@ impl Bound {
             re: array(rotations + values, 1.0),
             im: array(rotations + values, 0.0),
             scales: array(scales, 1.0),
-            alphas: vec![Complex64::new(1.0, 0.0); products * members],
+            matrices: array(8 * products, 0.0),
+            alphas: [array(products, 1.0), array(products, 0.0)],
             phase: Quad::ONE,
         };
         if let Some(recipes) = recipes {
@@ -267,6 +82,11 @@ impl Bound {
         Values { re: &self.tan, im: &self.zeros }
     }
 
+    /// The products of the cosines of the layers, by index.
+    pub(crate) fn scales(&self) -> &[f64] {
+        &self.scales
+    }
+
     /// The global phase, per lane.
     pub(crate) fn phase(&self) -> Quad {
         self.phase
@@ -279,7 +99,7 @@ impl Bound {
             && fits(&self.tan, &single.tan)
             && fits(&self.re, &single.re)
             && fits(&self.scales, &single.scales)
-            && self.alphas.len() == self.stride * single.alphas.len()
+            && fits(&self.alphas[0], &single.alphas[0])
     }
 
     /// Takes the numbers of another binding of the same program, without allocation.
@@ -292,7 +112,8 @@ impl Bound {
         self.re.copy_from_slice(&other.re);
         self.im.copy_from_slice(&other.im);
         self.scales.copy_from_slice(&other.scales);
-        self.alphas.copy_from_slice(&other.alphas);
+        self.alphas[0].copy_from_slice(&other.alphas[0]);
+        self.alphas[1].copy_from_slice(&other.alphas[1]);
         self.phase = other.phase;
     }
 
@@ -311,7 +132,8 @@ impl Bound {
         spread(&mut self.re, &single.re);
         spread(&mut self.im, &single.im);
         spread(&mut self.scales, &single.scales);
-        spread(&mut self.alphas, &single.alphas);
+        spread(&mut self.alphas[0], &single.alphas[0]);
+        spread(&mut self.alphas[1], &single.alphas[1]);
         self.phase = single.phase;
     }
 
@@ -367,6 +189,14 @@ impl Bound {
         Complex64::new(self.cos[at], self.sin[at])
     }
 
+    /// Computes sines and cosines of the arguments, and everything that follows from them.
+    pub(crate) fn turn(&mut self, recipes: &Recipes, level: Level) {
+        let n = self.sin.len();
+        let Self { arguments, sin, cos, tan, re, im, .. } = self;
+        kernel::turns(level, arguments, sin, &mut cos[..n], &mut tan[..n], &mut re[..n], &mut im[..n]);
+        self.follow_others(recipes, level);
+    }
+
     /// Computes everything that follows from sines and cosines of the rotations.
     pub(crate) fn follow(&mut self, recipes: &Recipes, level: Level) {
         let n = self.sin.len();
@@ -378,16 +208,19 @@ impl Bound {
             &mut self.re[..n],
             &mut self.im[..n],
         );
+        self.follow_others(recipes, level);
+    }
+
+    /// Computes what the rotations do not give directly.
+    fn follow_others(&mut self, recipes: &Recipes, level: Level) {
         let stride = self.stride;
         for &rotation in &recipes.whole_angles {
             for at in rotation * stride..(rotation + 1) * stride {
                 (self.re[at], self.im[at]) = (self.cos[at], self.sin[at]);
             }
         }
+        self.follow_products(recipes, level);
         for member in 0..stride {
-            for product in 0..recipes.products.len() {
-                self.follow_product(recipes, product, member);
-            }
             self.follow_phase(recipes, member);
         }
         for extra in 0..recipes.extras.len() {
@@ -455,6 +288,34 @@ impl Bound {
         }
     }
 
+    /// All products at once.
+    fn follow_products(&mut self, recipes: &Recipes, level: Level) {
+        let (stride, count) = (self.stride, recipes.products.len() * self.stride);
+        let Some(&[before, after]) = recipes.product_values.first() else { return };
+        for (product, (elements, _)) in recipes.products.iter().enumerate() {
+            for member in 0..stride {
+                let matrix = self.multiply(elements, member);
+                for (k, element) in matrix.iter().enumerate() {
+                    self.matrices[2 * k * count + product * stride + member] = element.re;
+                    self.matrices[(2 * k + 1) * count + product * stride + member] = element.im;
+                }
+            }
+        }
+        let (turn, before, after) = (recipes.products[0].1 * stride, before as usize * stride, after as usize * stride);
+        let Self { matrices, alphas: [alpha_re, alpha_im], re, im, cos, tan, .. } = self;
+        // The values before rotations are followed by those after them.
+        let (before_re, after_re) = re[before..].split_at_mut(after - before);
+        let (before_im, after_im) = im[before..].split_at_mut(after - before);
+        let out = EulerAngles {
+            alpha: [alpha_re, alpha_im],
+            before: [&mut before_re[..count], &mut before_im[..count]],
+            after: [&mut after_re[..count], &mut after_im[..count]],
+            cos: &mut cos[turn..turn + count],
+            tan: &mut tan[turn..turn + count],
+        };
+        kernel::euler_angles(level, matrices, out);
+    }
+
     fn follow_product(&mut self, recipes: &Recipes, product: usize, member: usize) {
         let (elements, turn) = &recipes.products[product];
         let [before, after] = recipes.product_values[product];
@@ -463,7 +324,8 @@ impl Bound {
         self.set_value(after, member, euler.after);
         self.tan[turn * self.stride + member] = euler.tan;
         self.cos[turn * self.stride + member] = euler.cos;
-        self.alphas[product * self.stride + member] = euler.alpha;
+        let at = product * self.stride + member;
+        (self.alphas[0][at], self.alphas[1][at]) = (euler.alpha.re, euler.alpha.im);
     }
 
     fn follow_phase(&mut self, recipes: &Recipes, member: usize) {
@@ -476,8 +338,8 @@ impl Bound {
         }
         let turned = (sums[0] + sums[1]) + (sums[2] + sums[3]);
         let mut phase = recipes.phase * if turned == 0.0 { 1.0.into() } else { Complex64::cis(turned) };
-        for alpha in self.alphas.iter().skip(member).step_by(self.stride) {
-            phase *= alpha;
+        for (&re, &im) in self.alphas[0].iter().zip(&self.alphas[1]).skip(member).step_by(self.stride) {
+            phase *= Complex64::new(re, im);
         }
         if self.stride == 1 {
             self.phase = Quad { re: [phase.re; 4], im: [phase.im; 4] };
@@ -545,7 +407,15 @@ impl Bound {
 
     fn multiply(&self, elements: &[Element], member: usize) -> [Complex64; 4] {
         let (zero, one) = (Complex64::new(0.0, 0.0), Complex64::new(1.0, 0.0));
-        elements.iter().fold([one, zero, zero, one], |[a, b, c, d], element| match *element {
+        let (first, rest) = match elements {
+            [Element::Fixed(first), rest @ ..] => (*first, rest),
+            [Element::RotateY(rotation), rest @ ..] => {
+                let Complex64 { re: cos, im: sin } = self.half(*rotation, member);
+                ([cos.into(), (-sin).into(), sin.into(), cos.into()], rest)
+            }
+            _ => ([one, zero, zero, one], elements),
+        };
+        rest.iter().fold(first, |[a, b, c, d], element| match *element {
             Element::RotateX(rotation) => {
                 let half = self.half(rotation, member);
                 let turned = |z: Complex64| Complex64::new(z.im * half.im, -z.re * half.im);

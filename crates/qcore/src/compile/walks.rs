@@ -38,7 +38,7 @@ impl Sweep {
     /// A walk over tiles of this span.
     pub(super) fn new(shape: Shape, start: Option<Start>, parts: Vec<Part>, span: &Span) -> Self {
         let walks = if span.lanes == 0 { Walks::default() } else { Walks::new(&parts, span.block_bits()) };
-        Self { shape, start, parts, walks }
+        Self { shape, start, parts, walks, small: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pauli sums sorted by how they are applied.
 
-use crate::kernel::{self, LANE_QUBITS, Level};
+use super::each_flips;
+use crate::kernel::{self, Flips, LANE_QUBITS, Level, SMALL_QUBITS};
 use crate::{PauliString, PauliSum};
 
 /// Qubits of the tables of the strings of Z, at least and at most.
@@ -23,6 +24,8 @@ pub(crate) struct Grouped {
     outside: Vec<(f64, u64)>,
     /// The coefficients of the single X, one per qubit; empty if there are none.
     flips: Vec<f64>,
+    /// All of them, for a small register, if there are strings of Z as well and no others.
+    small: Option<Flips>,
     /// The others with their masks of Z, those with the same mask of X one after the other.
     others: Vec<(f64, u64)>,
     /// That mask, and how many strings have it.
@@ -62,6 +65,7 @@ impl Grouped {
             crossing,
             inside,
             outside,
+            small: None,
             flips,
             others: rest.iter().map(|&(_, coefficient, z)| (coefficient, z)).collect(),
             groups: rest.chunk_by(|a, b| a.0 == b.0).map(|group| (group[0].0, group.len())).collect(),
@@ -72,7 +76,15 @@ impl Grouped {
                 grouped.tables[1] = grouped.table(crossing);
             }
         }
+        if diagonal && grouped.groups.is_empty() && grouped.flips.len() <= SMALL_QUBITS {
+            each_flips(&grouped.flips, true, |flips| grouped.small = Some(*flips));
+        }
         grouped
+    }
+
+    /// The flips, if the sum on this register is a diagonal part and flips that one walk does.
+    pub(super) fn small(&self, qubits: usize) -> Option<&Flips> {
+        self.small.as_ref().filter(|_| qubits <= SMALL_QUBITS)
     }
 
     /// The table of the strings with a qubit in it, at these outer bits.

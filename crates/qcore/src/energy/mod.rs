@@ -20,6 +20,11 @@ const BUFFER_BLOCKS: usize = 1 << 10;
 
 /// `<state|H|state>`.
 pub(crate) fn expectation(level: Level, state: &[Block], qubits: usize, sum: &Grouped) -> f64 {
+    if let Some(flips) = sum.small(qubits) {
+        return sum.diagonal(0, |entries, shift| {
+            kernel::small_energy(level, state, &entries[..state.len() << LANE_QUBITS], shift, flips)
+        });
+    }
     let mut total = 0.0;
     for (x, terms) in sum.others() {
         total += if let &[(coefficient, z)] = terms {

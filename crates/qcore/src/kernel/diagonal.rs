@@ -115,7 +115,20 @@ impl Quad {
     }
 }
 
+impl Doubling {
+    /// All its terms but the constant signs.
+    pub(super) fn all_terms(&self) -> impl Iterator<Item = &Term> {
+        self.terms.iter().chain(&self.partner).chain(&self.rest)
+    }
+}
+
 impl Values<'_> {
+    /// The value with this index, outside of batches.
+    #[inline(always)]
+    pub(super) fn single(&self, index: u32) -> (f64, f64) {
+        (self.re[index as usize], self.im[index as usize])
+    }
+
     #[inline(always)]
     fn get<const BATCH: bool>(&self, index: u32) -> Quad {
         let k = index as usize;
@@ -148,6 +161,14 @@ fn batch_generic<V: Rows>(table: &mut [Block], diagonal: &Diagonal, values: Valu
     build::<V, true>(table, diagonal, values, start, outer);
 }
 
+/// The entries of a table for the lanes of the first block: `start` times the factors of the two lane qubits.
+#[inline(always)]
+pub(super) fn first_entry(start: Quad, factors: [u32; 2], values: Values<'_>) -> Quad {
+    let [a, b] = factors.map(|index| values.single(index));
+    let both = (a.0 * b.0 - a.1 * b.1, a.0 * b.1 + a.1 * b.0);
+    start.times(Quad { re: [1.0, a.0, b.0, both.0], im: [0.0, a.1, b.1, both.1] })
+}
+
 #[inline(always)]
 fn build<V: Rows, const BATCH: bool>(table: &mut [Block], d: &Diagonal, values: Values<'_>, start: Quad, outer: u64) {
     let spread = d.doublings.len().saturating_sub(table.len().ilog2() as usize);
@@ -157,9 +178,7 @@ fn build<V: Rows, const BATCH: bool>(table: &mut [Block], d: &Diagonal, values: 
         first = first.times(values.get::<BATCH>(term.value));
     }
     if !BATCH {
-        let [a, b] = d.lane_factors.map(|index| (values.re[index as usize], values.im[index as usize]));
-        let both = (a.0 * b.0 - a.1 * b.1, a.0 * b.1 + a.1 * b.0);
-        first = first.times(Quad { re: [1.0, a.0, b.0, both.0], im: [0.0, a.1, b.1, both.1] });
+        first = first_entry(first, d.lane_factors, values);
         for term in d.lane_terms.iter().filter(|term| outer & term.outer == term.outer) {
             first = first.times(values.get::<BATCH>(term.value).on(term.lanes));
         }

@@ -31,6 +31,11 @@ kernel_rows! {
 }
 
 kernel_rows! {
+    /// The sum of both for a small register, in one call.
+    small_energy(state: &[Block], table: &[f64], shift: f64, flips: &Flips) -> f64 = small_generic
+}
+
+kernel_rows! {
     /// Writes `table_k = constant + sum_z c_z (-1)^{|z & k|}` for the strings of `Z` among `terms` whose qubits lie within the
     /// table, of at least four entries. Built by doubling: the terms that end at a qubit are added in one half and subtracted in the other.
     z_table(table: &mut [f64], terms: &[(f64, u64)], constant: f64) = table_generic
@@ -72,6 +77,11 @@ fn flips_generic<V: Rows>(state: &[Block], flips: &Flips) -> f64 {
         (2, true) => flips_sum::<V, 2, 4, true>(state, flips),
         (_, true) => flips_sum::<V, 3, 8, true>(state, flips),
     }
+}
+
+#[inline(always)]
+fn small_generic<V: Rows>(state: &[Block], table: &[f64], shift: f64, flips: &Flips) -> f64 {
+    weighted_generic::<V>(state, table, shift) + flips_generic::<V>(state, flips)
 }
 
 /// `SIZE` is `2^ROWS`.

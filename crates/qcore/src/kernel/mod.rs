@@ -16,6 +16,7 @@ mod channel;
 mod columns;
 mod diagonal;
 mod energy;
+mod euler;
 mod group;
 mod lanes;
 mod level;
@@ -28,8 +29,11 @@ mod permutation;
 mod reduce;
 mod rotation;
 mod rows;
+mod small;
 mod team;
 mod trig;
+#[cfg(test)]
+mod walk_tests;
 
 pub(crate) use adjoint::{Undo, adjoint_pass, apply_first_pass, fold_all, multiply_into, signed_lanes, undo_passes};
 pub(crate) use ahead::Ahead;
@@ -44,7 +48,8 @@ pub(crate) use channel::{
 };
 pub(crate) use columns::{COLUMN_BLOCKS, Columns, gather_tiles, scatter_tiles};
 pub(crate) use diagonal::{Diagonal, Doubling, Parity, Quad, Term, Values, build_batch_table, build_table};
-pub(crate) use energy::{Flips, flip_energy, weighted_probability, z_table};
+pub(crate) use energy::{Flips, flip_energy, small_energy, weighted_probability, z_table};
+pub(crate) use euler::{EulerAngles, euler, euler_angles};
 pub(crate) use group::{class_overlaps, class_squares, hadamards, shared_diagonal, spread};
 pub use level::Level;
 pub(crate) use matrix::{Matrix, apply_matrix};
@@ -55,8 +60,9 @@ pub(crate) use pauli::{pauli_accumulate, pauli_inner};
 pub(crate) use permutation::{apply_phase, exchange};
 pub(crate) use reduce::{combine, norm_squared, probabilities, scale};
 pub(crate) use rotation::rotate;
+pub(crate) use small::{SMALL_QUBITS, SmallDiagonal, SmallLayer, SmallValues, run_small};
 pub(crate) use team::{Counts, Cut, Piece, Team};
-pub(crate) use trig::{double_angles, sin_cos};
+pub(crate) use trig::{AngleLine, angles, double_angles, sin_cos, turns};
 
 /// Four amplitudes: their real parts, then their imaginary parts; one cache line.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -179,14 +179,14 @@ fn tangent<V: Rows, const BATCH: bool>(tans: &[f64], index: u32) -> V {
 }
 
 /// The tangents of a pass, as vectors.
-struct Tangents<V, const ROWS: usize> {
+pub(super) struct Tangents<V, const ROWS: usize> {
     rows: [V; ROWS],
     lanes: [V; 2],
 }
 
 impl<V: Rows, const ROWS: usize> Tangents<V, ROWS> {
     #[inline(always)]
-    fn new<const BATCH: bool, const LANES: bool>(p: &Pass, tans: &[f64]) -> Self {
+    pub(super) fn new<const BATCH: bool, const LANES: bool>(p: &Pass, tans: &[f64]) -> Self {
         let mut rows = [V::zero(); ROWS];
         for (t, &index) in rows.iter_mut().zip(&p.row_tans) {
             *t = tangent::<V, BATCH>(tans, index);
@@ -200,7 +200,7 @@ impl<V: Rows, const ROWS: usize> Tangents<V, ROWS> {
     }
 
     #[inline(always)]
-    fn rotate<const SIZE: usize, const LANES: bool>(&self, r: &mut [V; SIZE]) {
+    pub(super) fn rotate<const SIZE: usize, const LANES: bool>(&self, r: &mut [V; SIZE]) {
         if LANES {
             for v in r.iter_mut() {
                 *v = v.flip1().mul_add(self.lanes[0], *v);

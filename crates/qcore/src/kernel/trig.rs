@@ -1,6 +1,21 @@
-//! Sines and cosines of many angles at once.
+//! Angles, and their sines and cosines, many at once.
 
 use super::kernel_rows;
+
+/// What angles are made of that are `constant + factor * parameter`, and what sines and cosines are taken of: `argument * angle`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AngleLine<'a> {
+    pub(crate) constants: &'a [f64],
+    pub(crate) factors: &'a [f64],
+    pub(crate) arguments: &'a [f64],
+}
+
+kernel_rows! {
+    /// Writes the angles of these parameters and the arguments of their sines and cosines; false if some are not finite.
+    ///
+    /// Multiplications and additions are not fused, so every level writes the same bits.
+    angles(parameters: &[f64], line: AngleLine<'_>, angles: &mut [f64], arguments: &mut [f64]) -> bool = angles_generic
+}
 
 kernel_rows! {
     /// Writes the sine and cosine of every angle.
@@ -14,6 +29,11 @@ kernel_rows! {
 kernel_rows! {
     /// From sines and cosines: the tangents, and the squares of the phases `cos + i sin`.
     double_angles(sin: &[f64], cos: &[f64], tan: &mut [f64], re: &mut [f64], im: &mut [f64]) = double_angles_generic
+}
+
+kernel_rows! {
+    /// As [`sin_cos`], then [`double_angles`].
+    turns(angles: &[f64], sin: &mut [f64], cos: &mut [f64], tan: &mut [f64], re: &mut [f64], im: &mut [f64]) = turns_generic
 }
 
 /// pi/2 in three parts: 33 bits, 33 bits, and the rest.
@@ -48,23 +68,7 @@ fn sin_cos_generic<V>(angles: &[f64], sin: &mut [f64], cos: &mut [f64]) {
     assert!(angles.len() == sin.len() && angles.len() == cos.len(), "one sine and one cosine per angle");
     let mut large = false;
     for ((&x, sin), cos) in angles.iter().zip(&mut *sin).zip(&mut *cos) {
-        let shifted = x * std::f64::consts::FRAC_2_PI + ROUND;
-        let quarter = shifted.to_bits();
-        let k = shifted - ROUND;
-        let r = ((x - k * HALF_PI[0]) - k * HALF_PI[1]) - k * HALF_PI[2];
-        let z = r * r;
-        let p = SIN[0] + z * (SIN[1] + z * (SIN[2] + z * (SIN[3] + z * (SIN[4] + z * SIN[5]))));
-        let s = r + r * z * p;
-        let q = COS[0] + z * (COS[1] + z * (COS[2] + z * (COS[3] + z * (COS[4] + z * COS[5]))));
-        // 1 - z/2 loses the tail of z/2, which is put back.
-        let half = 0.5 * z;
-        let w = 1.0 - half;
-        let c = w + (((1.0 - w) - half) + z * z * q);
-        let odd = 0_u64.wrapping_sub(quarter & 1);
-        let (s, c) = (s.to_bits(), c.to_bits());
-        let (s, c) = ((s & !odd) | (c & odd), (c & !odd) | (s & odd));
-        *sin = f64::from_bits(s ^ ((quarter & 2) << 62));
-        *cos = f64::from_bits(c ^ ((quarter.wrapping_add(1) & 2) << 62));
+        (*sin, *cos) = small_sin_cos(x);
         large |= x.abs() > LARGEST;
     }
     if large {
@@ -76,14 +80,77 @@ fn sin_cos_generic<V>(angles: &[f64], sin: &mut [f64], cos: &mut [f64]) {
     }
 }
 
+/// Sine and cosine of an angle of at most `LARGEST`; numbers without meaning beyond.
+#[inline(always)]
+fn small_sin_cos(x: f64) -> (f64, f64) {
+    let shifted = x * std::f64::consts::FRAC_2_PI + ROUND;
+    let quarter = shifted.to_bits();
+    let k = shifted - ROUND;
+    let r = ((x - k * HALF_PI[0]) - k * HALF_PI[1]) - k * HALF_PI[2];
+    let z = r * r;
+    let p = SIN[0] + z * (SIN[1] + z * (SIN[2] + z * (SIN[3] + z * (SIN[4] + z * SIN[5]))));
+    let s = r + r * z * p;
+    let q = COS[0] + z * (COS[1] + z * (COS[2] + z * (COS[3] + z * (COS[4] + z * COS[5]))));
+    // 1 - z/2 loses the tail of z/2, which is put back.
+    let half = 0.5 * z;
+    let w = 1.0 - half;
+    let c = w + (((1.0 - w) - half) + z * z * q);
+    let odd = 0_u64.wrapping_sub(quarter & 1);
+    let (s, c) = (s.to_bits(), c.to_bits());
+    let (s, c) = ((s & !odd) | (c & odd), (c & !odd) | (s & odd));
+    (f64::from_bits(s ^ ((quarter & 2) << 62)), f64::from_bits(c ^ ((quarter.wrapping_add(1) & 2) << 62)))
+}
+
+#[inline(always)]
+#[allow(clippy::extra_unused_type_parameters, reason = "as above")]
+fn angles_generic<V>(parameters: &[f64], line: AngleLine<'_>, angles: &mut [f64], arguments: &mut [f64]) -> bool {
+    let count = parameters.len();
+    let (constants, factors, halves) = (&line.constants[..count], &line.factors[..count], &line.arguments[..count]);
+    let (angles, arguments) = (&mut angles[..count], &mut arguments[..count]);
+    let mut finite = true;
+    for k in 0..count {
+        let angle = constants[k] + factors[k] * parameters[k];
+        finite &= angle.is_finite();
+        angles[k] = angle;
+        arguments[k] = halves[k] * angle;
+    }
+    finite
+}
+
+#[inline(always)]
+#[allow(clippy::extra_unused_type_parameters, reason = "as above")]
+fn turns_generic<V>(angles: &[f64], sin: &mut [f64], cos: &mut [f64], tan: &mut [f64], re: &mut [f64], im: &mut [f64]) {
+    let count = angles.len();
+    let (sin, cos) = (&mut sin[..count], &mut cos[..count]);
+    let (tan, re, im) = (&mut tan[..count], &mut re[..count], &mut im[..count]);
+    let mut large = false;
+    for k in 0..count {
+        let x = angles[k];
+        let (s, c) = small_sin_cos(x);
+        (sin[k], cos[k]) = (s, c);
+        (tan[k], re[k], im[k]) = double_angle(s, c);
+        large |= x.abs() > LARGEST;
+    }
+    if large {
+        for k in (0..count).filter(|&k| angles[k].abs() > LARGEST) {
+            (sin[k], cos[k]) = angles[k].sin_cos();
+            (tan[k], re[k], im[k]) = double_angle(sin[k], cos[k]);
+        }
+    }
+}
+
+/// The tangent, and the square of `c + i s`.
+#[inline(always)]
+fn double_angle(s: f64, c: f64) -> (f64, f64, f64) {
+    (s / c, c * c - s * s, 2.0 * s * c)
+}
+
 #[inline(always)]
 #[allow(clippy::extra_unused_type_parameters, reason = "as above")]
 fn double_angles_generic<V>(sin: &[f64], cos: &[f64], tan: &mut [f64], re: &mut [f64], im: &mut [f64]) {
     let outputs = tan.iter_mut().zip(re).zip(im);
     for ((&s, &c), ((tan, re), im)) in sin.iter().zip(cos).zip(outputs) {
-        *tan = s / c;
-        *re = c * c - s * s;
-        *im = 2.0 * s * c;
+        (*tan, *re, *im) = double_angle(s, c);
     }
 }
 
