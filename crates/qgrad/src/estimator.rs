@@ -282,6 +282,12 @@ impl Estimator for Adjoint {
         backend: &mut dyn Backend,
         rng: &mut dyn Rng,
     ) -> Result<Values, Error> {
+        let count = expectation.rows(rows)?.len() as u64;
+        if let Some(simulator) = backend.simulator()
+            && let Some(estimates) = simulator.values_of_rows(expectation, rows)?
+        {
+            return Ok(Values { estimates, bill: self.price_values(expectation, count) });
+        }
         ParameterShift { shots: Shots::Exact }.values(expectation, rows, backend, rng)
     }
 

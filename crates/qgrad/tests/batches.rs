@@ -78,6 +78,16 @@ fn many_rows_have_the_values_and_the_gradient_of_rows_one_by_one() {
             }
             let fixed = backend.adjoint(&expectation, &rows, Cotangents::Fixed(&cotangents)).expect("runs");
             assert!(fixed.0.is_empty());
+            // The values alone, and the same by one circuit after the other.
+            let mut rng = ChaCha8Rng::seed_from_u64(1);
+            let only = Adjoint.values(&expectation, &rows, &mut backend, &mut rng).expect("runs");
+            let shift = ParameterShift { shots: Shots::Exact };
+            let one_by_one = shift.values(&expectation, &rows, &mut backend, &mut rng).expect("runs");
+            assert_eq!(only.bill, one_by_one.bill);
+            assert_eq!((only.estimates.len(), one_by_one.estimates.len()), (2 * count, 2 * count));
+            for ((a, b), c) in only.estimates.iter().zip(&one_by_one.estimates).zip(&values) {
+                assert!((a.value - b.value).abs() < 1e-12 && (a.value - c.value).abs() < 1e-12);
+            }
             for ((found, again), expected) in gradient.iter().zip(&fixed.1).zip(&alone) {
                 assert!((found - expected).abs() < 1e-10, "{qubits} qubits, {count} rows: {found} for {expected}");
                 assert!((again - expected).abs() < 1e-10, "{qubits} qubits, {count} rows, fixed");

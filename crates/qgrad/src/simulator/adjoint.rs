@@ -87,6 +87,17 @@ impl Simulator for StateVectorBackend {
         Ok((values, gradient))
     }
 
+    fn values_of_rows(&mut self, expectation: &Expectation, rows: &[f64]) -> Result<Option<Vec<Estimate>>, Error> {
+        let rows = expectation.rows(rows)?;
+        let plan = expectation.adjoint_plan().clone();
+        match plan.batch(expectation) {
+            Some(batch) if rows.len() >= BATCH_ROWS => {
+                Batches::values(&mut self.batches, self.level, expectation, batch, &rows).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn metric_tensor(&mut self, expectation: &Expectation, row: &[f64]) -> Result<DMatrix<f64>, Error> {
         expectation.one_row(row)?;
         let all: Vec<usize> = (0..expectation.wrt().len()).collect();

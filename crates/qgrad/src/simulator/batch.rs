@@ -1,4 +1,4 @@
-//! Exact gradients over many rows: groups of four rows, some groups to a unit of work, units divided among threads.
+//! Exact values and gradients over many rows: groups of four rows, some groups to a unit of work, units divided among threads.
 
 use std::sync::Arc;
 
@@ -47,10 +47,62 @@ struct Call<'a> {
     program: &'a Program,
     plan: &'a AdjointPlan,
     batch: &'a BatchDerivatives,
-    shared: &'a SharedRows,
+    shared: SharedRows,
+    rows_of_unit: usize,
 }
 
 impl Batches {
+    /// What all units see, and the units that work at the same time.
+    fn begin<'a>(
+        kept: &'a mut Option<Self>,
+        level: Level,
+        expectation: &'a Expectation,
+        batch: &'a BatchDerivatives,
+        rows: &[&[f64]],
+    ) -> Result<(Call<'a>, &'a mut [Unit]), Error> {
+        let plan = expectation.adjoint_plan();
+        let (program, observables) = (plan.program(expectation), plan.observables(expectation));
+        let shared = batch.share(program, rows, observables, level)?;
+        let batches = match kept.take() {
+            Some(same) if Arc::ptr_eq(&same.plan, plan) => same,
+            _ => Self { plan: plan.clone(), units: Vec::new() },
+        };
+        let Self { units, .. } = kept.insert(batches);
+        let bytes = batch.bytes_per_group();
+        let groups = (UNIT_BYTES / bytes).clamp(1, MOST_GROUPS);
+        let threads = if rows.len() / GROUP * bytes < PARALLEL_BYTES { 1 } else { threads() };
+        let needed = threads.min(rows.len().div_ceil(GROUP * groups));
+        let empty = || Unit { groups: Vec::new(), by_angle: Vec::new(), sums: Vec::new() };
+        units.resize_with(needed.max(units.len()), empty);
+        let units = &mut units[..needed];
+        let parameters = expectation.wrt().len();
+        for unit in &mut *units {
+            unit.prepare(groups.min(rows.len().div_ceil(GROUP)), observables.len(), batch, plan, parameters);
+            unit.groups.iter_mut().for_each(|group| group.reverse.begin(&shared));
+        }
+        Ok((Call { program, plan, batch, shared, rows_of_unit: GROUP * groups }, units))
+    }
+
+    /// The values of all observables at every row, the observable varying fastest.
+    pub(super) fn values(
+        kept: &mut Option<Self>,
+        level: Level,
+        expectation: &Expectation,
+        batch: &BatchDerivatives,
+        rows: &[&[f64]],
+    ) -> Result<Vec<Estimate>, Error> {
+        let (call, units) = Self::begin(kept, level, expectation, batch, rows)?;
+        let mut values = Vec::with_capacity(rows.len() * expectation.num_observables());
+        for rows in rows.chunks(call.rows_of_unit * units.len()) {
+            call.forward(units, rows)?;
+            for at in 0..rows.len() {
+                let (group, lane) = call.place(units, at);
+                values.extend(group.values.iter().map(|value| Estimate::exact(value[lane])));
+            }
+        }
+        Ok(values)
+    }
+
     /// Values (if the cotangents are made from them) and the vector-Jacobian product. The result does not depend on the number of
     /// threads: units are the same whatever it is, and are added in their order.
     pub(super) fn vjp(
@@ -61,42 +113,20 @@ impl Batches {
         rows: &[&[f64]],
         mut cotangents: Cotangents<'_>,
     ) -> Result<(Vec<Estimate>, Vec<f64>), Error> {
-        let plan = expectation.adjoint_plan();
-        let (program, observables) = (plan.program(expectation), plan.observables(expectation));
-        let shared = &batch.share(program, rows, observables, level)?;
-        let batches = match kept.take() {
-            Some(same) if Arc::ptr_eq(&same.plan, plan) => same,
-            _ => Self { plan: plan.clone(), units: Vec::new() },
-        };
-        let Self { units, .. } = kept.insert(batches);
-        let bytes = batch.bytes_per_group();
-        let groups = (UNIT_BYTES / bytes).clamp(1, MOST_GROUPS);
-        let threads = if rows.len() / GROUP * bytes < PARALLEL_BYTES { 1 } else { threads() };
-        let parameters = expectation.wrt().len();
-        let needed = threads.min(rows.len().div_ceil(GROUP * groups));
-        let empty = || Unit { groups: Vec::new(), by_angle: Vec::new(), sums: Vec::new() };
-        units.resize_with(needed.max(units.len()), empty);
-        for unit in &mut units[..needed] {
-            unit.prepare(groups.min(rows.len().div_ceil(GROUP)), observables.len(), batch, plan, parameters);
-            unit.groups.iter_mut().for_each(|group| group.reverse.begin(shared));
-        }
-        let call = Call { program, plan, batch, shared };
+        let observables = expectation.num_observables();
+        let (call, units) = Self::begin(kept, level, expectation, batch, rows)?;
         let mut values = Vec::new();
-        let mut gradient = vec![0.0; parameters];
-        let mut row_values = vec![Estimate::default(); observables.len()];
-        let mut row_weights = vec![Estimate::default(); observables.len()];
-        let rows_of_unit = GROUP * groups;
+        let mut gradient = vec![0.0; expectation.wrt().len()];
+        let mut row_values = vec![Estimate::default(); observables];
+        let mut row_weights = vec![Estimate::default(); observables];
         let mut row = 0;
-        for rows_of_wave in rows.chunks(rows_of_unit * needed) {
-            let rows_of_units: Vec<&[&[f64]]> = rows_of_wave.chunks(rows_of_unit).collect();
-            let units = &mut units[..rows_of_units.len()];
-            each(units, |index, unit| unit.forward(&call, rows_of_units[index]))?;
-            for at in 0..rows_of_wave.len() {
-                let group = &mut units[at / rows_of_unit].groups[at % rows_of_unit / GROUP];
-                let lane = at % GROUP;
+        for rows in rows.chunks(call.rows_of_unit * units.len()) {
+            call.forward(units, rows)?;
+            for at in 0..rows.len() {
+                let (group, lane) = call.place(units, at);
                 match &mut cotangents {
                     Cotangents::Fixed(given) => {
-                        let given = &given[row * observables.len()..][..observables.len()];
+                        let given = &given[row * observables..][..observables];
                         group.weights.iter_mut().zip(given).for_each(|(to, &weight)| to[lane] = weight);
                     }
                     Cotangents::OfValues(weigh) => {
@@ -110,14 +140,37 @@ impl Batches {
                 }
                 row += 1;
             }
-            each(units, |index, unit| unit.backward(&call, rows_of_units[index]))?;
-            for sums in units.iter().map(|unit| &unit.sums) {
+            let busy = call.units_of(rows);
+            each(&mut units[..busy], |index, unit| unit.backward(&call, call.rows_of(index, rows)))?;
+            for sums in units[..busy].iter().map(|unit| &unit.sums) {
                 for (component, [a, b, c, d]) in gradient.iter_mut().zip(sums) {
                     *component += (a + b) + (c + d);
                 }
             }
         }
         Ok((values, gradient))
+    }
+}
+
+impl Call<'_> {
+    /// How many units these rows keep busy.
+    fn units_of(&self, rows: &[&[f64]]) -> usize {
+        rows.len().div_ceil(self.rows_of_unit)
+    }
+
+    /// The rows of a unit.
+    fn rows_of<'r>(&self, unit: usize, rows: &'r [&'r [f64]]) -> &'r [&'r [f64]] {
+        let rows = &rows[unit * self.rows_of_unit..];
+        &rows[..self.rows_of_unit.min(rows.len())]
+    }
+
+    /// The group and the lane of a row.
+    fn place<'u>(&self, units: &'u mut [Unit], row: usize) -> (&'u mut Group, usize) {
+        (&mut units[row / self.rows_of_unit].groups[row % self.rows_of_unit / GROUP], row % GROUP)
+    }
+
+    fn forward(&self, units: &mut [Unit], rows: &[&[f64]]) -> Result<(), Error> {
+        each(&mut units[..self.units_of(rows)], |index, unit| unit.forward(self, self.rows_of(index, rows)))
     }
 }
 
@@ -142,7 +195,7 @@ impl Unit {
 
     fn forward(&mut self, call: &Call<'_>, rows: &[&[f64]]) -> Result<(), Error> {
         for (group, rows) in self.groups.iter_mut().zip(rows.chunks(GROUP)) {
-            group.reverse.forward(call.program, call.batch, call.shared, rows, &mut group.values)?;
+            group.reverse.forward(call.program, call.batch, &call.shared, rows, &mut group.values)?;
             // Lanes beyond the last row have weight 0.
             group.weights.fill([0.0; 4]);
         }
@@ -152,7 +205,7 @@ impl Unit {
     fn backward(&mut self, call: &Call<'_>, rows: &[&[f64]]) -> Result<(), Error> {
         self.sums.fill([0.0; 4]);
         for (group, rows) in self.groups.iter_mut().zip(rows.chunks(GROUP)) {
-            group.reverse.backward(call.batch, call.shared, &group.weights, &mut self.by_angle)?;
+            group.reverse.backward(call.batch, &call.shared, &group.weights, &mut self.by_angle)?;
             call.plan.chain_lanes(call.program, rows, &self.by_angle, &mut self.sums);
         }
         Ok(())
