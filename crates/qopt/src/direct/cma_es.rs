@@ -41,7 +41,7 @@ impl CmaEsConfig {
 /// ```
 ///
 /// C^(1/2) is the symmetric root, so that a run does not depend on signs and order of eigenvectors. It is computed anew
-/// only every so many evaluations that its cost is of the order of the rest: some 60 P^3 operations.
+/// only every so many evaluations that its cost is of the order of the rest: some 11 P^3 operations.
 ///
 /// The reported norm of the gradient is 0: none is measured. With noisy losses the order is noisy; a larger population
 /// averages it out.
@@ -202,15 +202,15 @@ impl CmaEs {
         let n = self.theta.len();
         let [values, vectors] = &mut self.work;
         values.copy_from_slice(&self.covariance);
-        if !eigen(values, vectors, n) || (0..n).any(|k| values[k * n + k] <= 0.0) {
+        if !eigen(values, vectors, n) || values[..n].iter().any(|&value| value <= 0.0) {
             return false;
         }
         for i in 0..n {
             for j in 0..=i {
                 let (mut root, mut inverse) = (0.0, 0.0);
-                for k in 0..n {
-                    let product = vectors[i * n + k] * vectors[j * n + k];
-                    let length = values[k * n + k].sqrt();
+                for (vector, value) in vectors.chunks_exact(n).zip(&*values) {
+                    let product = vector[i] * vector[j];
+                    let length = value.sqrt();
                     root += product * length;
                     inverse += product / length;
                 }

@@ -59,7 +59,7 @@ impl SecondOrderSpsaConfig {
 /// loss at theta + x for 2-SPSA, and -1/2 |<psi(theta)|psi(theta + x)>|^2 for QN-SPSA.
 ///
 /// **Bill per iteration**: 2-SPSA 4 losses for each direction, and one for tracking, in one job; QN-SPSA 2 losses and 4
-/// fidelities, and one loss for tracking, in two jobs. The eigenvalues of H take some 60 P^3 operations.
+/// fidelities, and one loss for tracking, in two jobs. The eigenvalues of H take some 9 P^3 operations.
 ///
 /// References: J. C. Spall, IEEE Trans. Automat. Contr. 45, 1839 (2000); J. Gacon, C. Zoufal, G. Carleo and S. Woerner,
 /// Quantum 5, 567 (2021).
@@ -189,11 +189,11 @@ impl SecondOrderSpsa {
             return;
         }
         self.step.fill(0.0);
-        for k in 0..dimension {
-            let along: f64 = (0..dimension).map(|i| vectors[i * dimension + k] * self.gradient[i]).sum();
-            let factor = along / (values[k * dimension + k].abs() + self.config.regularization);
-            for (i, u) in self.step.iter_mut().enumerate() {
-                *u += factor * vectors[i * dimension + k];
+        for (vector, value) in vectors.chunks_exact(dimension).zip(&*values) {
+            let along: f64 = vector.iter().zip(&self.gradient).map(|(v, g)| v * g).sum();
+            let factor = along / (value.abs() + self.config.regularization);
+            for (u, v) in self.step.iter_mut().zip(vector) {
+                *u += factor * v;
             }
         }
     }
