@@ -118,19 +118,59 @@ fn metrics_from_shots_agree_with_exact_ones() {
     assert_eq!(number(&exact["std_errors"][1][2]), 0.0);
 }
 
+/// Against rotations and contractions of a Bloch vector.
+#[test]
+fn metrics_with_noise_are_what_measuring_them_gives() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let circuit = "OPENQASM 3.0; include \"stdgates.inc\"; input float a; input float b; qubit q; rx(a) q; ry(b) q;";
+    let path = write(folder.path(), "circuit.qasm", circuit);
+    let damping = r#"{"noise": [{"channel": "amplitude_damping", "probability": 0.2, "where": "after_every_gate",
+                      "on": "each_qubit_of_the_gate_independently"}]}"#;
+    let noise = write(folder.path(), "noise.json", damping);
+    let (a, b, gamma) = (0.7_f64, -1.1_f64, 0.2_f64);
+    let run = |more: &[&str]| json(&[&["metric", &path, "--params=0.7,-1.1", "--noise", &noise][..], more].concat());
+    let damped = |[x, y, z]: [f64; 3]| {
+        let kept = (1.0 - gamma).sqrt();
+        [kept * x, kept * y, gamma + (1.0 - gamma) * z]
+    };
+    let rx = |angle: f64, [x, y, z]: [f64; 3]| {
+        damped([x, angle.cos() * y - angle.sin() * z, angle.sin() * y + angle.cos() * z])
+    };
+    let ry = |angle: f64, [x, y, z]: [f64; 3]| {
+        damped([angle.cos() * x + angle.sin() * z, y, angle.cos() * z - angle.sin() * x])
+    };
+    let zero = [0.0, 0.0, 1.0];
+    // The generators are half a Pauli matrix each; the first one in |0>, the second one behind a damped rotation.
+    let covariances = [0.25, (1.0 - rx(a, zero)[1].powi(2)) / 4.0];
+    // How often |0> returns from angles that are larger by pi in the first rotation, or in the second one.
+    let returns = |first: f64, second: f64| (1.0 + rx(-a, ry(-b, ry(b + second, rx(a + first, zero))))[2]) / 2.0;
+    let pi = std::f64::consts::PI;
+    let overlaps = [(1.0 - returns(pi, 0.0)) / 4.0, (1.0 - returns(0.0, pi)) / 4.0];
+    for (method, expected) in [("covariances", covariances), ("overlaps", overlaps)] {
+        let method = ["--blocks=diagonal", "--method", method];
+        let exact = run(&method);
+        let sampled = run(&[&method[..], &["--shots=20000", "--seed=3"]].concat());
+        for (k, expected) in expected.into_iter().enumerate() {
+            let entry = |answer: &Value, key: &str| number(&answer[key][k][k]);
+            assert!((entry(&exact, "metric_tensor") - expected).abs() < 1e-12, "{method:?} {k}: {exact}");
+            assert_eq!(entry(&exact, "std_errors"), 0.0);
+            let (found, error) = (entry(&sampled, "metric_tensor"), entry(&sampled, "std_errors"));
+            assert!(
+                error > 0.0 && (found - expected).abs() < 4.5 * error,
+                "{method:?} {k}: {found} {expected} {error}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_metric_that_cannot_be_measured_is_refused() {
-    let (folder, path) = circuit();
-    let noise = write(folder.path(), "noise.json", r#"{"readout_error": [{"p1_given_0": 0.25, "p0_given_1": 0.5}]}"#);
-    for more in [&[][..], &["--shots", "100"]] {
-        let message = refusal(&[&["metric", &path, PARAMS, "--noise", &noise], more].concat());
-        assert!(message.contains("pure states"), "{message}");
-    }
+    let (_folder, path) = circuit();
+    let message = refusal(&["metric", &path, PARAMS, "--method", "overlaps"]);
+    assert!(message.contains("--shots or --noise"), "{message}");
     let covariances = ["--blocks", "diagonal", "--shots", "10"];
     let message = refusal(&[&["metric", &path, PARAMS], &covariances[..]].concat());
     assert!(message.contains("layers"), "{message}");
-    let output = qbench(&["metric", &path, PARAMS, "--method", "overlaps"]);
-    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
     let output = qbench(&["metric", &path, PARAMS, "--shots", "0"]);
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
 }

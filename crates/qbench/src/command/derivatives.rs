@@ -5,17 +5,14 @@ use std::fmt::{self, Display};
 use clap::{Args, ValueEnum};
 use nalgebra::DMatrix;
 use qcore::{Circuit, Param};
-use qgrad::{
-    Adjoint, Bill, Blocks, Estimator, Expectation, Metric, MetricMethod, ParameterShift, Shots, Spsa,
-    StateVectorBackend,
-};
+use qgrad::{Adjoint, Bill, Blocks, Estimator, Expectation, Metric, MetricMethod, ParameterShift, Shots, Spsa};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
 use super::error::{CommandError, Source};
-use super::input::{CircuitFlags, NoiseFlags, NoisyValueFlags, ObservableFlags, ParameterFlags, ShotFlags};
+use super::input::{CircuitFlags, NoisyValueFlags, ObservableFlags, ParameterFlags, ShotFlags};
 use super::output::{Table, WithError, print};
 use super::{Common, Terminal};
 
@@ -126,22 +123,6 @@ fn write_bill(f: &mut fmt::Formatter<'_>, bill: &Bill) -> fmt::Result {
     writeln!(f, "on a device: jobs {jobs}, circuits {circuits}, shots {shots}")
 }
 
-/// A matrix, its errors if there are any, and what it costs.
-fn write_matrix(
-    f: &mut fmt::Formatter<'_>,
-    matrix: &Rows,
-    std_errors: &Rows,
-    names: &[String],
-    bill: &Bill,
-) -> fmt::Result {
-    matrix.write(f, names)?;
-    if std_errors.0.iter().any(|&error| error > 0.0) {
-        writeln!(f, "standard errors:")?;
-        std_errors.write(f, names)?;
-    }
-    write_bill(f, bill)
-}
-
 pub(super) fn grad(flags: &GradFlags, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
     let file = flags.circuit.read(terminal)?;
     let observable = flags.observable.read(file.num_qubits(), terminal)?;
@@ -181,6 +162,62 @@ pub(super) fn grad(flags: &GradFlags, terminal: &mut Terminal<'_>) -> Result<(),
     print(&answer, flags.common.json, terminal)
 }
 
+/// A matrix as a list of its rows.
+struct Rows(DMatrix<f64>);
+
+impl Serialize for Rows {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.0.nrows()))?;
+        for row in self.0.row_iter() {
+            list.serialize_element(&row.iter().collect::<Vec<_>>())?;
+        }
+        list.end()
+    }
+}
+
+impl Rows {
+    fn write(&self, f: &mut fmt::Formatter<'_>, names: &[String]) -> fmt::Result {
+        let mut table = Table::new(&std::iter::once("").chain(names.iter().map(String::as_str)).collect::<Vec<_>>());
+        for (name, row) in names.iter().zip(self.0.row_iter()) {
+            table.row(std::iter::once(name.clone()).chain(row.iter().map(|entry| format!("{entry:.9}"))));
+        }
+        write!(f, "{table}")
+    }
+}
+
+/// The matrix of an answer, under its name.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Matrix {
+    Hessian(Rows),
+    MetricTensor(Rows),
+}
+
+#[derive(Serialize)]
+struct MatrixAnswer {
+    #[serde(flatten)]
+    matrix: Matrix,
+    std_errors: Rows,
+    parameter_names: Vec<String>,
+    bill: Bill,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shots: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
+}
+
+impl Display for MatrixAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Matrix::Hessian(matrix) | Matrix::MetricTensor(matrix)) = &self.matrix;
+        matrix.write(f, &self.parameter_names)?;
+        if self.std_errors.0.iter().any(|&error| error > 0.0) {
+            writeln!(f, "standard errors:")?;
+            self.std_errors.write(f, &self.parameter_names)?;
+        }
+        write_bill(f, &self.bill)
+    }
+}
+
 #[derive(Args, Debug)]
 pub(super) struct HessianFlags {
     #[command(flatten)]
@@ -197,24 +234,6 @@ pub(super) struct HessianFlags {
     shots: ShotFlags,
     #[command(flatten)]
     common: Common,
-}
-
-#[derive(Serialize)]
-struct HessianAnswer {
-    hessian: Rows,
-    std_errors: Rows,
-    parameter_names: Vec<String>,
-    bill: Bill,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shots: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seed: Option<u64>,
-}
-
-impl Display for HessianAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_matrix(f, &self.hessian, &self.std_errors, &self.parameter_names, &self.bill)
-    }
 }
 
 /// Exact values by differentiation of the adjoint pass, everything else by shifting twice.
@@ -235,8 +254,8 @@ pub(super) fn hessian(flags: &HessianFlags, terminal: &mut Terminal<'_>) -> Resu
         shift.hessian(&expectation, &parameters, &[1.0], &mut *backend, &mut rng)
     };
     let hessian = hessian.map_err(|error| file.locate_gradient(error))?;
-    let answer = HessianAnswer {
-        hessian: Rows(hessian.matrix),
+    let answer = MatrixAnswer {
+        matrix: Matrix::Hessian(Rows(hessian.matrix)),
         std_errors: Rows(hessian.std_errors),
         parameter_names: names_of(&file.circuit, &wrt),
         bill: hessian.bill,
@@ -257,11 +276,11 @@ pub(super) struct MetricFlags {
     /// Which entries are wanted; all others are 0
     #[arg(long, value_enum, default_value_t = BlocksFlag::Full)]
     blocks: BlocksFlag,
-    /// How entries are measured from shots [default: overlaps for full, else covariances]
-    #[arg(long, value_enum, requires = "shots")]
+    /// How entries are measured from shots or with noise [default: overlaps for full, else covariances]
+    #[arg(long, value_enum)]
     method: Option<MetricMethodFlag>,
     #[command(flatten)]
-    noise: NoiseFlags,
+    noise: NoisyValueFlags,
     #[command(flatten)]
     shots: ShotFlags,
     #[command(flatten)]
@@ -286,55 +305,14 @@ enum MetricMethodFlag {
     Overlaps,
 }
 
-/// A matrix as a list of its rows.
-struct Rows(DMatrix<f64>);
-
-impl Serialize for Rows {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(Some(self.0.nrows()))?;
-        for row in self.0.row_iter() {
-            list.serialize_element(&row.iter().collect::<Vec<_>>())?;
-        }
-        list.end()
-    }
-}
-
-impl Rows {
-    fn write(&self, f: &mut fmt::Formatter<'_>, names: &[String]) -> fmt::Result {
-        let mut table = Table::new(&std::iter::once("").chain(names.iter().map(String::as_str)).collect::<Vec<_>>());
-        for (name, row) in names.iter().zip(self.0.row_iter()) {
-            table.row(std::iter::once(name.clone()).chain(row.iter().map(|entry| format!("{entry:.9}"))));
-        }
-        write!(f, "{table}")
-    }
-}
-
-#[derive(Serialize)]
-struct MetricAnswer {
-    metric_tensor: Rows,
-    std_errors: Rows,
-    parameter_names: Vec<String>,
-    bill: Bill,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shots: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seed: Option<u64>,
-}
-
-impl Display for MetricAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_matrix(f, &self.metric_tensor, &self.std_errors, &self.parameter_names, &self.bill)
-    }
-}
-
+/// The exact metric of a noiseless circuit; from shots or with noise, what measuring it gives.
 pub(super) fn metric(flags: &MetricFlags, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
-    if flags.noise.is_given() {
-        let reason = "the Fubini-Study metric is that of pure states, and with noise there is none";
-        return Err(CommandError::Refused { what: "metric --noise", reason });
-    }
     let file = flags.circuit.read(terminal)?;
     let wrt = flags.wrt.parameters(&file.circuit)?;
     let parameters = flags.parameters.values(&file.circuit, terminal)?;
+    let noise = flags.noise.read(file.num_qubits(), terminal)?;
+    let ShotFlags { shots, seed } = flags.shots;
+    let measured = noise.is_some() || shots.is_some();
     let (blocks, method) = match flags.blocks {
         BlocksFlag::Full => (Blocks::Full, MetricMethod::Overlaps),
         BlocksFlag::Layers => (Blocks::Layers, MetricMethod::Covariances),
@@ -342,27 +320,30 @@ pub(super) fn metric(flags: &MetricFlags, terminal: &mut Terminal<'_>) -> Result
     };
     let method = match flags.method {
         None => method,
+        Some(_) if !measured => {
+            let reason = "the exact metric is not measured; add --shots or --noise";
+            return Err(CommandError::Refused { what: "--method", reason });
+        }
         Some(MetricMethodFlag::Covariances) => MetricMethod::Covariances,
         Some(MetricMethodFlag::Overlaps) => MetricMethod::Overlaps,
     };
     let metric = Metric::new(&file.circuit, &wrt)?;
-    let mut backend = StateVectorBackend::new();
-    let ShotFlags { shots, seed } = flags.shots;
-    let found = match shots {
-        None => metric.exact(&blocks, &parameters, &mut backend),
-        Some(shots) => {
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            metric.measure(&blocks, method, Shots::PerCircuit(shots), &parameters, &mut backend, &mut rng)
-        }
+    let mut backend = flags.noise.backend(noise.as_ref(), file.num_qubits(), shots)?;
+    let found = if measured {
+        let shots = shots.map_or(Shots::Exact, Shots::PerCircuit);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        metric.measure(&blocks, method, shots, &parameters, &mut *backend, &mut rng)
+    } else {
+        metric.exact(&blocks, &parameters, &mut *backend)
     };
     let found = found.map_err(|error| file.locate_gradient(error))?;
-    let answer = MetricAnswer {
-        metric_tensor: Rows(found.matrix),
+    let answer = MatrixAnswer {
+        matrix: Matrix::MetricTensor(Rows(found.matrix)),
         std_errors: Rows(found.std_errors),
         parameter_names: names_of(&file.circuit, &wrt),
         bill: found.bill,
         shots,
-        seed: shots.map(|_| seed),
+        seed: shots.or(flags.noise.trajectories).map(|_| seed),
     };
     print(&answer, flags.common.json, terminal)
 }
