@@ -54,6 +54,10 @@ pub struct Setup {
     pub max_shots: u64,
 }
 
+/// The smallest number of shots of a circuit of iCANS and gCANS in a trial: their rules rest on the variance of the shots of one
+/// iteration, and with the two that suffice to have one, a budget in shots would buy hundreds of times the circuits of all others.
+const ADAPTIVE_MIN_SHOTS: u64 = 30;
+
 /// Iterations that the budget of a run is divided into at least by methods that choose their shots: what is left over in the
 /// end, because the next iteration does not fit, is less than one of these parts.
 const LEAST_ITERATIONS: u64 = 20;
@@ -141,7 +145,8 @@ impl Setup {
         // The scale L bounds the curvature; rates from 2 / L on are refused.
         let rate = self.rate.min(1.9) / self.loss_scale;
         let start = AdaptiveShotsConfig::new(allocation, rate, self.loss_scale);
-        let config = AdaptiveShotsConfig { max_shots: self.max_shots.max(start.min_shots), ..start };
+        let max_shots = self.max_shots.max(start.min_shots);
+        let config = AdaptiveShotsConfig { min_shots: ADAPTIVE_MIN_SHOTS.min(max_shots), max_shots, ..start };
         Ok(Box::new(AdaptiveShots::new(config, &self.start)?))
     }
 
