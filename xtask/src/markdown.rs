@@ -2,17 +2,28 @@
 
 use std::fmt::Write;
 
+use qbench::experiment::ClaimAnswer;
+
 use crate::report::Part;
 
-/// Title, command, paragraphs, tables with their captions, and the names of the figures. No times and no paths: the same rows and the
-/// same command give the same bytes. `None` for an experiment that was not run.
+/// Title, command, paragraphs, what the rows say about the claims, tables with their captions, and the names of the figures. No times
+/// and no paths: the same rows and the same command give the same bytes. `None` for an experiment that was not run.
 #[must_use]
-pub fn section(part: &Part<'_>, command: &str) -> Option<String> {
+pub fn section(part: &Part<'_>, command: &str, claims: &[ClaimAnswer]) -> Option<String> {
     let (section, record) = part.content?;
     let mut text = format!("# {}\n\nMade by `{command}` from `{}`.\n", one_line(part.title), record.csv.file);
     for paragraph in &section.paragraphs {
         // Writing to a string cannot fail, here and below.
         let _ = write!(text, "\n{}\n", one_line(paragraph));
+    }
+    if claims.iter().any(|claim| claim.answer.is_some()) {
+        text.push_str("\n## The claims, by these rows alone\n");
+    }
+    for ClaimAnswer { id, claim, rule, answer } in claims {
+        if let Some(answer) = answer {
+            let [claim, rule, answer] = [claim, rule, &**answer].map(one_line);
+            let _ = write!(text, "\n**{id}** {claim}\n\n- Rule: {rule}\n- Measured: {answer}\n");
+        }
     }
     for table in &section.tables {
         let _ = write!(text, "\n## {}\n\n", one_line(&table.title));

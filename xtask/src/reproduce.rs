@@ -152,7 +152,9 @@ pub fn reproduce(
     let figures = draw(&mut complete, &sections, &options.out)?;
     let rows: Vec<(&str, &[Row])> =
         complete.iter().map(|done| (done.experiment.name(), done.rows.as_slice())).collect();
-    let claims = (project.claims)(&rows).map_err(|source| Error::Claims { source: Box::new(source) })?;
+    let answers =
+        |rows: &Results<'_>| (project.claims)(rows).map_err(|source| Error::Claims { source: Box::new(source) });
+    let claims = answers(&rows)?;
 
     let manifest = Manifest {
         project: "upslope".to_owned(),
@@ -182,7 +184,8 @@ pub fn reproduce(
         })
         .collect();
     for part in &parts {
-        if let Some(text) = markdown::section(part, &report::command_of(part.name, &manifest)) {
+        let own: Vec<(&str, &[Row])> = rows.iter().filter(|(name, _)| *name == part.name).copied().collect();
+        if let Some(text) = markdown::section(part, &report::command_of(part.name, &manifest), &answers(&own)?) {
             write_atomically(&options.out.join(format!("{}.md", part.name)), text.as_bytes())?;
         }
     }

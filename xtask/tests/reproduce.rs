@@ -201,6 +201,17 @@ fn the_report_is_whole_and_escaped() {
 }
 
 #[test]
+fn a_section_as_text_has_the_claims_that_its_own_rows_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    finish(&both(), &options(folder.path()));
+    for (file, own, other) in [("one.md", "39 rows < 99 in one", "in two"), ("two.md", "rows < 99 in two", "in one")] {
+        let text = String::from_utf8(read(folder.path(), file)).unwrap();
+        assert!(text.contains("The claims, by these rows alone") && text.contains("- Rule: More than none & so on."));
+        assert!(text.contains(own) && !text.contains(other), "{text}");
+    }
+}
+
+#[test]
 fn faults_of_experiments_are_errors_with_their_place() {
     type Check = fn(&Error) -> bool;
     let cases: [(Fault, Check); 6] = [

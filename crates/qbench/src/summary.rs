@@ -7,7 +7,7 @@ use qopt::{Role, Streams};
 use crate::applicability::Omission;
 use crate::experiment::{self, Table};
 use crate::methods::{MethodEntry, Methods};
-use crate::stats::{self, Bootstrap, BootstrapKind, Interval, StatsError};
+use crate::stats::{self, Bootstrap, BootstrapKind, BootstrapResult, Interval, StatsError};
 use crate::{Error, TrialResult, Trials};
 
 /// Resamples of every bootstrap.
@@ -65,16 +65,7 @@ impl Change {
             };
             pairs.iter().map(of_pair).sum::<f64>() / pairs.len() as f64
         };
-        let interval = |kind| {
-            let bootstrap = Bootstrap { resamples: RESAMPLES, level: LEVEL, kind };
-            let mut rng = Streams::new(0, experiment::stream_key(key)).at(0).rng(Role::User(0));
-            bootstrap.interval(seeds.len(), &mut rng, reduction)
-        };
-        let result = match interval(BootstrapKind::Bca) {
-            // All resamples on one side of the estimate (equal losses, say): there is no bias to correct.
-            Err(StatsError::NoBca { .. }) => interval(BootstrapKind::Percentile),
-            other => other,
-        };
+        let result = over_seeds(seeds.len(), key, reduction);
         match result {
             Ok(found) => {
                 let Interval { lower, upper, .. } = found.interval;
@@ -83,6 +74,24 @@ impl Change {
             Err(StatsError::UndefinedStatistic { .. }) => Ok(None),
             Err(other) => Err(other.into()),
         }
+    }
+}
+
+/// A statistic of paired seeds with its bootstrap interval; `key` names the comparison, from which the resampling stream is derived.
+pub(crate) fn over_seeds(
+    seeds: usize,
+    key: &str,
+    statistic: impl Fn(&[usize]) -> f64,
+) -> Result<BootstrapResult, StatsError> {
+    let interval = |kind| {
+        let bootstrap = Bootstrap { resamples: RESAMPLES, level: LEVEL, kind };
+        let mut rng = Streams::new(0, experiment::stream_key(key)).at(0).rng(Role::User(0));
+        bootstrap.interval(seeds, &mut rng, &statistic)
+    };
+    match interval(BootstrapKind::Bca) {
+        // All resamples on one side of the estimate (equal losses, say): there is no bias to correct.
+        Err(StatsError::NoBca { .. }) => interval(BootstrapKind::Percentile),
+        other => other,
     }
 }
 
@@ -243,6 +252,12 @@ impl Condition {
     pub fn leave_out(&mut self, omissions: &[Omission]) {
         let here = omissions.iter().filter(|omission| omission.task == self.task && omission.readout == self.readout);
         self.omitted.extend(here.cloned());
+    }
+
+    /// Whether classical baselines stand beside the methods, which they do for data.
+    #[must_use]
+    pub fn has_baselines(&self) -> bool {
+        self.methods.iter().any(|method| method.runs.iter().all(|run| run.iterations == 0))
     }
 
     /// Number of seeds.

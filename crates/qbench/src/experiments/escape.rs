@@ -20,9 +20,9 @@ use crate::trial::Trials;
 /// Iterations of plain descent that every budget pays for.
 const ITERATIONS: u64 = 150;
 
-/// The methods that stand side by side: plain rules, negative rates with their controls, restarts, screening, and methods that choose
-/// their own points or shots.
-const METHODS: [&str; 22] = [
+/// The methods that stand side by side where time is short: plain rules, negative rates with their controls, restarts, screening, and
+/// methods that choose their own points or shots.
+const METHODS: [&str; 21] = [
     "sgd",
     "momentum",
     "adam",
@@ -39,7 +39,6 @@ const METHODS: [&str; 22] = [
     "annealed-adam",
     "screened-adam",
     "spsa",
-    "qn-spsa",
     "random-coordinate",
     "icans",
     "gcans",
@@ -47,14 +46,109 @@ const METHODS: [&str; 22] = [
     "rotoselect",
 ];
 
-/// The trials by name: methods x tasks x exact, 1000 and 100 shots.
-pub(super) fn escape_trials() -> TrialExperiment {
-    TrialExperiment {
-        name: ESCAPE,
-        title: "Every method on every task, exact and from shots",
-        trials: all_tasks,
-        made: Default::default(),
-        by_name_only: true,
+/// What the large trial has besides: every other negative rate with its control in random directions, and two methods that take long.
+const MORE_METHODS: [&str; 10] = [
+    "kick-probe-sgd",
+    "kick-periodic-adam",
+    "nlr-random-adam",
+    "kick-random-adam",
+    "nlr-post-hoc-adam",
+    "kick-post-hoc-adam",
+    "nlr-stall-curvature-adam",
+    "kick-stall-curvature-adam",
+    "cma-es",
+    "qn-spsa",
+];
+
+fn methods() -> Methods {
+    Methods::shipped().only(|name| METHODS.contains(&name) || MORE_METHODS.contains(&name))
+}
+
+/// The trials by name: methods x tasks x exact, 1000 and 100 shots, and behind them every method on plateaus of growing width.
+pub(super) struct EscapeTrials {
+    tasks: TrialExperiment,
+    plateaus: TrialExperiment,
+}
+
+impl EscapeTrials {
+    pub(super) fn new() -> Self {
+        let trial = |trials| TrialExperiment {
+            name: ESCAPE,
+            title: "Every method on every task, exact and from shots",
+            trials,
+            made: Default::default(),
+            by_name_only: true,
+        };
+        Self { tasks: trial(all_tasks), plateaus: trial(plateaus_for_all) }
+    }
+}
+
+impl Experiment for EscapeTrials {
+    fn name(&self) -> &'static str {
+        self.tasks.name()
+    }
+
+    fn title(&self) -> &'static str {
+        self.tasks.title()
+    }
+
+    fn is_by_name_only(&self) -> bool {
+        true
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        self.tasks.columns()
+    }
+
+    fn tasks(&self, scale: Scale, seed: u64) -> Result<Vec<Task>, Error> {
+        let both = [self.tasks.tasks(scale, seed)?, self.plateaus.tasks(scale, seed)?].concat();
+        Ok(both.into_iter().enumerate().map(|(index, task)| Task { index, ..task }).collect())
+    }
+
+    fn configuration(&self, scale: Scale) -> Result<Vec<(String, String)>, Error> {
+        let plateaus = self.plateaus.configuration(scale)?;
+        let plateaus = plateaus.into_iter().map(|(name, value)| (format!("plateaus: {name}"), value));
+        Ok(self.tasks.configuration(scale)?.into_iter().chain(plateaus).collect())
+    }
+
+    fn run(&self, task: &Task, seed: u64) -> Result<Vec<Vec<Cell>>, Error> {
+        for scale in [Scale::Full, Scale::Quick] {
+            let before = self.tasks.trials(scale)?.cells().len();
+            let (trial, index) = match task.index.checked_sub(before) {
+                None => (&self.tasks, task.index),
+                Some(index) => (&self.plateaus, index),
+            };
+            let task = Task { index, ..task.clone() };
+            if trial.has(&task, scale)? {
+                return trial.run(&task, seed);
+            }
+        }
+        Err(Error::UnknownTask { text: task.text.clone() })
+    }
+
+    fn report(&self, rows: &[Row]) -> Result<Section, Error> {
+        let (of_tasks, of_plateaus) = rows.split_at(self.rows_of_tasks(rows)?);
+        let mut section = self.tasks.report(of_tasks)?;
+        let plateaus = plateau_section(&self.plateaus, of_plateaus)?;
+        section.paragraphs.extend(plateaus.paragraphs);
+        section.tables.extend(plateaus.tables);
+        section.figures.extend(plateaus.figures);
+        Ok(section)
+    }
+}
+
+impl EscapeTrials {
+    /// Rows stand in the order of their cells, and the number of cells tells the scale.
+    pub(super) fn rows_of_tasks(&self, rows: &[Row]) -> Result<usize, Error> {
+        let cells: Vec<&[Row]> = rows.chunk_by(|a, b| a.first() == b.first()).collect();
+        for scale in [Scale::Full, Scale::Quick] {
+            let of_tasks = self.tasks.trials(scale)?.cells().len();
+            if of_tasks + self.plateaus.trials(scale)?.cells().len() == cells.len() {
+                return Ok(cells[..of_tasks].iter().map(|rows| rows.len()).sum());
+            }
+        }
+        let text = format!("{} cells", cells.len());
+        Err(Error::Row { row: rows.len(), column: "task_id", text, expected: "the rows of all cells" })
     }
 }
 
@@ -79,7 +173,7 @@ fn all_tasks(scale: Scale) -> Result<Trials, Error> {
     Ok(Trials {
         tasks,
         readouts: vec![Readout::Exact, Readout::Shots { shots: 1000 }, Readout::Shots { shots: 100 }],
-        methods: Methods::shipped().only(|name| METHODS.contains(&name)),
+        methods: methods(),
         rates: Vec::new(),
         seeds: seeds(scale),
         exact_iterations: ITERATIONS,
@@ -143,12 +237,15 @@ fn plateaus(scale: Scale) -> Result<Trials, Error> {
     Ok(Trials {
         tasks: tasks.collect::<Result<_, Error>>()?,
         readouts: vec![Readout::Shots { shots: 100 }],
-        // The eigenvalues of QN-SPSA would take longer than all others together, in a trial that runs by default.
-        methods: Methods::shipped().only(|name| METHODS.contains(&name) && name != "qn-spsa"),
+        methods: Methods::shipped().only(|name| METHODS.contains(&name)),
         rates: Vec::new(),
         seeds: seeds(scale),
         exact_iterations: 400,
     })
+}
+
+fn plateaus_for_all(scale: Scale) -> Result<Trials, Error> {
+    Ok(Trials { methods: methods(), ..plateaus(scale)? })
 }
 
 impl Experiment for PlateauEscape {
@@ -177,21 +274,30 @@ impl Experiment for PlateauEscape {
     }
 
     fn report(&self, rows: &[Row]) -> Result<Section, Error> {
-        let mut conditions = conditions_of(rows)?;
-        let omissions = self.trial.trials(Scale::Full)?.omissions();
-        conditions.iter_mut().for_each(|condition| condition.leave_out(&omissions));
-        Ok(Section {
-            paragraphs: vec![
-                "The global cost 1 - |<0|U|0>|^2 of one RY per qubit from uniformly random angles: the variance of a derivative falls as \
-                 (3/8)^n, and with 100 shots most gradients are exactly zero. A run has escaped once the exact cost is at most 0.5. Every \
-                 run has the shots of 400 plain gradient steps; learning rates are chosen by cross-fitting on the cost of the last point. \
-                 Rotoselect may turn a qubit about Z, which leaves it where the cost wants it: here it solves another task. QN-SPSA is in the large trial only, for time. Shares with 95 % Wilson intervals over the seeds."
-                    .to_owned(),
-            ],
-            tables: vec![table(&conditions)],
-            figures: vec![figure(&conditions)],
-        })
+        let mut section = plateau_section(&self.trial, rows)?;
+        let only_there = MORE_METHODS.join(", ");
+        section.paragraphs.push(format!("In the large trial only ({ESCAPE}), for time: {only_there}."));
+        Ok(section)
     }
+}
+
+/// What became of the runs on plateaus of growing width.
+fn plateau_section(trial: &TrialExperiment, rows: &[Row]) -> Result<Section, Error> {
+    let mut conditions = conditions_of(rows)?;
+    let omissions = trial.trials(Scale::Full)?.omissions();
+    conditions.iter_mut().for_each(|condition| condition.leave_out(&omissions));
+    Ok(Section {
+        paragraphs: vec![
+            "The global cost 1 - |<0|U|0>|^2 of one RY per qubit from uniformly random angles: the variance of a derivative falls as \
+             (3/8)^n, and with 100 shots most gradients are exactly zero. A run has escaped once the exact cost is at most 0.5. Every \
+             run has the shots of 400 plain gradient steps; learning rates are chosen by cross-fitting on the cost of the last point. \
+             Rotoselect may turn a qubit about Z, which leaves it where the cost wants it: here it solves another task. Shares with \
+             95 % Wilson intervals over the seeds."
+                .to_owned(),
+        ],
+        tables: vec![table(&conditions)],
+        figures: figures(trial.name, &conditions),
+    })
 }
 
 /// The number of qubits, which the name of the task ends with.
@@ -223,28 +329,51 @@ fn table(conditions: &[Condition]) -> Table {
     }
 }
 
-fn figure(conditions: &[Condition]) -> Figure {
-    let shown = ["adam", "sgd", "nlr-probe-adam", "nlr-stall-adam", "kick-stall-adam", "restart-adam"];
-    let curves = shown.iter().map(|&name| Curve {
-        label: name.to_owned(),
-        points: conditions
-            .iter()
-            .filter_map(|condition| {
-                let method = condition.methods.iter().find(|method| method.name == name)?;
-                let (share, count) = (method.solved(), method.runs.len() as f64);
-                Some(CurvePoint { x: width(condition), y: share, interval: Some(stats::wilson(share, count, 0.95)) })
-            })
-            .collect(),
-        style: CurveStyle::Measured,
+/// Three figures with plain Adam in each: so many curves in one could not be told apart.
+fn figures(name: &str, conditions: &[Condition]) -> Vec<Figure> {
+    let is_nlr = |name: &str| {
+        ["nlr-", "kick-", "stay-"].iter().any(|family| name.starts_with(family)) || name == "adaptive-step-adam"
+    };
+    let is_plain = |name: &str| {
+        matches!(name, "sgd" | "momentum" | "natural-gradient" | "annealed-adam" | "screened-adam" | "restart-adam")
+    };
+    let kind_of = |name: &str| {
+        if is_nlr(name) {
+            "nlr"
+        } else if is_plain(name) {
+            "gradients"
+        } else {
+            "other"
+        }
+    };
+    let titles = [
+        ("gradients", "rules that follow the gradient, restarts and screening"),
+        ("nlr", "negative rates and their controls"),
+        ("other", "methods that choose their own points, axes or shots"),
+    ];
+    let figure = |(kind, title): (&str, &str)| {
+        let first = conditions.first().into_iter().flat_map(|condition| &condition.methods);
+        let names = first.map(|method| &*method.name).filter(|&name| name == "adam" || kind_of(name) == kind);
+        Figure {
+            name: format!("{name}-share-{kind}"),
+            title: format!("Share of runs that escape the plateau of the product ansatz: {title}"),
+            caption:
+                "100 shots per circuit, the shots of 400 plain gradient steps; bars: 95 % Wilson intervals over seeds."
+                    .to_owned(),
+            x: Axis { label: "qubits".to_owned(), logarithmic: false, categories: Vec::new() },
+            y: Axis { label: "share of runs".to_owned(), logarithmic: false, categories: Vec::new() },
+            curves: names.map(|name| curve(name, conditions)).collect(),
+        }
+    };
+    titles.into_iter().map(figure).collect()
+}
+
+/// The share of the runs of a method that escape, against the width.
+fn curve(name: &str, conditions: &[Condition]) -> Curve {
+    let points = conditions.iter().filter_map(|condition| {
+        let method = condition.methods.iter().find(|method| method.name == name)?;
+        let (share, count) = (method.solved(), method.runs.len() as f64);
+        Some(CurvePoint { x: width(condition), y: share, interval: Some(stats::wilson(share, count, 0.95)) })
     });
-    Figure {
-        name: format!("{PLATEAU_ESCAPE}-share"),
-        title: "Share of runs that escape the plateau of the product ansatz".to_owned(),
-        caption:
-            "100 shots per circuit, the shots of 400 plain gradient steps; bars: 95 % Wilson intervals over seeds."
-                .to_owned(),
-        x: Axis { label: "qubits".to_owned(), logarithmic: false, categories: Vec::new() },
-        y: Axis { label: "share of runs".to_owned(), logarithmic: false, categories: Vec::new() },
-        curves: curves.collect(),
-    }
+    Curve { label: name.to_owned(), points: points.collect(), style: CurveStyle::Measured }
 }

@@ -64,7 +64,7 @@ pub fn experiments() -> Vec<Box<dyn Experiment>> {
         Box::new(device_cost::DeviceCost),
         Box::new(escape::PlateauEscape::new()),
         Box::new(escape::escape_tuning()),
-        Box::new(escape::escape_trials()),
+        Box::new(escape::EscapeTrials::new()),
     ]
 }
 

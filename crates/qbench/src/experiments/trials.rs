@@ -31,6 +31,12 @@ impl TrialExperiment {
             }
         }
     }
+
+    /// Whether the task is one of the trials at this scale.
+    pub(super) fn has(&self, task: &Task, scale: Scale) -> Result<bool, Error> {
+        let trials = self.trials(scale)?;
+        Ok(trials.cells().get(task.index).is_some_and(|&cell| trials.text(cell) == task.text))
+    }
 }
 
 /// What the rows of a trial say, condition by condition.
@@ -71,9 +77,10 @@ impl Experiment for TrialExperiment {
 
     fn run(&self, task: &Task, seed: u64) -> Result<Vec<Vec<Cell>>, Error> {
         for scale in [Scale::Full, Scale::Quick] {
-            let trials = self.trials(scale)?;
-            if let Some(&cell) = trials.cells().get(task.index).filter(|&&cell| trials.text(cell) == task.text) {
-                return Ok(trials.run_cell(cell, seed)?.iter().map(TrialResult::row).collect());
+            if self.has(task, scale)? {
+                let trials = self.trials(scale)?;
+                let results = trials.run_cell(trials.cells()[task.index], seed)?;
+                return Ok(results.iter().map(TrialResult::row).collect());
             }
         }
         Err(Error::UnknownTask { text: task.text.clone() })
