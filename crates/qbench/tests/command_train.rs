@@ -167,6 +167,62 @@ fn training_stops_at_the_budget_and_keeps_its_answer() {
     assert!(told.contains("step     1  loss") && told.contains("joules") || told.contains(" J"), "{told}");
 }
 
+/// Where shots wait for time windows, a step takes what `fit` says of it, and a run ends with its two measurements or before its
+/// first step, and never behind the budget. A value (80 shots) and the parts of a gradient (120, 120 and 80) take a window of 150
+/// shots each, so steps end soon after 300, 700 and 1100 s, and the measurements one and two windows later.
+#[test]
+fn windows_are_waited_for_within_the_budget() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let circuit = file(&folder);
+    for (seconds, steps_that_fit, steps) in [
+        (7.0, 0, 0),
+        (300.0, 0, 0),
+        (490.0, 1, 0),
+        (520.0, 1, 1),
+        (690.0, 1, 1),
+        (710.0, 2, 1),
+        (890.0, 2, 1),
+        (920.0, 2, 2),
+        (1290.0, 3, 2),
+        (1320.0, 3, 3),
+    ] {
+        let device = place(&folder, &format!("{seconds}.toml"), "edge-gateway", &|text| {
+            let windows = "[limits]\nshots_per_window = 150\nwindow_seconds = 100.0";
+            let text = text.replace("[limits]", windows).replace("jitter_seconds = 0.01", "jitter_seconds = 0.0");
+            text.replace("seconds_total = 86_400.0", &format!("seconds_total = {seconds:.1}"))
+        });
+        let report = json(&["fit", &circuit, OBSERVABLE, "--device", &device, "--shots", "40", "--details"]);
+        assert_eq!(report["steps_in_budget"], steps_that_fit, "{seconds} s");
+        let run = ["train", &circuit, OBSERVABLE, "--device", &device, "--ideal", "--shots", "40", "--method"];
+        for method in ["sgd", "nlr-probe-adam"] {
+            let run = [&run[..], &[method]].concat();
+            if steps == 0 {
+                let message = refusal(&run);
+                assert!(message.contains("it and the measurements at the end do not fit into the budget of seconds"));
+                continue;
+            }
+            // A step with a probe measures more values, and takes more windows.
+            if method == "nlr-probe-adam" && seconds < 800.0 {
+                continue;
+            }
+            let answer = json(&run);
+            let reason = answer["reason"].as_str().expect("a text");
+            assert_eq!(reason, "the next step does not fit into the budget of seconds", "{method}, {seconds} s");
+            let spent = number(&answer["ledger"]["seconds"]);
+            assert!(spent <= seconds, "{method}: {spent} of {seconds} s");
+            if method == "sgd" {
+                assert_eq!(answer["iterations"], steps, "{seconds} s");
+            }
+        }
+        if steps > 0 {
+            let save = folder.path().join("run.json").to_str().expect("UTF-8").to_owned();
+            let paused = json(&[&run[..], &["sgd", "--pause", "1", "--save", &save]].concat());
+            assert_eq!(paused["ledger"]["seconds"], report["step_seconds"], "{seconds} s");
+            assert_eq!(json(&[&run[..], &["sgd", "--resume", &save]].concat()), json(&[&run[..], &["sgd"]].concat()));
+        }
+    }
+}
+
 #[test]
 fn training_that_cannot_start_is_refused() {
     let folder = tempfile::tempdir().expect("a folder for tests");
@@ -181,7 +237,11 @@ fn training_that_cannot_start_is_refused() {
         text.replace("shots_total = 200_000", "shots_total = 4_000")
     });
     let message = refused(&["--device", &short, "--shots", "400"]);
-    assert!(message.contains("before its first step: it does not fit into the budget of shots"), "{message}");
+    assert!(
+        message
+            .contains("before its first step: it and the measurements at the end do not fit into the budget of shots"),
+        "{message}"
+    );
     let message = refused(&["--device", "sensor-node", "--method", "natural-gradient"]);
     assert!(message.contains("natural-gradient asks for the metric tensor, which no device measures"), "{message}");
     assert!(refused(&["--device", "sensor-node", "--rate=-1"]).contains("rate"));

@@ -27,7 +27,7 @@ impl fmt::Display for Place {
 #[non_exhaustive]
 pub enum Warning {
     /// A coherence time that no relaxation time allows was cut to `2 t1_us`.
-    #[error("{at} is {t2_us}, which is more than 2 t1_us: taken as {}", 2.0 * t1_us)]
+    #[error("{at} is {}, which is more than 2 t1_us: taken as {}", brief(*t2_us), brief(2.0 * t1_us))]
     ClampedT2 {
         /// Where.
         at: Place,
@@ -91,7 +91,7 @@ pub enum Error {
         max: u64,
     },
     /// A duration or an energy that is negative, not a number, or absurdly large.
-    #[error("{at} is {value}, allowed are 0 to {max:e}")]
+    #[error("{at} is {}, allowed are 0 to {max:e}", brief(*value))]
     Number {
         /// Where.
         at: Place,
@@ -133,7 +133,7 @@ pub enum Error {
         at: Place,
     },
     /// A coherence time that no relaxation time allows.
-    #[error("{at} is {t2_us}, which is more than 2 t1_us = {}", 2.0 * t1_us)]
+    #[error("{at} is {}, which is more than 2 t1_us = {}", brief(*t2_us), brief(2.0 * t1_us))]
     Relaxation {
         /// Where.
         at: Place,
@@ -256,7 +256,7 @@ pub enum Error {
     #[error(transparent)]
     Noise(#[from] qcore::Error),
     /// Habits of a fleet that cannot be.
-    #[error("{field} is {value}, allowed is {allowed}")]
+    #[error("{field} is {}, allowed is {allowed}", brief(*value))]
     Participation {
         /// Which one.
         field: &'static str,
@@ -274,13 +274,13 @@ pub enum Error {
         devices: usize,
     },
     /// A duration of a circuit that is none.
-    #[error("the duration of a circuit is {value} s, allowed are 0 to 1e9")]
+    #[error("the duration of a circuit is {} s, allowed are 0 to 1e9", brief(*value))]
     CircuitSeconds {
         /// The value.
         value: f64,
     },
     /// A ledger to resume from holds an amount that nobody can have spent.
-    #[error("the ledger's {field} is {value}, which is not an amount spent")]
+    #[error("the ledger's {field} is {}, which is not an amount spent", brief(*value))]
     Ledger {
         /// Which amount.
         field: &'static str,
@@ -337,6 +337,16 @@ impl Error {
     /// The place, to be completed with a line.
     pub(crate) fn place_mut(&mut self) -> Option<&mut Place> {
         place!(self)
+    }
+}
+
+/// A number as a message shows it: with a power of ten where it would else be a long row of zeros.
+pub(crate) fn brief(value: f64) -> String {
+    let size = value.abs();
+    if size.is_finite() && size != 0.0 && !(1e-6..1e16).contains(&size) {
+        format!("{value:e}")
+    } else {
+        value.to_string()
     }
 }
 

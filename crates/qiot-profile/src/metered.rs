@@ -38,7 +38,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Adds the bill of a job that ran. Counts saturate instead of wrapping.
-    fn charge(&mut self, schedule: &Schedule) {
+    pub(crate) fn charge(&mut self, schedule: &Schedule) {
         let Schedule { bill, window_shots, window_end_seconds } = schedule;
         (self.window_shots, self.window_end_seconds) = (*window_shots, *window_end_seconds);
         let sum = &mut self.bill;
@@ -287,6 +287,20 @@ impl<B> Metered<B> {
         Ok((most, run))
     }
 
+    /// As [`Backend::price`] for a job that begins when the clock of `ledger` stands, to which its price is then added: the prices
+    /// of jobs that follow each other, of which a later one may wait for a time window that earlier ones have filled. An actual
+    /// job that is late by less begins no later job later, so the sum of such prices is a bound as each of them is.
+    pub fn price_in_turn(&self, circuit: &Circuit, job: Bill, ledger: &mut Ledger) -> Bill {
+        let most = schedule::at_most(&self.profile, ledger, self.gate_seconds(circuit), job);
+        ledger.charge(&most);
+        most.bill
+    }
+
+    /// Gates of a circuit, in seconds; of one that the device cannot run what the profile says.
+    fn gate_seconds(&self, circuit: &Circuit) -> f64 {
+        self.measured(circuit).map_or(self.profile.latency.circuit_seconds, |known| known.gate_seconds)
+    }
+
     /// A circuit as the device runs it.
     fn measured(&self, circuit: &Circuit) -> Result<Measured, qgrad::Error> {
         match self.circuit_seconds {
@@ -334,7 +348,6 @@ impl<B: Backend> Backend for Metered<B> {
     ///
     /// The gates of a circuit that the device cannot run are taken as long as the profile's `circuit_seconds`.
     fn price(&self, circuit: &Circuit, job: Bill) -> Bill {
-        let seconds = self.measured(circuit).map_or(self.profile.latency.circuit_seconds, |known| known.gate_seconds);
-        schedule::price(&self.profile, &self.ledger, seconds, job)
+        schedule::price(&self.profile, &self.ledger, self.gate_seconds(circuit), job)
     }
 }

@@ -98,20 +98,34 @@ pub(crate) fn schedule(
 /// What jobs of equally many circuits cost at most if the first of them begins when the clock of `ledger` stands. A single job
 /// shares its shots equally among its circuits; several of them divide all shots among circuits and jobs in any way.
 pub(crate) fn price(profile: &DeviceProfile, ledger: &Ledger, circuit_seconds: f64, job: Bill) -> Bill {
+    at_most(profile, ledger, circuit_seconds, job).bill
+}
+
+/// As [`price`], with the window in which whatever comes next begins at the latest. Where the waiting is bounded and not worked out,
+/// that window is taken as full.
+pub(crate) fn at_most(profile: &DeviceProfile, ledger: &Ledger, circuit_seconds: f64, job: Bill) -> Schedule {
     let Bill { jobs, circuits, shots, .. } = job;
-    if jobs > 1 {
-        return price_of_several(profile, circuit_seconds, job);
+    let window = profile.limits.shots_per_window.zip(profile.limits.window_seconds);
+    let shot_seconds = profile.shot_seconds(circuit_seconds);
+    if jobs <= 1 && window.is_some() && profile.submissions(circuits, shots) <= MAX_PRICED {
+        return schedule(profile, ledger, shot_seconds, equal_parts(profile, circuits, shots), |_| 1.0);
     }
-    let free = profile.price_of(circuits, shots, circuit_seconds);
-    let Some((most, length)) = profile.limits.shots_per_window.zip(profile.limits.window_seconds) else { return free };
-    if free.jobs <= MAX_PRICED {
-        let shot_seconds = profile.shot_seconds(circuit_seconds);
-        return schedule(profile, ledger, shot_seconds, equal_parts(profile, circuits, shots), |_| 1.0).bill;
-    }
-    // No submission waits longer than a window, and as many as fit into one begin in it.
-    let each = profile.circuits_in_a_job(circuits, shots).saturating_mul(shots.div_ceil(circuits.max(1)));
-    let per_window = most.checked_div(each).unwrap_or(u64::MAX).max(1);
-    Bill { seconds: free.seconds + free.jobs.div_ceil(per_window) as f64 * length, ..free }
+    let bill = match window {
+        _ if jobs > 1 => price_of_several(profile, circuit_seconds, job),
+        None => profile.price_of(circuits, shots, circuit_seconds),
+        Some((most, length)) => {
+            let free = profile.price_of(circuits, shots, circuit_seconds);
+            // No submission waits longer than a window, and as many as fit into one begin in it.
+            let each = profile.circuits_in_a_job(circuits, shots).saturating_mul(shots.div_ceil(circuits.max(1)));
+            let per_window = most.checked_div(each).unwrap_or(u64::MAX).max(1);
+            Bill { seconds: free.seconds + free.jobs.div_ceil(per_window) as f64 * length, ..free }
+        }
+    };
+    let (window_shots, window_end_seconds) = window
+        .map_or((ledger.window_shots, ledger.window_end_seconds), |(most, length)| {
+            (most, ledger.bill.seconds + bill.seconds + length)
+        });
+    Schedule { bill, window_shots, window_end_seconds }
 }
 
 /// As [`price`] for several jobs: exact where their shots fit into one submission and no window is waited for.

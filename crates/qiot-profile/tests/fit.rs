@@ -208,7 +208,7 @@ fn limits_are_told_apart() {
 }
 
 /// Limits of which any may bind, in parts of what a training asks for.
-fn tightened(base: &DeviceProfile, of: &FitReport, shares: [Option<f64>; 7], steps: u64) -> DeviceProfile {
+fn tightened(base: &DeviceProfile, of: &FitReport, shares: [Option<f64>; 9], steps: u64) -> DeviceProfile {
     let count = |share: Option<f64>, whole: u64| share.map(|share| ((share * whole as f64) as u64).max(1));
     let mut device = base.clone();
     device.limits = qiot_profile::Limits {
@@ -219,7 +219,9 @@ fn tightened(base: &DeviceProfile, of: &FitReport, shares: [Option<f64>; 7], ste
         memory_bytes: count(shares[4], of.memory_bytes),
         parameters: count(shares[5], of.parameters as u64),
         circuits_per_job: count(shares[6], 20),
-        ..Default::default()
+        shots_per_job: count(shares[7], 4 * of.shots_per_circuit),
+        shots_per_window: count(shares[8], of.step_shots),
+        window_seconds: shares[8].map(|share| 10.0 * share * of.step_seconds),
     };
     device
 }
@@ -232,7 +234,7 @@ proptest! {
     fn advice_passes_when_followed(
         name in prop::sample::select(vec!["sensor-node", "edge-gateway", "field-hub", "quito", "perth"]),
         (layers, steps, shots) in (1_usize..4, 1_u64..30, 2_u64..400),
-        shares in prop::array::uniform7(prop::option::weighted(0.4, 0.02..1.3_f64)),
+        shares in prop::array::uniform9(prop::option::weighted(0.4, 0.02..1.3_f64)),
         fidelity in prop_oneof![2 => Just(0.0), 1 => 0.3..1.0_f64],
     ) {
         let circuit = circuit(QUBITS, layers, usize::MAX);
@@ -411,6 +413,23 @@ fn a_step_costs_what_a_metered_device_charges() {
     }
 }
 
+/// Behind the submissions that are worked out one by one, the steps go on at their pace: a window for each of 20 000 steps.
+#[test]
+fn a_long_training_with_windows_keeps_its_pace() {
+    let circuit = circuit(2, 1, usize::MAX);
+    let mut device = device();
+    (device.limits.shots_per_window, device.limits.window_seconds) = (Some(200), Some(1000.0));
+    device.limits.seconds_total = Some(20_000.0 * 1000.0 + 500.0);
+    // A value of 20 shots and a gradient of 160 in one submission: each window holds one gradient.
+    let options = FitOptions { shots_per_circuit: Some(20), steps: 30_000, advise: false, ..FitOptions::default() };
+    let observable = "Z0 Z1".parse().expect("an observable");
+    let found = fit(&circuit, Some(&observable), &device, &options).expect("a report");
+    assert_eq!(found.step_shots, 180);
+    // The first one does not wait.
+    assert_eq!(found.steps_in_budget, Some(20_001));
+    assert_eq!(limits(&found), [Limit::Time]);
+}
+
 /// A device runs exactly as many steps as the report says.
 #[test]
 fn steps_in_the_budget_are_the_steps_that_run() {
@@ -420,6 +439,15 @@ fn steps_in_the_budget_are_the_steps_that_run() {
         &(|d: &mut DeviceProfile| d.limits.shots_total = Some(5 * 18 * 20 + 7)) as &dyn Fn(&mut DeviceProfile),
         &|d| d.limits.jobs_total = Some(11),
         &|d| d.limits.seconds_total = Some(31.0),
+        // Windows that hold five circuits, and one that holds a step and a half.
+        &|d| {
+            (d.limits.shots_per_window, d.limits.window_seconds) = (Some(119), Some(7.0));
+            d.limits.seconds_total = Some(300.0);
+        },
+        &|d| {
+            (d.limits.shots_per_window, d.limits.window_seconds) = (Some(540), Some(60.0));
+            (d.limits.seconds_total, d.limits.circuits_per_job) = (Some(300.0), Some(3));
+        },
     ] {
         let mut device = device();
         device.latency.jitter_seconds = 0.0;
@@ -435,6 +463,9 @@ fn steps_in_the_budget_are_the_steps_that_run() {
             && shift.gradient(&expectation, &theta, &mut metered, &mut rng).is_ok()
         {
             steps += 1;
+            if steps == 1 {
+                assert_eq!(found.step_seconds, metered.ledger().bill.seconds);
+            }
         }
         assert_eq!(found.steps_in_budget, Some(steps));
         assert!(steps > 1);

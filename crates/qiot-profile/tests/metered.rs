@@ -318,6 +318,39 @@ fn a_submission_waits_for_the_next_window() {
     assert_turned_away(&mut brief, &Parts::new(4, 2, 1), JobShots::Each(512), &refusal);
 }
 
+/// Prices in turn are what the jobs are charged one after the other, where each price alone knows nothing of the others.
+#[test]
+fn jobs_are_priced_one_after_the_other() {
+    let mut device = device(|profile| {
+        profile.limits.shots_per_window = Some(512);
+        profile.limits.window_seconds = Some(60.0);
+        profile.limits.circuits_per_job = Some(3);
+    });
+    let jobs =
+        [(1, 300), (2, 200), (5, 128), (1, 512), (4, 1)].map(|(points, shots)| (Parts::new(4, points, 1), shots));
+    let mut ledger = device.ledger();
+    let prices: Vec<Bill> = jobs
+        .iter()
+        .map(|(parts, shots)| {
+            let job = parts.job(JobShots::Each(*shots));
+            device.price_in_turn(job.circuit, job.bill(), &mut ledger)
+        })
+        .collect();
+    let alone: Vec<f64> = jobs
+        .iter()
+        .map(|(parts, shots)| {
+            let job = parts.job(JobShots::Each(*shots));
+            device.price(job.circuit, job.bill()).seconds
+        })
+        .collect();
+    for ((parts, shots), price) in jobs.iter().zip(&prices) {
+        let bill = device.run(&parts.job(JobShots::Each(*shots)), &mut stream()).expect("no budget").bill;
+        assert_eq!(bill, *price);
+    }
+    assert_eq!(device.ledger(), ledger);
+    assert!(alone.iter().sum::<f64>() + 100.0 < ledger.bill.seconds, "{alone:?} {ledger:?}");
+}
+
 /// Delays are uniform below the jitter: mean and variance within 5 of their standard errors; another seed gives others.
 #[test]
 fn jitter_is_uniform_and_depends_on_the_seed() {

@@ -222,8 +222,12 @@ fn numbers_out_of_range_are_refused_with_their_line() {
             let expected: f64 = value.parse().expect("a number");
             assert!(*found == expected || (found.is_nan() && expected.is_nan()), "{found} for {value}");
             assert_place(&error, &format!("{section}.{name}"), line);
+            // No row of three hundred digits.
+            assert!(error.to_string().len() < 120, "{error}");
         }
     }
+    let error = error_with(30, "round_trip_seconds = 1e308");
+    assert_eq!(error.to_string(), "line 30: `latency.round_trip_seconds` is 1e308, allowed are 0 to 1e9");
     for (line, name) in [(47, "gates[0].error"), (52, "gates[1].at[0].error")] {
         let text = if line == 47 { "error = 1.5" } else { "    { qubits = [0, 1], error = 2.0, duration_ns = 300 }," };
         let error = error_with(line, text);
@@ -279,6 +283,9 @@ fn a_coherence_time_beyond_the_relaxation_is_clamped_by_the_loader_and_refused_e
         warning.to_string(),
         "line 15: `qubits.calibration[1].t2_us` is 81, which is more than 2 t1_us: taken as 80"
     );
+
+    let loaded = DeviceProfile::load(&text_with(15, &row.replace("81", "1e308"))).expect("clamped");
+    assert!(loaded.warnings[0].to_string().ends_with("is 1e308, which is more than 2 t1_us: taken as 80"));
 
     let mut profile = bench();
     profile.qubits.calibration.as_mut().expect("calibrated")[1].t2_us = 81.0;

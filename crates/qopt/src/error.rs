@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum ConfigError {
     /// A number lies outside its allowed range or is not finite.
-    #[error("{name} must be {allowed}, but is {value}")]
+    #[error("{name} must be {allowed}, but is {value:?}")]
     OutOfRange {
         /// The name of the hyperparameter.
         name: &'static str,
@@ -183,7 +183,7 @@ pub enum RunError {
         objective: usize,
     },
     /// A limit of the budget or a component of the reserve is negative or NaN.
-    #[error("{name} must be a number that is not negative, but is {value}")]
+    #[error("{name} must be a number that is not negative, but is {value:?}")]
     Limit {
         /// Which limit.
         name: &'static str,
@@ -210,9 +210,9 @@ pub enum RunError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The objective refused an evaluation outside a run.
-    #[error("{what} is exhausted")]
+    #[error("refused: {what}")]
     Exhausted {
-        /// What there is no more of.
+        /// In the objective's words.
         what: String,
     },
     /// The method needs an ability that the objective does not have.

@@ -238,9 +238,9 @@ pub trait Objective {
 #[derive(Debug, Error)]
 pub enum ObjectiveError {
     /// A limit of the objective (a budget, a device's quota) is reached. The run ends normally.
-    #[error("{what} is exhausted")]
+    #[error("refused: {what}")]
     Exhausted {
-        /// What there is no more of, such as "shot budget".
+        /// In the objective's words, such as "no shots are left".
         what: String,
     },
     /// The objective has not the ability that was asked for.

@@ -18,7 +18,7 @@ pub enum StopReason {
     /// The objective refused an evaluation. If that was in the middle of an iteration, the run ends where that
     /// iteration started.
     Refused {
-        /// What is exhausted, in the objective's words.
+        /// Why, in the objective's words.
         what: String,
     },
     /// An observer stopped the run.

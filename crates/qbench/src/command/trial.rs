@@ -288,7 +288,7 @@ impl Flags {
             tasks.push(Box::new(self.own_data(path, terminal)?));
         }
         if let Some(rate) = self.rates.iter().find(|rate| !(**rate > 0.0 && rate.is_finite())) {
-            let what = format!("learning rate {rate}");
+            let what = format!("learning rate {rate:?}");
             return Err(CommandError::NotPositive { option: "--rates", what });
         }
         let readings = match &self.shots[..] {

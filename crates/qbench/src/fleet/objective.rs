@@ -94,7 +94,9 @@ impl<T: LocalTask> FleetObjective<T> {
         let weights: Vec<f64> = settled.answers.iter().map(|(_, shots)| self.aggregation.weight(*shots)).collect();
         let total: f64 = weights.iter().sum();
         if total == 0.0 {
-            return Err(Error::Objective(ObjectiveError::Exhausted { what: "the fleet".to_owned() }));
+            return Err(Error::Objective(ObjectiveError::Exhausted {
+                what: "no device of the fleet answered".to_owned(),
+            }));
         }
         let mean = |of: &dyn Fn(&Local) -> Estimate| {
             let (mut sum, mut variance) = (0.0, 0.0);

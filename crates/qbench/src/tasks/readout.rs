@@ -45,6 +45,8 @@ pub enum Readout {
 pub struct KeptDevice {
     profile: Arc<DeviceProfile>,
     meter: Arc<Mutex<Metered<DeviceSimulator>>>,
+    /// Where the clock and the time window stand after the jobs that have been priced in turn.
+    turn: Arc<Mutex<Option<Ledger>>>,
 }
 
 impl KeptDevice {
@@ -57,13 +59,13 @@ impl KeptDevice {
     pub fn resume(profile: DeviceProfile, noise: bool, ledger: Ledger, seed: u64) -> Result<Self, Error> {
         let profile = Arc::new(profile);
         let meter = Metered::resume(Arc::clone(&profile), simulator(&profile, noise)?, ledger)?.with_seed(seed);
-        Ok(Self { profile, meter: Arc::new(Mutex::new(meter)) })
+        Ok(Self { profile, ..Self::new(meter) })
     }
 
     /// A device with what has been spent on it.
     #[must_use]
     pub fn new(meter: Metered<DeviceSimulator>) -> Self {
-        Self { profile: Arc::new(meter.profile().clone()), meter: Arc::new(Mutex::new(meter)) }
+        Self { profile: Arc::new(meter.profile().clone()), meter: Arc::new(Mutex::new(meter)), turn: Arc::default() }
     }
 
     /// What the device allows and costs.
@@ -76,6 +78,17 @@ impl KeptDevice {
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         self.lock().ledger()
+    }
+
+    /// Runs `priced`, in which each price of a job on this device is that of a job which begins when those that were priced before
+    /// it are over ([`Metered::price_in_turn`]), and not of one that begins now: their sum is the most that they cost one after the
+    /// other, waiting for time windows included.
+    pub fn in_turn<T>(&self, priced: impl FnOnce() -> T) -> T {
+        let begin = |turn| *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+        begin(Some(self.ledger()));
+        let result = priced();
+        begin(None);
+        result
     }
 
     /// A panic of another thread leaves the ledger as it was before its job.
@@ -97,7 +110,10 @@ impl Backend for KeptDevice {
     }
 
     fn price(&self, circuit: &Circuit, job: Bill) -> Bill {
-        self.lock().price(circuit, job)
+        match &mut *self.turn.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(ledger) => self.lock().price_in_turn(circuit, job, ledger),
+            None => self.lock().price(circuit, job),
+        }
     }
 }
 

@@ -2,7 +2,10 @@
 
 mod row;
 
-use qopt::{Axis, BestPoint, Budget, History, Request, Resource, Runner, StopReason, Streams, reevaluate_with_axes};
+use qiot_profile::Limits;
+use qopt::{
+    Axis, BestPoint, Budget, History, Request, Resource, RunError, Runner, StopReason, Streams, reevaluate_with_axes,
+};
 use rayon::prelude::*;
 
 use crate::applicability::{NotApplicable, Omission};
@@ -259,8 +262,10 @@ impl Trials {
         objective.use_all_data(false);
         let iteration = objective.price(&Request::VALUE_AND_GRADIENT);
         let budget = match readout.limits() {
-            Some(limits) if limits.shots_total.is_some() || limits.seconds_total.is_some() => {
-                Budget { shots: limits.shots_total, seconds: limits.seconds_total, ..Budget::UNLIMITED }
+            Some(&Limits { shots_total: shots, seconds_total: seconds, jobs_total: jobs, .. })
+                if shots.is_some() || seconds.is_some() || jobs.is_some() =>
+            {
+                Budget { shots, seconds, jobs, ..Budget::UNLIMITED }
             }
             _ if readout.is_noisy() => {
                 let shots = iteration.shots.saturating_mul(self.exact_iterations) + reserve.shots;
@@ -274,6 +279,7 @@ impl Trials {
         let fitting = [
             budget.circuits.map(|all| all.saturating_sub(reserve.circuits) / iteration.circuits.max(1)),
             budget.shots.map(|all| all.saturating_sub(reserve.shots) / iteration.shots.max(1)),
+            budget.jobs.map(|all| all.saturating_sub(reserve.jobs) / iteration.jobs.max(1)),
             budget.seconds.map(|all| ((all - reserve.seconds) / iteration.seconds) as u64),
         ];
         let planned_iterations = fitting.into_iter().flatten().min().unwrap_or(self.exact_iterations);
@@ -324,14 +330,25 @@ impl Trials {
         let measured = [(&outcome.last[..], &outcome.last_axes[..]), (best_theta, best_axes)]
             .into_iter()
             .zip(0..)
-            .map(|((theta, axes), query)| reevaluate_with_axes(&mut *objective, theta, axes, streams, query))
+            .map(|((theta, axes), query)| {
+                match reevaluate_with_axes(&mut *objective, theta, axes, streams, query) {
+                    // Of a device that has to wait for a time window nothing may be left: then what was measured on the way counts.
+                    Err(RunError::Exhausted { .. }) => Ok(None),
+                    measured => measured.map(Some),
+                }
+            })
             .collect::<Result<Vec<_>, _>>()?;
         if readout.is_noisy() {
-            measured.iter().for_each(|evaluation| spent += evaluation.bill);
+            measured.iter().flatten().for_each(|evaluation| spent += evaluation.bill);
         }
         let last = with_axes(instance, &outcome.last_axes, |instance| instance.assess(&outcome.last))?;
         let best = with_axes(instance, best_axes, |instance| instance.assess(best_theta))?;
-        let better = measured[1].loss.value < measured[0].loss.value;
+        let value = |point: usize| measured[point].map(|evaluation| evaluation.loss.value);
+        let better = match (value(0), value(1)) {
+            (Some(last), Some(best)) => best < last,
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
         let chosen = if better { best.loss } else { last.loss };
         let (angles, axes) = if better { (best_theta, best_axes) } else { (&outcome.last[..], &outcome.last_axes[..]) };
         let spent_to_threshold = solved.finish(last.loss)?;
@@ -350,7 +367,7 @@ impl Trials {
             late_gradient_norm,
             spent_to_threshold,
             start_loss: instance.loss(instance.start())?,
-            last_measured: measured[0].loss.value,
+            last_measured: value(0).or(outcome.last_loss.map(|loss| loss.value)).ok_or_else(no_iteration)?,
             last,
             best_loss: best.loss,
             chosen_loss: chosen,

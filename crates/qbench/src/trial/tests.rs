@@ -260,3 +260,35 @@ fn every_method_has_its_own_grid_of_the_same_length() {
         assert_eq!(rates, adam);
     }
 }
+
+/// Submissions are a budget as shots are; and where time windows take the time that was kept for the measurements at the end, what
+/// was measured on the way counts.
+#[test]
+fn devices_with_few_jobs_and_with_windows_end_within_their_limits() {
+    let on = |set: &dyn Fn(&mut qiot_profile::DeviceProfile)| {
+        let mut profile = qiot_profile::DeviceProfile::shipped("edge-gateway").expect("shipped");
+        set(&mut profile);
+        let mut trials = trials(Readout::Device { profile: Box::new(profile), shots: 20, noise: false });
+        trials.tasks.truncate(1);
+        trials.run_all(5).expect("runs")
+    };
+    let few = on(&|profile| {
+        profile.limits = Limits { jobs_total: Some(11), ..Limits::default() };
+    });
+    for result in few.iter().filter(|result| result.rate > 0.0) {
+        assert_eq!(result.reason, "budget: jobs");
+        assert!(result.spent.jobs <= 11 && result.spent.jobs > 7 && result.iterations > 1, "{result:?}");
+    }
+    let slow = on(&|profile| {
+        profile.limits = Limits {
+            shots_per_window: Some(200),
+            window_seconds: Some(100.0),
+            seconds_total: Some(1000.0),
+            ..Limits::default()
+        };
+    });
+    for result in slow.iter().filter(|result| result.rate > 0.0) {
+        assert!(result.spent.seconds <= 1000.0 && result.iterations > 0, "{result:?}");
+        assert!(result.chosen_loss.is_finite() && result.last_measured.is_finite());
+    }
+}

@@ -11,12 +11,52 @@ use qgrad::{
 use super::fidelity;
 use super::report::{FitReport, Reason};
 use super::{Error, FitOptions, StepEstimator};
-use crate::DeviceProfile;
 use crate::native::{self, memory_bytes};
+use crate::schedule;
 use crate::transpile::{self, Transpiled};
+use crate::{DeviceProfile, Ledger};
 
 /// Steps, where nothing limits them.
 const UNLIMITED: u64 = u64::MAX;
+
+/// Submissions of a training whose waiting for time windows is worked out one by one; later steps take as long as the second half
+/// of these did.
+const SUBMISSIONS_WORKED_OUT: u64 = 10_000;
+
+/// When the steps of a training are over.
+struct Clock {
+    /// The ends of the first steps, in seconds; none without time windows, where all steps take the same time.
+    ends: Vec<f64>,
+    /// From one step to the next behind them, in seconds.
+    pace: f64,
+}
+
+impl Clock {
+    /// How long so many steps take.
+    fn seconds(&self, steps: u64) -> f64 {
+        let known = self.ends.len() as u64;
+        match self.ends.last() {
+            Some(&last) if steps > known => last + (steps - known) as f64 * self.pace,
+            Some(_) => steps.checked_sub(1).map_or(0.0, |last| self.ends[last as usize]),
+            None => steps as f64 * self.pace,
+        }
+    }
+
+    /// How many steps are over after so many seconds.
+    fn steps_within(&self, seconds: f64) -> u64 {
+        let known = self.ends.partition_point(|&end| end <= seconds);
+        if known < self.ends.len() {
+            return known as u64;
+        }
+        if self.pace <= 0.0 {
+            return UNLIMITED;
+        }
+        let more = (seconds - self.ends.last().copied().unwrap_or(0.0)) / self.pace;
+        let steps = (known as u64).saturating_add(more as u64);
+        // A quotient that was rounded up is one step too many.
+        if self.seconds(steps) > seconds { steps - 1 } else { steps }
+    }
+}
 
 /// What does not depend on shots and steps.
 pub(super) struct Prepared<'a> {
@@ -46,8 +86,7 @@ pub(super) struct Choice {
 pub(super) struct Costs {
     gradients: BTreeMap<&'static str, Bill>,
     step: Bill,
-    /// From one step to the next in a long training, in seconds.
-    pace_seconds: f64,
+    clock: Clock,
     memory_bytes: u64,
     pub(super) steps_in_budget: Option<u64>,
     pub(super) reasons: Vec<Reason>,
@@ -107,9 +146,37 @@ impl<'a> Prepared<'a> {
         self.native().map_or(self.profile.latency.circuit_seconds, |native| native.gate_seconds)
     }
 
-    /// The bill of a job, at the device's prices for this circuit.
-    fn price(&self, job: Bill) -> Bill {
-        if job.circuits == 0 { Bill::ZERO } else { self.profile.price_of(job.circuits, job.shots, self.gate_seconds()) }
+    /// The bill of a job for this circuit on a device that has spent what is on the ledger, which pays it.
+    fn price(&self, job: Bill, ledger: &mut Ledger) -> Bill {
+        if job.circuits == 0 {
+            return Bill::ZERO;
+        }
+        let most = schedule::at_most(self.profile, ledger, self.gate_seconds(), job);
+        ledger.charge(&most);
+        most.bill
+    }
+
+    /// The first step of a training that consists of these jobs, and when it and the others are over: so many steps, and those within
+    /// the budget, as far as they are worked out.
+    fn training(&self, jobs: [Bill; 2], steps: u64) -> (Bill, Clock) {
+        let mut ledger = Ledger::default();
+        let mut step = || jobs.into_iter().fold(Bill::ZERO, |sum, job| sum + self.price(job, &mut ledger));
+        let first = step();
+        let limits = &self.profile.limits;
+        let Some((seconds, _)) = limits.seconds_total.zip(limits.shots_per_window) else {
+            return (first, Clock { ends: Vec::new(), pace: first.seconds });
+        };
+        let (mut ends, mut end) = (vec![first.seconds], first.seconds);
+        for done in 1..SUBMISSIONS_WORKED_OUT / first.jobs.max(1) {
+            if end > seconds && done >= steps {
+                break;
+            }
+            end += step().seconds;
+            ends.push(end);
+        }
+        let (last, middle) = (ends.len() - 1, (ends.len() - 1) / 2);
+        let pace = if last == 0 { end } else { (end - ends[middle]) / (last - middle) as f64 };
+        (first, Clock { ends, pace })
     }
 
     /// A value and a gradient at each of the rows, with the costs of both.
@@ -123,24 +190,18 @@ impl<'a> Prepared<'a> {
             [("parameter_shift", &shift), ("finite_differences", &differences), ("spsa", &spsa)];
         let gradients: BTreeMap<&'static str, Bill> = estimators
             .into_iter()
-            .map(|(name, estimator)| (name, self.price(estimator.price_vjp(&self.expectation, options.rows))))
+            .map(|(name, estimator)| (name, estimator.price_vjp(&self.expectation, options.rows)))
             .collect();
         let gradient = gradients[match options.estimator {
             StepEstimator::ParameterShift => "parameter_shift",
             StepEstimator::FiniteDifferences => "finite_differences",
             StepEstimator::Spsa => "spsa",
         }];
-        let step = self.price(values) + gradient;
-        let limits = &self.profile.limits;
-        let windows = match (limits.shots_per_window, limits.window_seconds) {
-            (Some(shots), Some(seconds)) => step.shots as f64 / shots.max(1) as f64 * seconds,
-            _ => 0.0,
-        };
+        let (step, clock) = self.training([values, gradient], choice.steps);
         let mut costs = Costs {
             gradients,
             step,
-            // In the long run no more shots than the windows give.
-            pace_seconds: step.seconds.max(windows),
+            clock,
             memory_bytes: self.memory_bytes(choice),
             steps_in_budget: None,
             reasons: Vec::new(),
@@ -182,17 +243,13 @@ impl<'a> Prepared<'a> {
         if let Some(allowed) = above(needed, limits.jobs_total) {
             reasons.push(Reason::Jobs { steps, needed, allowed });
         }
-        let needed_seconds = costs.pace_seconds * steps as f64;
+        let needed_seconds = costs.clock.seconds(steps);
         if let Some(allowed_seconds) = limits.seconds_total.filter(|&allowed| needed_seconds > allowed) {
             reasons.push(Reason::Time { steps, needed_seconds, allowed_seconds });
         }
         let whole =
             |limit: Option<u64>, each: u64| limit.and_then(|limit| limit.checked_div(each)).unwrap_or(UNLIMITED);
-        let by_time = limits.seconds_total.filter(|_| costs.pace_seconds > 0.0).map_or(UNLIMITED, |seconds| {
-            let steps = (seconds / costs.pace_seconds).floor();
-            // A quotient that was rounded up is one step too many.
-            if steps * costs.pace_seconds > seconds { steps as u64 - 1 } else { steps as u64 }
-        });
+        let by_time = limits.seconds_total.map_or(UNLIMITED, |seconds| costs.clock.steps_within(seconds));
         let most =
             whole(limits.shots_total, costs.step.shots).min(whole(limits.jobs_total, costs.step.jobs)).min(by_time);
         costs.steps_in_budget = (most != UNLIMITED).then_some(most);

@@ -36,6 +36,7 @@ pub use report::{Advice, Change, FitReport, Limit, Reason};
 
 use qcore::{Circuit, Param, PauliSum};
 
+use crate::error::brief;
 use crate::{DeviceProfile, transpile};
 use advice::Search;
 use assess::{Choice, Prepared, shots_limit};
@@ -96,7 +97,7 @@ impl Default for FitOptions {
 #[non_exhaustive]
 pub enum Error {
     /// An option that means nothing.
-    #[error("the option {option} is {value}, allowed are {allowed}")]
+    #[error("the option {option} is {}, allowed are {allowed}", brief(*value))]
     Option {
         /// Its name.
         option: &'static str,
@@ -146,12 +147,14 @@ fn choice_on(profile: &DeviceProfile, options: &FitOptions) -> Choice {
 /// - *Standard error*: at most `sqrt(sum_occurrences a^2 sum_j 2 c_j^2 rows / shots)` times the one-norm of the observable, where
 ///   `a` is the factor of the parameter in the angle and `c_j` are the coefficients of the shift rule.
 /// - *Step*: a job for the values and one for the gradient, at the device's prices for this duration, with the largest delay of
-///   the network: what a metered device charges for the first step, to the last digit where the network has no jitter.
-/// - *Steps in the budget*: as many as the shots, the time and the jobs of the profile hold. Where shots per time window are
-///   limited, the steps of a training follow each other no faster than their shares of windows.
+///   the network and the waiting for time windows: what a metered device charges for the first step, to the last digit where the
+///   network has no jitter.
+/// - *Steps in the budget*: as many as the shots, the time and the jobs of the profile hold, where nothing else is measured. Where
+///   shots per time window are limited, the waiting of later steps is worked out submission by submission, for the first ten
+///   thousand of them.
 ///
 /// If it does not fit, every change in the advice was tried: after it the limit holds, and with one layer, shot, step or
-/// parameter more it does not. The device is the first shipped one on which everything fits.
+/// parameter more this limit, or another one of the device, does not. The device is the first shipped one on which everything fits.
 ///
 /// **Cost**: writing the circuit in native gates once; with advice once more for each shipped device, and logarithmically often
 /// in the number of layers and of parameters.

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::error::brief;
+
 /// What a device limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -169,7 +171,9 @@ impl fmt::Display for Reason {
                 write!(out, "{} {needed}, the device gives {allowed}", steps(*n))
             }
             Self::Time { steps: n, needed_seconds, allowed_seconds } => {
-                write!(out, "{} {needed_seconds:.4} s, the device gives {allowed_seconds} s", steps(*n))
+                let needed =
+                    if *needed_seconds < 1e12 { format!("{needed_seconds:.4}") } else { brief(*needed_seconds) };
+                write!(out, "{} {needed} s, the device gives {} s", steps(*n), brief(*allowed_seconds))
             }
             Self::Fidelity { estimated, needed } => {
                 write!(out, "{estimated:.4} is estimated, {needed} is asked for")
@@ -222,7 +226,9 @@ pub enum Change {
 pub struct Advice {
     /// The limit; `None` for a change after which everything fits.
     pub limit: Option<Limit>,
-    /// The smallest change of its kind after which it holds: one layer, shot, step or parameter more and it does not.
+    /// The smallest change of its kind after which it holds and no other limit on the same thing is exceeded: with one layer, shot,
+    /// step or parameter more something does not hold. (Shots of a circuit are never more than the device gives one circuit, even
+    /// where the limit in question would bear more.) Other limits that were exceeded have advice of their own.
     pub change: Change,
 }
 
@@ -300,7 +306,7 @@ pub struct FitReport {
     pub step_shots: u64,
     /// Submissions of one step.
     pub step_jobs: u64,
-    /// Time of one step, in seconds, with the largest delay of the network.
+    /// Time of the first step, in seconds, with the largest delay of the network and the waiting for time windows.
     pub step_seconds: f64,
     /// Energy of one step, in joules.
     pub step_joules: f64,

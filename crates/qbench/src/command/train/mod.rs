@@ -143,7 +143,9 @@ pub(super) fn train(flags: &Flags, methods: &Methods, terminal: &mut Terminal<'_
     };
     if training.run.as_ref().is_none_or(|run| run.step == 0) {
         let reason = match reason {
-            StopReason::Budget { resource } => format!("it does not fit into the budget of {resource}"),
+            StopReason::Budget { resource } => {
+                format!("it and the measurements at the end do not fit into the budget of {resource}")
+            }
             StopReason::Refused { what } => what,
             other => format!("{other:?}"),
         };

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use qiot_profile::Ledger;
 use qiot_profile::fit::{FitReport, Limit};
-use qopt::{BestPoint, Bill, Budget, Method, Request, Resource, RunState, Runner, StopReason, Streams, reevaluate};
+use qopt::{
+    BestPoint, Bill, Budget, Method, Request, Resource, RunError, RunState, Runner, StopReason, Streams, reevaluate,
+};
 
 use super::answer::{PauseAnswer, TrainAnswer};
 use super::problem::Problem;
@@ -53,7 +55,15 @@ impl<'a> Training<'a> {
         check_fit(&report)?;
         let ledger = saved.as_ref().map_or_else(Ledger::default, |(_, saved)| saved.ledger);
         let limits = settings.device.limits;
-        let device = KeptDevice::resume(settings.device.clone(), settings.noise, ledger, settings.seed)?;
+        let device =
+            KeptDevice::resume(settings.device.clone(), settings.noise, ledger, settings.seed).map_err(|error| {
+                match &saved {
+                    Some((path, _)) => {
+                        CommandError::Resume { path: Source::File(path.to_path_buf()), reason: error.to_string() }
+                    }
+                    None => error.into(),
+                }
+            })?;
         let readout = Readout::Kept { device: device.clone(), shots: settings.shots };
         let mut objective = problem.objective(&readout)?;
         // Two evaluations after training, of the last and of the best point.
@@ -88,7 +98,7 @@ impl<'a> Training<'a> {
             axes: Vec::new(),
             max_shots: max_shots(settings.shots, planned_iterations, limits.shots_per_circuit),
         };
-        let method =
+        let mut method =
             entry.build(&setup).map_err(|source| crate::Error::Method { method: settings.method.clone(), source })?;
         check_memory(&*method, &settings, &report)?;
         let mut best = BestPoint::new(setup.start.len());
@@ -99,16 +109,41 @@ impl<'a> Training<'a> {
                 reason: reason.to_string(),
             };
             best.restore(&saved.best).map_err(other)?;
+            method.restore(&saved.run.method).map_err(other)?;
             (run, evaluations) = (Some(saved.run), saved.evaluations);
         }
         Ok(Self { problem, settings, device, objective, method, best, run, budget, reserve, evaluations, streams })
     }
 
+    /// What is kept for the measurements at the end. On a device with time windows they, and what a step measures late, may have to
+    /// wait for shots that earlier jobs of the step have used, which its price does not know: that time is kept, too.
+    fn kept(&mut self) -> Bill {
+        if self.settings.device.limits.shots_per_window.is_none() {
+            return self.reserve;
+        }
+        let Self { device, objective, method, .. } = self;
+        let step = |objective: &dyn Trainable| {
+            let mut sum = Bill::ZERO;
+            method.plan(&mut |query| sum += objective.price_query(query).unwrap_or(Bill::ZERO));
+            sum
+        };
+        let stated = step(&**objective);
+        let in_turn = device.in_turn(|| {
+            let mut sum = step(&**objective);
+            objective.use_all_data(true);
+            (0..2).for_each(|_| sum += objective.price(&Request::VALUE));
+            objective.use_all_data(false);
+            sum
+        });
+        Bill { seconds: (in_turn.seconds - stated.seconds).max(0.0), ..self.reserve }
+    }
+
     /// One step; the reason if there is none any more.
     pub(super) fn advance(&mut self) -> Result<Result<qopt::Step, StopReason>, CommandError> {
+        let reserve = self.kept();
         let mut runner = Runner::new(&mut *self.method, &mut *self.objective, self.streams)
             .budget(self.budget)
-            .reserve(self.reserve)
+            .reserve(reserve)
             .observe(&mut self.best);
         if let Some(run) = &self.run {
             runner = runner.resume(run)?;
@@ -152,15 +187,23 @@ impl<'a> Training<'a> {
         })
     }
 
-    /// Measures the last and the best point again with the shots that were kept for it, and takes the better one.
+    /// Measures the last and the best point again with the shots that were kept for it, and takes the better one. A point that the
+    /// device refuses to measure again is not chosen, unless it refuses both: then it is the best one, with the loss measured there.
     pub(super) fn finish(&mut self, reason: &StopReason) -> Result<TrainAnswer, CommandError> {
         let last = self.method.theta().to_vec();
         let best = self.best.theta().unwrap_or(&last).to_vec();
-        let mut chosen: Option<(qopt::Estimate, Vec<f64>)> = None;
+        let (mut chosen, mut refused): (Option<(qopt::Estimate, Vec<f64>)>, _) = (None, None);
         self.objective.use_all_data(true);
         for theta in [last, best] {
-            let evaluation = reevaluate(&mut *self.objective, &theta, &self.streams, self.evaluations)?;
+            let measured = reevaluate(&mut *self.objective, &theta, &self.streams, self.evaluations);
             self.evaluations += 1;
+            let evaluation = match measured {
+                Err(RunError::Exhausted { what }) => {
+                    refused = Some(what);
+                    continue;
+                }
+                measured => measured?,
+            };
             if let Some(run) = &mut self.run {
                 run.spent += evaluation.bill;
             }
@@ -169,7 +212,11 @@ impl<'a> Training<'a> {
             }
         }
         self.objective.use_all_data(false);
-        let (loss, parameters) = chosen.expect("two points were measured");
+        let on_the_way = || Some((self.best.loss()?, self.best.theta()?.to_vec()));
+        let (loss, parameters) = match (chosen.or_else(on_the_way), &refused) {
+            (Some(chosen), _) => chosen,
+            (None, refused) => return Err(RunError::Exhausted { what: refused.clone().unwrap_or_default() }.into()),
+        };
         let exact = self.problem.assess(&parameters)?;
         let noisy_loss =
             if self.settings.noise { self.problem.noisy_loss(&self.settings.device, &parameters)? } else { None };
@@ -188,7 +235,8 @@ impl<'a> Training<'a> {
                 StopReason::Budget { resource } => format!("the next step does not fit into the budget of {resource}"),
                 StopReason::Refused { what } => format!("the device refused: {what}"),
                 other => format!("{other:?}"),
-            },
+            } + &refused
+                .map_or_else(String::new, |what| format!("; a measurement at the end was refused: {what}")),
             iterations: self.run.as_ref().map_or(0, |run| run.step),
             ledger: ledger.bill.into(),
             refused_jobs: ledger.refused_jobs,
