@@ -12,11 +12,9 @@ use rand::Rng;
 use crate::DeviceProfile;
 use crate::native::{Native, Recent, refusal};
 
-/// Registers up to this width are simulated as density matrices whatever is asked.
-const SMALL_QUBITS: usize = 5;
-
-/// From this many shots of a circuit per amplitude of a state on, a density matrix is cheaper than a trajectory for each shot.
-const SHOTS_PER_AMPLITUDE: u64 = 4;
+/// A circuit on `n` qubits takes about as long as a density matrix as `4^n / 2^13` trajectories do, one for each shot (measured from 6
+/// to 10 qubits, see `docs/performance.md`): the binary logarithm of the divisor.
+const ENTRIES_PER_TRAJECTORY: usize = 13;
 
 /// Trajectories behind an exact value on a register that is too wide for density matrices.
 const TRAJECTORIES: u64 = 1000;
@@ -25,9 +23,9 @@ const TRAJECTORIES: u64 = 1000;
 ///
 /// With noise a job runs as the device would run it: the circuit in [native gates](mod@crate::transpile) on the qubits where the
 /// router puts it, with the noise of the calibration after each gate and in the readout
-/// ([`DeviceProfile::noise_on`]). Displaced angles are displaced before the circuit is written in native gates. Registers up to 5
-/// qubits (with those through which others are routed), and up to 12 where the shots of a circuit are at least four times the
-/// amplitudes of a state, are density matrices; on others each shot is measured on a random state vector of its own. Both are
+/// ([`DeviceProfile::noise_on`]). Displaced angles are displaced before the circuit is written in native gates. A register of `n`
+/// qubits (with those through which others are routed) is a density matrix if `n` is at most 12 and a circuit has at least `4^n / 2^13`
+/// shots, so up to 6 qubits always; on others each shot is measured on a random state vector of its own. Both are
 /// samples of the same distribution. Basis changes before a measurement are ideal, and so are idle qubits.
 ///
 /// The circuit is written in native gates once, and kept for the last eight of them by all clones together.
@@ -190,8 +188,10 @@ impl Noisy {
         };
         let dense = match job.shots {
             JobShots::Exact => qubits <= DensityMatrix::MAX_QUBITS,
-            _ if qubits <= SMALL_QUBITS => true,
-            _ => qubits <= DensityMatrix::MAX_QUBITS && job.max_shots_per_circuit() >> qubits >= SHOTS_PER_AMPLITUDE,
+            _ => {
+                qubits <= DensityMatrix::MAX_QUBITS
+                    && job.max_shots_per_circuit() >= (1 << (2 * qubits)) >> ENTRIES_PER_TRAJECTORY
+            }
         };
         let result = if dense {
             let new = || Ok(DensityMatrixBackend::new(on_device.model.clone()));

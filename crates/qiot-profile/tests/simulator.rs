@@ -131,24 +131,24 @@ fn noise_is_that_of_the_native_circuit() {
 #[test]
 fn samples_are_of_the_exact_distribution() {
     let profile = Arc::new(DeviceProfile::shipped("guadalupe").expect("shipped"));
-    // Seven qubits of a chain: few shots are trajectories, many are density matrices.
-    let mut circuit = Circuit::new(7).expect("small");
-    let t = circuit.parameters_named("t", 7).expect("new names");
+    // Nine qubits of a chain: less than 32 shots are trajectories, more are of a density matrix.
+    let mut circuit = Circuit::new(9).expect("small");
+    let t = circuit.parameters_named("t", 9).expect("new names");
     for (qubit, &angle) in t.iter().enumerate() {
         circuit.ry(qubit, angle).expect("valid");
     }
-    for qubit in 0..6 {
+    for qubit in 0..8 {
         circuit.cx(qubit, qubit + 1).expect("valid");
     }
-    let expectation = Expectation::of_all_parameters(&circuit, vec!["Z6 + X0".parse().expect("a sum")]).expect("valid");
-    let theta = [0.2, -0.3, 0.5, 0.4, -0.2, 0.3, 0.1];
+    let expectation = Expectation::of_all_parameters(&circuit, vec!["Z8 + X0".parse().expect("a sum")]).expect("valid");
+    let theta = [0.2, -0.3, 0.5, 0.4, -0.2, 0.3, 0.1, 0.2, -0.1];
     let of = |shots| {
         let mut device = DeviceSimulator::noisy(Arc::clone(&profile)).expect("a device");
         let shift = ParameterShift { shots };
         shift.values(&expectation, &theta, &mut device, &mut stream()).expect("valid").estimates[0]
     };
     let exact = of(Shots::Exact).value;
-    for shots in [400, 4000] {
+    for shots in [31, 4000] {
         let sampled = of(Shots::PerCircuit(shots));
         assert!(sampled.std_error > 0.0 && sampled.std_error < 2.0 / (shots as f64).sqrt());
         assert!((sampled.value - exact).abs() < 5.0 * sampled.std_error, "{shots}: {sampled:?} {exact}");
