@@ -115,7 +115,7 @@ pub struct Qubits {
     pub count: usize,
     /// Undirected pairs of coupled qubits, each listed once; absent if every pair is coupled.
     ///
-    /// The metered backend checks the width of a circuit and not its pairs: circuits are taken as they are before routing.
+    /// Circuits need not keep to them: they are routed, and the metered backend charges them as routed.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "list::optional_pairs")]
     pub coupling: Option<Vec<[usize; 2]>>,
     /// One entry per qubit from qubit 0 on, or a single one that holds for every qubit; absent if nothing is known: no

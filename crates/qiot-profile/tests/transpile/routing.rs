@@ -55,6 +55,38 @@ fn routed_circuits_do_the_same() {
     check(&circuit, &target, &native, &mut rng, "kolkata");
 }
 
+/// Every shipped device as it is, with its own gates, directions and errors; and random connected maps.
+#[test]
+fn all_shipped_and_random_maps() {
+    let mut rng = stream(17);
+    for name in DeviceProfile::shipped_names() {
+        let target = Target::from(&DeviceProfile::shipped(name).expect("a shipped device"));
+        let mut swaps = 0;
+        for qubits in 2..=target.qubits.min(7) {
+            let circuit = random_circuit(qubits, 30, &mut rng);
+            let native = transpile(&circuit, &target).expect("it fits");
+            check(&circuit, &target, &native, &mut rng, &format!("{qubits} qubits on {name}"));
+            swaps += native.swaps;
+        }
+        assert_eq!(swaps > 0, target.coupling.is_some(), "{name}: {swaps}");
+    }
+    for map in 0..24 {
+        let width = rng.random_range(3..10);
+        // A tree, and up to three more edges.
+        let mut edges: Vec<[usize; 2]> = (1..width).map(|k| [rng.random_range(0..k), k]).collect();
+        for _ in 0..map % 4 {
+            let a = rng.random_range(0..width);
+            let b = (a + rng.random_range(1..width)) % width;
+            if !edges.contains(&[a, b]) && !edges.contains(&[b, a]) {
+                edges.push([a, b]);
+            }
+        }
+        let circuit = random_circuit(rng.random_range(2..=width.min(7)), 30, &mut rng);
+        let native = transpile(&circuit, &on(width, &edges)).expect("it fits");
+        check(&circuit, &on(width, &edges), &native, &mut rng, &format!("{edges:?}"));
+    }
+}
+
 #[test]
 fn one_way_couplings() {
     let mut rng = stream(12);
