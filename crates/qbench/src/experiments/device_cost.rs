@@ -308,11 +308,15 @@ fn mean_of(marks: &[&Mark], of: impl Fn(&Mark) -> f64) -> Result<f64, Error> {
     Ok(stats::mean(&marks.iter().map(|&mark| of(mark)).collect::<Vec<_>>())?)
 }
 
-/// Mean loss and the half width of its interval; 0 for a single seed.
-fn loss_of(marks: &[&Mark], of: impl Fn(&Mark) -> f64) -> Result<(f64, f64), Error> {
+/// Mean loss and the half width of its interval; none for a single seed.
+fn loss_of(marks: &[&Mark], of: impl Fn(&Mark) -> f64) -> Result<(f64, Option<f64>), Error> {
     let losses: Vec<f64> = marks.iter().map(|&mark| of(mark)).collect();
-    let error = if losses.len() > 1 { stats::standard_error(&losses)? } else { 0.0 };
-    Ok((stats::mean(&losses)?, Z95 * error))
+    let half = if losses.len() > 1 { Some(Z95 * stats::standard_error(&losses)?) } else { None };
+    Ok((stats::mean(&losses)?, half))
+}
+
+fn with_interval((loss, half): (f64, Option<f64>)) -> String {
+    half.map_or_else(|| format!("{loss:.3} (one seed)"), |half| format!("{loss:.3} ± {half:.3}"))
 }
 
 fn table(marks: &[Mark]) -> Result<Table, Error> {
@@ -324,8 +328,6 @@ fn table(marks: &[Mark]) -> Result<Table, Error> {
             if chosen.is_empty() {
                 continue;
             }
-            let (loss, half) = loss_of(&chosen, |mark| mark.loss)?;
-            let (there, half_there) = loss_of(&chosen, |mark| mark.loss_on_device)?;
             rows.push(vec![
                 device.to_owned(),
                 if noise { "calibrated" } else { "none" }.to_owned(),
@@ -334,8 +336,8 @@ fn table(marks: &[Mark]) -> Result<Table, Error> {
                 format!("{:.3e}", mean_of(&chosen, |mark| mark.shots)?),
                 format!("{:.3e}", mean_of(&chosen, |mark| mark.seconds)?),
                 format!("{:.3e}", mean_of(&chosen, |mark| mark.joules)?),
-                format!("{loss:.3} ± {half:.3}"),
-                format!("{there:.3} ± {half_there:.3}"),
+                with_interval(loss_of(&chosen, |mark| mark.loss)?),
+                with_interval(loss_of(&chosen, |mark| mark.loss_on_device)?),
             ]);
         }
     }
@@ -362,7 +364,8 @@ fn figure(marks: &[Mark], name: &str, label: &str, cost: fn(&Mark) -> f64) -> Re
                     continue;
                 }
                 let (y, half) = loss_of(&chosen, |mark| mark.loss)?;
-                points.push(CurvePoint { x: mean_of(&chosen, cost)?, y, interval: Some((y - half, y + half)) });
+                let interval = half.map(|half| (y - half, y + half));
+                points.push(CurvePoint { x: mean_of(&chosen, cost)?, y, interval });
             }
             if !points.is_empty() {
                 let label = format!("{device}/{shots}{}", if noise { " with noise" } else { "" });
@@ -419,6 +422,9 @@ mod tests {
         }
         let section = DeviceCost.report(&rows).expect("valid rows");
         assert_eq!((section.figures.len(), section.tables[0].rows.len()), (3, 2 * DEVICES.len()));
+        // With noise there is one seed in the quick slice: no interval, and none that says 0.
+        let ends = |row: &Vec<String>| row[7].ends_with("(one seed)");
+        assert!(section.tables[0].rows.iter().all(|row| ends(row) == (row[1] == "calibrated")));
         assert!(section.figures.iter().all(|figure| figure.curves.len() == 2 * DEVICES.len()));
         assert!(METHODS.iter().all(|method| Methods::shipped().get(method).is_some()));
     }
