@@ -97,10 +97,10 @@ impl<'a> Evaluator<'a> {
         let unsupported = || RunError::Unsupported { what: query.name(), step };
         let price = self.objective.price_query(&query).ok_or_else(unsupported)?;
         if self.budget.iterations.is_some_and(|limit| step >= limit) {
-            return Err(RunError::Exhausted { what: "the budget of evaluations".to_owned() });
+            return Err(RunError::Exhausted { what: "the budget of evaluations is used up".to_owned() });
         }
         if let Some(resource) = self.budget.exceeded_by(&(self.spent + price)) {
-            return Err(RunError::Exhausted { what: format!("the budget of {resource}") });
+            return Err(RunError::Exhausted { what: format!("the budget of {resource} is used up") });
         }
         self.evaluations = step.saturating_add(1);
         self.answer.clear();
