@@ -117,6 +117,13 @@ fn training_goes_on_where_it_was() {
     // Other settings are another run.
     let other = [&common[..], &["--rate", "0.2", "--resume", &part]].concat();
     assert!(refusal(&other).contains("learning rate is 0.1, not 0.2"));
+    // A ledger that cannot be is the fault of the file that holds it.
+    let mut broken = read(&part);
+    broken["ledger"]["bill"]["seconds"] = (-1.0).into();
+    let broken = write(folder.path(), "broken.json", &broken.to_string());
+    let message = refusal(&[&common[..], &["--steps", "20", "--resume", &broken]].concat());
+    assert!(message.contains("broken.json: the saved run cannot be continued"), "{message}");
+    assert!(message.contains("the ledger's seconds is -1"), "{message}");
     // The trained circuit is the circuit at the trained angles.
     let exact = json(&["expval", &circuit, OBSERVABLE, "--params-file", &part]);
     let bound = json(&["expval", &place("part.trained.qasm"), OBSERVABLE]);
