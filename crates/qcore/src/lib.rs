@@ -53,6 +53,7 @@ pub mod qasm;
 mod reverse;
 mod sample;
 mod state;
+mod tangent;
 
 pub use angle::{Angle, Param};
 pub use batch::{BatchBinding, StateBatch};
@@ -72,6 +73,7 @@ pub use program::{Binding, Program, Rotation, RotationGenerator};
 pub use reverse::{Derivatives, Reverse};
 pub use sample::{multinomial, multinomial_into};
 pub use state::StateVector;
+pub use tangent::{TangentDerivatives, TangentReverse};
 
 /// The widest register that can be described. Whether a state of some width fits is a question of memory, asked when it is
 /// made.

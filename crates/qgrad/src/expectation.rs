@@ -118,7 +118,8 @@ impl Expectation {
             return Err(Error::NoObservable);
         }
         let measurement = Measurement::new(self.circuit.num_qubits(), observables)?;
-        Ok(Self { measurement, pieces: OnceLock::new(), ..self.clone() })
+        // What a gradient needs to know depends on what the observables see.
+        Ok(Self { measurement, pieces: OnceLock::new(), adjoint: OnceLock::new(), ..self.clone() })
     }
 
     /// The circuit as it was written.
@@ -192,6 +193,7 @@ impl Expectation {
     /// As if only the first `count` rotations depended on parameters.
     pub(crate) fn of_first_rotations(mut self, count: usize) -> Self {
         self.active.retain(|active| active.rotation < count);
+        self.adjoint = OnceLock::new();
         self
     }
 

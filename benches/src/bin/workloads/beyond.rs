@@ -18,20 +18,34 @@ fn layers(qubits: usize) -> usize {
 }
 
 /// `hessian`: all second derivatives of the energy of an Ising chain after layers with 96 parameters; `hvp`: with the gradient as the
-/// direction of a product.
-pub(crate) fn second_order(qubits: usize, product: bool, level: Level, limit: f64) -> Measured {
+/// direction of a product; `line`: the third derivative along the gradient with it; `curvature`: the gradient and then that along it;
+/// `gradient`: the gradient alone.
+pub(crate) fn second_order(qubits: usize, what: &str, level: Level, limit: f64) -> Measured {
     let circuit = hardware_efficient(qubits, layers(qubits))?;
     let expectation = Expectation::of_all_parameters(&circuit, vec![ising(qubits)?])?;
     let row = theta(circuit.parameters().len());
     let (mut backend, mut rng) = (StateVectorBackend::with_level(level), ChaCha8Rng::seed_from_u64(1));
-    if product {
-        let along = Adjoint.gradient(&expectation, &row, &mut backend, &mut rng)?.gradient;
-        let call = || Adjoint.hessian_vector_product(&expectation, &row, &[1.0], &along, &mut backend);
-        let (times, answer) = measure(limit, call)?;
-        return Ok((times, json!({ "norm": norm(&answer.product), "first3": &answer.product[..3] })));
+    if what == "gradient" {
+        let (times, answer) = measure(limit, || Adjoint.gradient(&expectation, &row, &mut backend, &mut rng))?;
+        return Ok((times, json!({ "norm": norm(&answer.gradient), "first3": &answer.gradient[..3] })));
     }
-    let (times, answer) = measure(limit, || Adjoint.hessian(&expectation, &row, &[1.0], &mut backend))?;
-    Ok((times, json!({ "trace": answer.matrix.trace(), "norm": answer.matrix.norm() })))
+    if what == "curvature" {
+        let (times, answer) = measure(limit, || Adjoint.second_order(&expectation, &row, &[1.0], &mut backend))?;
+        return Ok((times, json!({ "curvature": answer.curvature(), "third": answer.third })));
+    }
+    if what == "hessian" {
+        let (times, answer) = measure(limit, || Adjoint.hessian(&expectation, &row, &[1.0], &mut backend))?;
+        return Ok((times, json!({ "trace": answer.matrix.trace(), "norm": answer.matrix.norm() })));
+    }
+    let along = Adjoint.gradient(&expectation, &row, &mut backend, &mut rng)?.gradient;
+    if what == "line" {
+        let call = || Adjoint.line_derivatives(&expectation, &row, &[1.0], &along, &mut backend);
+        let (times, answer) = measure(limit, call)?;
+        return Ok((times, json!({ "second": answer.second, "third": answer.third })));
+    }
+    let call = || Adjoint.hessian_vector_product(&expectation, &row, &[1.0], &along, &mut backend);
+    let (times, answer) = measure(limit, call)?;
+    Ok((times, json!({ "norm": norm(&answer.product), "first3": &answer.product[..3] })))
 }
 
 /// `metric`, `metric-layers`, `metric-diagonal`: the exact metric of the same circuit.

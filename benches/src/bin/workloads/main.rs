@@ -3,8 +3,8 @@
 //! `w1` is an exact energy after ten layers of a hardware-efficient circuit, `w1s` the evolution alone, `w2` all its derivatives,
 //! `w3` derivatives from shots (`--layers` for other depths), `w4` the gradient of a classifier over 128 samples (`--samples`), `w5` one derivative of each of 100 random
 //! circuits, `w6` a million shots from a state of 20 qubits, `w7` an energy under noise. `bricks`, `fourier` and `grid` are the
-//! exact energies of three circuits that nothing was tuned for. `hessian`, `hvp`, `metric`, `metric-layers` and `metric-diagonal` are second
-//! derivatives and metrics of a circuit with about 96 parameters; `value-z0`, `gradient-z0` and `shots-z0` (and the same with `-z`) are of
+//! exact energies of three circuits that nothing was tuned for. `hessian`, `hvp`, `line`, `curvature`, `metric`, `metric-layers` and
+//! `metric-diagonal` are second derivatives and metrics of a circuit with about 96 parameters, `gradient` the gradient of that circuit; `value-z0`, `gradient-z0` and `shots-z0` (and the same with `-z`) are of
 //! one output of the circuit of `w4` (of all of them).
 #![forbid(unsafe_code)]
 
@@ -67,7 +67,7 @@ fn run(workload: &str, n: usize, level: Level, args: &Args) -> Measured {
         "bricks" => cases::energy(&brickwork(n, 10)?, level, limit, false),
         "fourier" => cases::energy(&fourier(n)?, level, limit, false),
         "grid" => cases::energy(&grid(n, 10)?, level, limit, false),
-        "hessian" | "hvp" => beyond::second_order(n, workload == "hvp", level, limit),
+        "hessian" | "hvp" | "line" | "curvature" | "gradient" => beyond::second_order(n, workload, level, limit),
         "metric" => beyond::metric(n, &Blocks::Full, level, limit),
         "metric-layers" => beyond::metric(n, &Blocks::Layers, level, limit),
         "metric-diagonal" => beyond::metric(n, &Blocks::Diagonal, level, limit),
@@ -84,7 +84,9 @@ fn sizes(workload: &str) -> &'static [usize] {
     match workload {
         "w2" | "w5" => &[4, 8, 12, 16],
         "w3" | "w4" => &[4, 6, 8, 10, 12],
-        "hessian" | "hvp" | "metric" | "metric-layers" | "metric-diagonal" => &[4, 8, 12],
+        "hessian" | "hvp" | "line" | "curvature" | "gradient" | "metric" | "metric-layers" | "metric-diagonal" => {
+            &[4, 8, 12]
+        }
         "w6" => &[20],
         "w7" => &[8],
         _ => &[4, 8, 12, 16, 20],

@@ -13,6 +13,7 @@ mod reverse;
 mod schedule;
 mod shared;
 mod small;
+mod tangent;
 #[cfg(test)]
 mod tests;
 mod tiles;
@@ -27,6 +28,7 @@ pub(crate) use execute::{Scratch, join, threads};
 pub(crate) use recipes::Recipes;
 pub(crate) use reverse::Tape;
 pub(crate) use shared::{Members, Places, Tables};
+pub(crate) use tangent::{TangentMemory, TangentPlan};
 pub(crate) use values::Bound;
 
 use crate::kernel::{COLUMN_BLOCKS, Diagonal, LANE_QUBITS, Pass};

@@ -44,8 +44,8 @@ impl Clone for Tape {
 
 /// The layers of a plan that is a single sweep over one tile.
 #[derive(Clone, Copy)]
-struct Layers<'a> {
-    start: &'a Start,
+pub(super) struct Layers<'a> {
+    pub(super) start: &'a Start,
     first: &'a Part,
     rest: &'a [Part],
     of_start: &'a PartReads,
@@ -58,15 +58,15 @@ impl<'a> Layers<'a> {
         (0..self.len()).filter(|&index| !self.reads(index).is_empty()).count()
     }
 
-    fn reads(&self, index: usize) -> &'a PartReads {
+    pub(super) fn reads(&self, index: usize) -> &'a PartReads {
         index.checked_sub(1).map_or(self.of_start, |rest| &self.of_rest[rest])
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         1 + self.rest.len()
     }
 
-    fn get(&self, index: usize) -> &'a Part {
+    pub(super) fn get(&self, index: usize) -> &'a Part {
         index.checked_sub(1).map_or(self.first, |rest| &self.rest[rest])
     }
 }
@@ -82,7 +82,7 @@ impl Tape {
 
 impl Plan {
     /// Its layers, if it is executed in one tile and there is room for a state for each of those that are read.
-    fn layers<'a>(&'a self, blocks: usize, reads: &'a Reads) -> Option<Layers<'a>> {
+    pub(super) fn layers<'a>(&'a self, blocks: usize, reads: &'a Reads) -> Option<Layers<'a>> {
         let [Stage::Sweep(Sweep { shape: Shape::Whole, start: Some(start), parts, .. })] = self.stages.as_slice()
         else {
             return None;
@@ -257,7 +257,7 @@ impl Sweep {
 
 /// Where the `ket` of a layer comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ket {
+pub(super) enum Ket {
     Stored,
     Undone,
     /// Nothing is read: only `bra` is undone.
@@ -266,13 +266,13 @@ enum Ket {
 
 /// What all tiles of a backward pass share.
 #[derive(Clone, Copy)]
-struct Backward<'a> {
-    level: Level,
-    bound: &'a Bound,
-    tangents: &'a [f64],
+pub(super) struct Backward<'a> {
+    pub(super) level: Level,
+    pub(super) bound: &'a Bound,
+    pub(super) tangents: &'a [f64],
     /// Index of the tangent 0.
-    none: u32,
-    ket: Ket,
+    pub(super) none: u32,
+    pub(super) ket: Ket,
 }
 
 /// Parts, and what is read in each of them.
@@ -285,11 +285,11 @@ struct Parts<'a> {
 }
 
 /// A tile of both states, and the table of a diagonal operator.
-struct Pair<'a> {
-    ket: &'a mut [Block],
-    bra: &'a mut [Block],
-    table: Option<&'a [Block]>,
-    outer: u64,
+pub(super) struct Pair<'a> {
+    pub(super) ket: &'a mut [Block],
+    pub(super) bra: &'a mut [Block],
+    pub(super) table: Option<&'a [Block]>,
+    pub(super) outer: u64,
 }
 
 /// Some tiles of both states.
@@ -428,7 +428,7 @@ impl Backward<'_> {
 
     /// Undoes a diagonal operator, reads matrix elements, and undoes the rotations too if `rotate` says so.
     #[allow(clippy::too_many_arguments, reason = "what a tile needs")]
-    fn part(
+    pub(super) fn part(
         &self,
         part: &Part,
         reads: &PartReads,

@@ -64,7 +64,7 @@ fn multiply_generic<V: Rows>(tile: &mut [Block], from: &[Block], table: &[Block]
 
 /// The offsets of the rows of a pass.
 #[inline(always)]
-fn offsets<const ROWS: usize, const SIZE: usize>(bits: &[u32; 3]) -> [usize; SIZE] {
+pub(super) fn offsets<const ROWS: usize, const SIZE: usize>(bits: &[u32; 3]) -> [usize; SIZE] {
     let mut offsets = [0; SIZE];
     for (row, offset) in offsets.iter_mut().enumerate() {
         for (k, bit) in bits.iter().enumerate().take(ROWS) {
@@ -76,15 +76,15 @@ fn offsets<const ROWS: usize, const SIZE: usize>(bits: &[u32; 3]) -> [usize; SIZ
 
 /// The tangents of a pass, as vectors.
 #[derive(Clone, Copy)]
-struct Tangents<V, const ROWS: usize> {
-    rows: [V; ROWS],
-    lane0: V,
-    lane1: V,
+pub(super) struct Tangents<V, const ROWS: usize> {
+    pub(super) rows: [V; ROWS],
+    pub(super) lane0: V,
+    pub(super) lane1: V,
 }
 
 impl<V: Rows, const ROWS: usize> Tangents<V, ROWS> {
     #[inline(always)]
-    fn new(pass: &Pass, tans: &[f64]) -> Self {
+    pub(super) fn new(pass: &Pass, tans: &[f64]) -> Self {
         let mut rows = [V::zero(); ROWS];
         for (t, &index) in rows.iter_mut().zip(&pass.row_tans) {
             *t = V::splat(tans[index as usize]);

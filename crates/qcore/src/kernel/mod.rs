@@ -30,6 +30,7 @@ mod reduce;
 mod rotation;
 mod rows;
 mod small;
+mod tangent;
 mod team;
 mod trig;
 #[cfg(test)]
@@ -61,6 +62,7 @@ pub(crate) use permutation::{apply_phase, exchange};
 pub(crate) use reduce::{combine, norm_squared, probabilities, scale};
 pub(crate) use rotation::rotate;
 pub(crate) use small::{SMALL_QUBITS, SmallDiagonal, SmallLayer, SmallValues, run_small};
+pub(crate) use tangent::{add_phases, add_turns, multiply_tangent, third_of_phases};
 pub(crate) use team::{Counts, Cut, Piece, Team};
 pub(crate) use trig::{AngleLine, angles, double_angles, sin_cos, turns};
 

@@ -107,7 +107,7 @@ impl SecondOrder {
     }
 }
 
-fn dot(left: &[f64], right: &[f64]) -> f64 {
+pub(crate) fn dot(left: &[f64], right: &[f64]) -> f64 {
     left.iter().zip(right).fold(0.0, |sum, (a, b)| sum + a * b)
 }
 
@@ -212,7 +212,7 @@ impl Adjoint {
 
     /// What decides whether a step along the gradient makes the gradient longer. Not billed: no device can run it.
     ///
-    /// **Cost**: a gradient, a Hessian-vector product and a derivative along a line.
+    /// **Cost**: a gradient, and [`Simulator::derivatives_along`] it.
     ///
     /// # Errors
     ///
@@ -227,8 +227,7 @@ impl Adjoint {
         let simulator = simulator_of(backend, "the exact curvature along the gradient")?;
         expectation.one_row(row)?;
         let (_, gradient) = simulator.adjoint(expectation, row, Cotangents::Fixed(weights))?;
-        let along = simulator.hessian_vector_product(expectation, row, weights, &gradient)?;
-        let line = simulator.line_derivatives(expectation, row, weights, &gradient)?;
+        let (along, line) = simulator.derivatives_along(expectation, row, weights, &gradient)?;
         Ok(SecondOrder {
             value: along.value,
             gradient_squared: dot(&gradient, &gradient),

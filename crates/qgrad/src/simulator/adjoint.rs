@@ -4,6 +4,7 @@ use nalgebra::DMatrix;
 use qcore::PauliSum;
 
 use super::batch::Batches;
+use super::directional::{Along, Directional};
 use super::gradient::Gradients;
 use super::{Simulator, StateVectorBackend};
 use crate::metric::exact;
@@ -24,7 +25,11 @@ impl Simulator for StateVectorBackend {
         weights: &[f64],
         direction: &[f64],
     ) -> Result<HessianProduct, Error> {
-        second_order::exact::hessian_vector_product(self.level, expectation, row, weights, direction)
+        let asked = Along { expectation, row, weights, direction, third: false };
+        match Directional::along(&mut self.directional, self.level, asked)? {
+            Some((product, _)) => Ok(product),
+            None => second_order::exact::hessian_vector_product(self.level, expectation, row, weights, direction),
+        }
     }
 
     fn line_derivatives(
@@ -34,7 +39,25 @@ impl Simulator for StateVectorBackend {
         weights: &[f64],
         direction: &[f64],
     ) -> Result<LineDerivatives, Error> {
-        second_order::exact::line_derivatives(self.level, expectation, row, weights, direction)
+        match self.compiled_along(expectation, row, weights, direction)? {
+            Some((_, line)) => Ok(line),
+            None => second_order::exact::line_derivatives(self.level, expectation, row, weights, direction),
+        }
+    }
+
+    fn derivatives_along(
+        &mut self,
+        expectation: &Expectation,
+        row: &[f64],
+        weights: &[f64],
+        direction: &[f64],
+    ) -> Result<(HessianProduct, LineDerivatives), Error> {
+        if let Some(both) = self.compiled_along(expectation, row, weights, direction)? {
+            return Ok(both);
+        }
+        let product = self.hessian_vector_product(expectation, row, weights, direction)?;
+        let line = second_order::exact::line_derivatives(self.level, expectation, row, weights, direction)?;
+        Ok((product, line))
     }
 
     fn adjoint(
@@ -109,5 +132,24 @@ impl Simulator for StateVectorBackend {
             Blocks::Full => self.metric_tensor(metric.expectation(), row),
             _ => exact::entries(self.level, metric, &metric.mask(blocks)?, row),
         }
+    }
+}
+
+impl StateVectorBackend {
+    /// What [`Simulator::derivatives_along`] asks for, where the compiled circuit has it.
+    fn compiled_along(
+        &mut self,
+        expectation: &Expectation,
+        row: &[f64],
+        weights: &[f64],
+        direction: &[f64],
+    ) -> Result<Option<(HessianProduct, LineDerivatives)>, Error> {
+        let asked = Along { expectation, row, weights, direction, third: true };
+        Ok(Directional::along(&mut self.directional, self.level, asked)?.map(|(product, third)| {
+            let (first, second) =
+                (second_order::dot(&product.gradient, direction), second_order::dot(&product.product, direction));
+            let line = LineDerivatives { value: product.value, first, second, third };
+            (product, line)
+        }))
     }
 }

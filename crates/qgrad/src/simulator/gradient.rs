@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use qcore::{BatchDerivatives, Binding, Cone, Derivatives, Level, Param, PauliSum, Program, Reverse};
+use qcore::{
+    BatchDerivatives, Binding, Cone, Derivatives, Level, Param, PauliSum, Program, Reverse, TangentDerivatives,
+};
 
 use crate::{Error, Estimate, Expectation};
 
@@ -17,6 +19,8 @@ pub(crate) struct AdjointPlan {
     stepwise: bool,
     /// The same derivatives for many rows; made when they are asked for.
     batch: OnceLock<Option<BatchDerivatives>>,
+    /// The same derivatives along directions; made when they are asked for.
+    tangents: OnceLock<Option<TangentDerivatives>>,
 }
 
 /// Registers of at most so many qubits, with at most so many rotations to differentiate, go step by step.
@@ -58,7 +62,7 @@ impl AdjointPlan {
         }
         let derivatives = Derivatives::new(program, &rotations);
         let stepwise = program.num_qubits() <= STEPWISE.0 && rotations.len() <= STEPWISE.1;
-        Self { cone, derivatives, chain, stepwise, batch: OnceLock::new() }
+        Self { cone, derivatives, chain, stepwise, batch: OnceLock::new(), tangents: OnceLock::new() }
     }
 
     /// The circuit that is run: what the observables see of it.
@@ -75,6 +79,55 @@ impl AdjointPlan {
     pub(super) fn batch(&self, expectation: &Expectation) -> Option<&BatchDerivatives> {
         let new = || BatchDerivatives::new(self.program(expectation), self.derivatives.rotations());
         self.batch.get_or_init(new).as_ref()
+    }
+
+    /// The derivatives along directions, if the circuit has a plan for them and anything is to be differentiated.
+    pub(super) fn tangents(&self, expectation: &Expectation) -> Option<&TangentDerivatives> {
+        let new = || TangentDerivatives::new(self.program(expectation), self.derivatives.rotations());
+        self.tangents.get_or_init(new).as_ref()
+    }
+
+    /// The derivative of an angle by one of its parameters.
+    fn slope(&self, program: &Program, row: &[f64], link: &Link) -> f64 {
+        let angle = || program.rotations()[self.derivatives.rotations()[link.derivative]].angle();
+        link.factor.unwrap_or_else(|| angle().derivative(row, link.param))
+    }
+
+    /// Adds what derivatives by angles make of each component of the gradient.
+    pub(super) fn chain(&self, program: &Program, row: &[f64], by_angle: &[f64], out: &mut [f64]) {
+        for link in &self.chain {
+            out[link.position] += self.slope(program, row, link) * by_angle[link.derivative];
+        }
+    }
+
+    /// How fast each angle changes along a direction in the parameters.
+    pub(super) fn rates(&self, program: &Program, row: &[f64], direction: &[f64], out: &mut [f64]) {
+        out.fill(0.0);
+        for link in &self.chain {
+            out[link.derivative] += self.slope(program, row, link) * direction[link.position];
+        }
+    }
+
+    /// Adds derivatives by angles that are not affine times the second derivatives of these angles, times a direction.
+    pub(super) fn bend(&self, program: &Program, row: &[f64], by_angle: &[f64], direction: &[f64], out: &mut [f64]) {
+        for links in self.chain.chunk_by(|a, b| a.derivative == b.derivative) {
+            if links[0].factor.is_some() {
+                continue;
+            }
+            let derivative = links[0].derivative;
+            let angle = program.rotations()[self.derivatives.rotations()[derivative]].angle();
+            for first in links {
+                for second in links {
+                    let bend = angle.second_derivative(row, first.param, second.param);
+                    out[first.position] += by_angle[derivative] * bend * direction[second.position];
+                }
+            }
+        }
+    }
+
+    /// Whether all angles that are differentiated are affine in the parameters.
+    pub(super) fn is_affine(&self) -> bool {
+        self.chain.iter().all(|link| link.factor.is_some())
     }
 
     /// Number of derivatives by angles.
@@ -163,11 +216,7 @@ impl Gradients {
         let Self { plan, binding, reverse, by_angle } = self;
         let program = plan.program(expectation);
         reverse.backward(program, binding, &plan.derivatives, observables, by_angle)?;
-        for link in &plan.chain {
-            let angle = || program.rotations()[plan.derivatives.rotations()[link.derivative]].angle();
-            let chain = link.factor.unwrap_or_else(|| angle().derivative(row, link.param));
-            out[link.position] += chain * by_angle[link.derivative];
-        }
+        plan.chain(program, row, by_angle, out);
         Ok(())
     }
 }
