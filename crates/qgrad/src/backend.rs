@@ -182,6 +182,12 @@ pub trait Backend: Send {
         job
     }
 
+    /// Whether the shots of one circuit are independent of each other, as they are on a device. Where they are not, the errors of estimates
+    /// are still right, but not errors that are made from moments of the shots.
+    fn has_independent_shots(&self) -> bool {
+        true
+    }
+
     /// The ability that no device has: states, adjoint gradients and metric tensors. `None` for a device.
     fn simulator(&mut self) -> Option<&mut dyn Simulator> {
         None
@@ -197,6 +203,10 @@ impl<B: Backend + ?Sized> Backend for Box<B> {
         (**self).price(circuit, job)
     }
 
+    fn has_independent_shots(&self) -> bool {
+        (**self).has_independent_shots()
+    }
+
     fn simulator(&mut self) -> Option<&mut dyn Simulator> {
         (**self).simulator()
     }
@@ -210,6 +220,10 @@ impl<B: Backend + ?Sized> Backend for &mut B {
 
     fn price(&self, circuit: &Circuit, job: Bill) -> Bill {
         (**self).price(circuit, job)
+    }
+
+    fn has_independent_shots(&self) -> bool {
+        (**self).has_independent_shots()
     }
 
     fn simulator(&mut self) -> Option<&mut dyn Simulator> {

@@ -133,6 +133,12 @@ pub enum Error {
         /// What was asked for.
         what: &'static str,
     },
+    /// An error bar was to be made from moments of shots, which takes shots that are independent of each other.
+    #[error("the error of {what} is made from independent shots, and those of this backend share trajectories")]
+    DependentShots {
+        /// What was asked for.
+        what: &'static str,
+    },
     /// A slice has the wrong length.
     #[error("{what} has length {got}, expected {expected}")]
     Length {

@@ -164,10 +164,9 @@ fn metrics_are_right_on_average_and_scatter_as_they_say() {
         assert!((&exact.matrix - &pure.matrix).amax() > 1e-3, "noise is seen");
         for (name, mut backend, shots) in backends() {
             let Shots::PerCircuit(shots) = shots else { continue };
-            // A sample covariance of correlated shots (blocks) has more scatter than one of as many independent ones.
             let shots = Shots::PerCircuit(factor * shots);
             if name == "blocks" && method == MetricMethod::Covariances {
-                continue;
+                continue; // refused: see the next test
             }
             check(&format!("{name}, {method:?}"), exact.matrix.as_slice(), (0.0, (0.95, 1.25)), 150, || {
                 let found = metric.measure(&blocks, method, shots, &THETA, &mut *backend, &mut rng).expect("runs");
@@ -176,4 +175,35 @@ fn metrics_are_right_on_average_and_scatter_as_they_say() {
         }
         assert!(matches!(metric.exact(&blocks, &THETA, &mut density()), Err(Error::MixedState { .. })));
     }
+}
+
+/// A sample covariance of shots that share trajectories scatters more than one of as many independent shots, and one of means over
+/// trajectories has no shots to make an error of: no error bar is better than one that is too small.
+#[test]
+fn covariances_of_shots_that_share_trajectories_are_refused() {
+    let mut circuit = Circuit::new(2).expect("narrow");
+    let t = circuit.parameters_named("t", 2).expect("new");
+    circuit.h(0).expect("valid").cx(0, 1).expect("valid").ry(0, t[0]).expect("valid").ry(1, t[1]).expect("valid");
+    let metric = Metric::of_all_parameters(&circuit).expect("valid");
+    let mut rng = ChaCha8Rng::seed_from_u64(44);
+    let mut measure = |backend: &mut dyn Backend, shots: Shots| {
+        metric.measure(&Blocks::Layers, MetricMethod::Covariances, shots, &THETA[..2], backend, &mut rng)
+    };
+    let trajectories = TrajectoryBackend::new(model(), 40).expect("enough");
+    let blocks = trajectories.clone().with_shots_per_trajectory(8).expect("some");
+    let some = Shots::PerCircuit(80);
+    let mut boxed: Box<dyn Backend> = Box::new(blocks.clone());
+    for refused in [
+        measure(&mut blocks.clone(), some),
+        measure(&mut boxed, some),
+        measure(&mut &mut blocks.clone(), some),
+        measure(&mut trajectories.clone(), Shots::Exact),
+    ] {
+        assert!(matches!(refused, Err(Error::DependentShots { .. })), "{refused:?}");
+    }
+    let found = measure(&mut trajectories.clone(), some).expect("one trajectory for each shot");
+    assert!(found.std_errors.iter().all(|&error| error > 0.0));
+    // Overlaps are linear in the values: their errors are right on any backend.
+    let overlaps = metric.measure(&Blocks::Layers, MetricMethod::Overlaps, some, &THETA[..2], &mut boxed, &mut rng);
+    assert!(overlaps.expect("runs").std_errors[(0, 1)] > 0.0);
 }

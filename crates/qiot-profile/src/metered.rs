@@ -350,4 +350,8 @@ impl<B: Backend> Backend for Metered<B> {
     fn price(&self, circuit: &Circuit, job: Bill) -> Bill {
         schedule::price(&self.profile, &self.ledger, self.gate_seconds(circuit), job)
     }
+
+    fn has_independent_shots(&self) -> bool {
+        self.inner.has_independent_shots()
+    }
 }

@@ -115,6 +115,10 @@ impl Backend for KeptDevice {
             None => self.lock().price(circuit, job),
         }
     }
+
+    fn has_independent_shots(&self) -> bool {
+        self.lock().has_independent_shots()
+    }
 }
 
 fn simulator(profile: &Arc<DeviceProfile>, noise: bool) -> Result<DeviceSimulator, Error> {

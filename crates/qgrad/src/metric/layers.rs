@@ -208,6 +208,10 @@ pub(super) fn covariances(
     let size = expectation.wrt().len();
     let (mut matrix, mut std_errors) = (DMatrix::zeros(size, size), DMatrix::zeros(size, size));
     let mut bill = Bill::ZERO;
+    let dependent = Error::DependentShots { what: "a covariance of generators" };
+    if shots != Shots::Exact && !backend.has_independent_shots() {
+        return Err(dependent);
+    }
     let wanted: Vec<&Layer> = layers.iter().filter(|layer| layer.is_wanted(mask)).collect();
     let count = wanted.len() as u64;
     for (index, layer) in wanted.iter().enumerate() {
@@ -246,6 +250,10 @@ pub(super) fn covariances(
         // All observables are diagonal in one basis: one circuit. A constant generator does not even need that.
         let answer = shots.values(&state, row, backend, rng).map_err(|error| error.after(bill))?;
         bill += answer.bill;
+        // Means over trajectories have errors, and no shots to tell how those of products hang together.
+        if shots == Shots::Exact && answer.estimates.iter().any(|estimate| estimate.std_error > 0.0) {
+            return Err(dependent);
+        }
         for (a, b, at) in pairs {
             let means = [answer.estimates[a].value, answer.estimates[b].value];
             let reach = [generators[a].reach(means[0]), generators[b].reach(means[1])];

@@ -156,9 +156,10 @@ impl Metric {
     /// the same shots (and are never 0); those of overlaps are propagated from the independent circuits.
     ///
     /// **Noise**: on a noisy backend both methods measure what their circuits show there, which is not the metric of any state: for
-    /// covariances that of the mixed state before the layer, for overlaps as if the overlap of a state with itself were 1. Shots that
-    /// share a trajectory ([`TrajectoryBackend::with_shots_per_trajectory`](crate::TrajectoryBackend::with_shots_per_trajectory)) make
-    /// the errors of covariances too small, which take shots for independent.
+    /// covariances that of the mixed state before the layer, for overlaps as if the overlap of a state with itself were 1. Covariances
+    /// need shots that are independent of each other: a backend whose shots share trajectories
+    /// ([`TrajectoryBackend::with_shots_per_trajectory`](crate::TrajectoryBackend::with_shots_per_trajectory)), and means over trajectories
+    /// instead of shots, are refused.
     ///
     /// **Cost**: for covariances one job of one circuit for each layer; [`Shots::Total`] is divided evenly among the layers, and so
     /// is [`Shots::Allocated`]. For overlaps one job: four circuits for each pair of rotations that enters a wanted entry and one
@@ -166,7 +167,7 @@ impl Metric {
     ///
     /// # Errors
     ///
-    /// What the backend refuses; [`Error::Layers`] for covariances of parameters that are not in one layer; [`Error::Index`] for a
+    /// What the backend refuses; [`Error::Layers`] for covariances of parameters that are not in one layer; [`Error::DependentShots`]; [`Error::Index`] for a
     /// block with a parameter that does not exist; [`Error::Width`] for overlaps on more qubits than [`Metric::MAX_OVERLAP_QUBITS`].
     pub fn measure(
         &self,

@@ -24,7 +24,8 @@ const ROUNDING: f64 = 1e-24;
 ///
 /// **Shots**: by default every shot is measured on a trajectory of its own, which is exactly a sample of the noisy circuit. With
 /// [`TrajectoryBackend::with_shots_per_trajectory`] a block of shots shares one trajectory: the mean stays unbiased, shots of a
-/// block are correlated, and the standard error is that of the mean over blocks, but not less than that of independent shots.
+/// block are correlated, and the standard error is that of the mean over blocks, but not less than that of independent shots. Errors that are
+/// made from moments of shots, those of [`MetricMethod::Covariances`](crate::MetricMethod::Covariances), are refused then.
 ///
 /// Readout errors are those of the model. There is no [`Simulator`](crate::Simulator) ability: gradients come by parameter
 /// shift. **Cost**: a run of the circuit, gate by gate, per trajectory.
@@ -125,7 +126,9 @@ impl Backend for TrajectoryBackend {
         rng.fill_bytes(&mut key);
         let observables = job.measurement.observables().len();
         let mut values = vec![Estimate::default(); job.points.len() * observables];
-        for (index, (point, estimates)) in job.points.iter().zip(values.chunks_exact_mut(observables)).enumerate() {
+        for (index, (point, estimates)) in
+            job.points.iter().zip(values.chunks_exact_mut(observables.max(1))).enumerate()
+        {
             compiled.bind(point, rows[point.row])?;
             let stream = |circuit: usize| {
                 let mut stream = ChaCha8Rng::from_seed(key);
@@ -145,6 +148,10 @@ impl Backend for TrajectoryBackend {
             job.measurement.finish(estimates);
         }
         Ok(JobResult { values, bill: job.bill() })
+    }
+
+    fn has_independent_shots(&self) -> bool {
+        self.shots_per_trajectory == 1
     }
 }
 
