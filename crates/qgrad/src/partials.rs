@@ -130,7 +130,7 @@ pub(crate) fn measure(
     let parameters = expectation.wrt().len();
     let (mut gradient, mut variances) = (vec![0.0; parameters], vec![0.0; parameters]);
     if !points.is_empty() {
-        let sampled = match most {
+        let sampled = match most.filter(|_| groups > 0) {
             Some(most) => {
                 let before = if together { row_slices.len() } else { 0 };
                 let of_row = wanted.points(expectation);

@@ -4,10 +4,10 @@
 mod common;
 
 use common::{Counting, angles, hea};
-use qcore::{Circuit, Param, PauliSum};
+use qcore::{Channel, Circuit, NoiseModel, Param, PauliSum, Selector};
 use qgrad::{
-    Allocation, Bill, Blocks, Cotangents, Difference, DoublyStochastic, Estimate, Estimator, Expectation,
-    FiniteDifferences, Metric, MetricMethod, ParameterShift, RandomCoordinates, Shots, Spsa, Step,
+    Allocation, Backend, Bill, Blocks, Cotangents, Difference, DoublyStochastic, Estimate, Estimator, Expectation,
+    FiniteDifferences, Metric, MetricMethod, ParameterShift, RandomCoordinates, Shots, Spsa, Step, TrajectoryBackend,
 };
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -126,5 +126,42 @@ fn hessians_and_metrics_cost_what_was_run() {
             assert_eq!(found.bill, device.bill, "{blocks:?}, {shots:?}");
             assert_eq!(found.bill, metric.price(&blocks, method, shots).expect("valid"), "{blocks:?}, {shots:?}");
         }
+    }
+}
+
+/// What every outcome says is known without a circuit: no job is run for it, and none is billed.
+#[test]
+fn multiples_of_the_identity_cost_nothing() {
+    let (circuit, wrt) = circuit();
+    let known = vec!["2 * I".parse().expect("valid"), "0 * Z0 - 0.5 * I".parse().expect("valid")];
+    let expectation = Expectation::new(&circuit, known, &wrt).expect("valid");
+    let row = angles(5);
+    let mut rng = ChaCha8Rng::seed_from_u64(22);
+    let model = NoiseModel::new().after(Selector::every(), Channel::bit_flip(0.1).expect("valid"));
+    for shots in POLICIES {
+        let estimators: [&dyn Estimator; 5] = [
+            &ParameterShift { shots },
+            &Spsa { directions: 3, step: 0.1, shots },
+            &FiniteDifferences { difference: Difference::Central, step: Step::Fixed(0.1), shots },
+            &RandomCoordinates { coordinates: 2, shots },
+            &DoublyStochastic { rows: 1, groups: 2, shots },
+        ];
+        let mut device = Counting::new();
+        let mut trajectories = TrajectoryBackend::new(model.clone(), 2).expect("two");
+        for estimator in estimators {
+            for backend in [&mut device as &mut dyn Backend, &mut trajectories] {
+                let values = estimator.values(&expectation, &row, backend, &mut rng).expect("known");
+                assert_eq!(values.estimates, [2.0, -0.5].map(Estimate::exact));
+                let fixed = Cotangents::Fixed(&[1.0, 0.5]);
+                let answer = estimator.vjp(&expectation, &row, fixed, backend, &mut rng).expect("known");
+                assert!(answer.gradient.iter().chain(&answer.std_errors).all(|&number| number == 0.0));
+                for bill in [values.bill, answer.bill, estimator.price_vjp(&expectation, 1)] {
+                    assert_eq!(bill, Bill::ZERO, "{shots:?}");
+                }
+            }
+        }
+        let hessian = ParameterShift { shots }.hessian(&expectation, &row, &[1.0, 0.5], &mut device, &mut rng);
+        assert_eq!(hessian.expect("known").bill, Bill::ZERO);
+        assert_eq!(device.bill, Bill::ZERO);
     }
 }
