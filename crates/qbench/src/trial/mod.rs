@@ -166,7 +166,7 @@ impl Trials {
                 "hyperparameters".to_owned(),
                 "the defaults of qopt: probe rho = 0.25, z = 0 exact and 2 from shots; periodic 10 descents, 2 ascents, rho = 1 falling to \
                  0; stall window 20, delta 1e-3 of the loss scale and 2 standard errors, 2 steps of 0.3 sqrt(P) rad together, revert, \
-                 growth 1.5, cap 8; natural gradient regularization 0.01"
+                 growth 1.5, cap 8; natural gradient regularization 0.01; iCANS and gCANS at least 30 shots"
                     .to_owned(),
             ),
         ]);
