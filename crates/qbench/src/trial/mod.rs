@@ -65,7 +65,8 @@ pub struct TrialResult {
     /// Mean norm of the measured gradient in the second half of the run.
     pub late_gradient_norm: f64,
     /// What was spent before the first point whose exact loss is at or below the task's threshold, in shots, or in circuits where
-    /// values are exact; `None` if the run ended without one (censored at its budget).
+    /// values are exact, as far as points are looked at: the first and the last one, and from each to the next at least a 300th of
+    /// the budget is spent; `None` if the run ended without one (censored at its budget).
     pub spent_to_threshold: Option<u64>,
     /// Exact loss at the start.
     pub start_loss: f64,
@@ -315,7 +316,7 @@ impl Trials {
             ascents = observation.report.ascents;
             std::ops::ControlFlow::Continue(())
         };
-        let mut solved = Solved::new(task.threshold(), readout.is_noisy(), instance);
+        let mut solved = Solved::new(task.threshold(), readout.is_noisy(), &budget, instance);
         let outcome = Runner::new(&mut *method, &mut *objective, *streams)
             .budget(budget)
             .reserve(reserve)
@@ -391,10 +392,37 @@ fn not_applicable(task: &dyn Task, readout: &Readout, entry: &MethodEntry) -> Op
     entry.needs().iter().find_map(|need| need.unmet(task, readout))
 }
 
+/// How often a run is looked at, at most, to see whether it has solved its task: an exact loss of all data after each of thousands
+/// of cheap steps would take longer than the steps.
+const LOOKS: u64 = 300;
+
+/// When a run is looked at.
+struct Looks {
+    /// What is spent at least from one look to the next.
+    pause: u64,
+    next: u64,
+}
+
+impl Looks {
+    fn of_budget(limit: Option<u64>) -> Self {
+        Self { pause: limit.map_or(0, |limit| limit / LOOKS), next: 0 }
+    }
+
+    /// Whether it is time to look, so much being spent; if so the next look is a pause later.
+    fn is_due(&mut self, spent: u64) -> bool {
+        let due = spent >= self.next;
+        if due {
+            self.next = spent + self.pause;
+        }
+        due
+    }
+}
+
 /// Watches for the first point that solves the task, by its exact loss, which is outside the budget.
 struct Solved<'a> {
     threshold: f64,
     shots: bool,
+    looks: Looks,
     instance: &'a dyn Instance,
     spent: u64,
     at: Option<u64>,
@@ -402,8 +430,9 @@ struct Solved<'a> {
 }
 
 impl<'a> Solved<'a> {
-    fn new(threshold: f64, shots: bool, instance: &'a dyn Instance) -> Self {
-        Self { threshold, shots, instance, spent: 0, at: None, error: None }
+    fn new(threshold: f64, shots: bool, budget: &Budget, instance: &'a dyn Instance) -> Self {
+        let looks = Looks::of_budget(if shots { budget.shots } else { budget.circuits });
+        Self { threshold, shots, looks, instance, spent: 0, at: None, error: None }
     }
 
     /// What was spent before the first such point, the last one of the run included.
@@ -417,7 +446,7 @@ impl<'a> Solved<'a> {
 
 impl qopt::Observer for Solved<'_> {
     fn observe(&mut self, observation: &qopt::Observation<'_>) -> std::ops::ControlFlow<()> {
-        if self.at.is_none() && self.error.is_none() {
+        if self.at.is_none() && self.error.is_none() && self.looks.is_due(self.spent) {
             match with_axes(self.instance, observation.axes, |instance| instance.loss(observation.theta)) {
                 Ok(loss) if loss <= self.threshold => self.at = Some(self.spent),
                 Ok(_) => {}

@@ -292,3 +292,16 @@ fn devices_with_few_jobs_and_with_windows_end_within_their_limits() {
         assert!(result.chosen_loss.is_finite() && result.last_measured.is_finite());
     }
 }
+
+#[test]
+fn cheap_steps_are_looked_at_a_few_hundred_times_and_dear_ones_always() {
+    let looks = |limit: Option<u64>, step: u64| {
+        let mut looks = Looks::of_budget(limit);
+        let due: Vec<u64> = (0..3000).step_by(step as usize).filter(|&spent| looks.is_due(spent)).collect();
+        due
+    };
+    assert_eq!(looks(Some(3000), 1), (0..3000).step_by(10).collect::<Vec<_>>());
+    assert_eq!(looks(Some(3000), 7), (0..3000).step_by(14).collect::<Vec<_>>());
+    assert_eq!(looks(Some(3000), 100).len(), 30);
+    assert_eq!(looks(None, 1).len(), 3000);
+}
