@@ -46,7 +46,7 @@ fn fused(program: &Program, binding: &Binding, observable: &PauliSum, wanted: &[
     out
 }
 
-/// The largest difference between both ways, over all rotations, some of them and the first one, at all levels.
+/// The largest difference between both ways, over all rotations, some of them, the first one and the last one, at all levels.
 fn difference(circuit: &Circuit, parameters: &[f64]) -> f64 {
     let program = Program::compile(circuit);
     let mut binding = Binding::new(&program);
@@ -56,9 +56,10 @@ fn difference(circuit: &Circuit, parameters: &[f64]) -> f64 {
     let all: Vec<usize> = (0..expected.len()).collect();
     let some: Vec<usize> = all.iter().copied().filter(|k| k * 7 % 5 == 2).rev().collect();
     let first: Vec<usize> = all.iter().copied().take(1).collect();
+    let last: Vec<usize> = all.iter().copied().rev().take(1).collect();
     let mut worst = 0.0_f64;
     for level in Level::available() {
-        for wanted in [&all, &some, &first] {
+        for wanted in [&all, &some, &first, &last] {
             for (&rotation, got) in wanted.iter().zip(fused(&program, &binding, &observable, wanted, level)) {
                 let error = (got - expected[rotation]).abs();
                 assert!(!error.is_nan(), "rotation {rotation} at {level}");
@@ -117,6 +118,71 @@ proptest! {
     }
 }
 
+/// Angles of any size, and those where tangents have no value or products of gates have no Euler angles.
+fn some_angle() -> impl Strategy<Value = f64> {
+    let quarter = std::f64::consts::FRAC_PI_2;
+    prop_oneof![4 => -7.0_f64..7.0, 1 => (-4_i32..=4).prop_map(move |k| f64::from(k) * quarter)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Small registers, whose layers all go through one call: rotations about all axes, and diagonals by signs alone, by factors and
+    /// by tables.
+    #[test]
+    fn layers_on_small_registers(
+        qubits in 1_usize..=5,
+        layers in prop::collection::vec(
+            (prop::collection::vec((0_usize..6, some_angle()), 5), prop::collection::vec((0_usize..9, 0_usize..60, some_angle()), 0..4)),
+            1..6,
+        ),
+    ) {
+        let mut circuit = Circuit::new(qubits).expect("width");
+        let (mut theta, shared) = (vec![0.7], circuit.parameter("shared").expect("a new name"));
+        for (turns, pairs) in layers {
+            let mut angle = |circuit: &mut Circuit, value: f64| {
+                theta.push(value);
+                circuit.parameter(format!("t{}", theta.len())).expect("a new name")
+            };
+            for (q, (kind, value)) in turns.into_iter().take(qubits).enumerate() {
+                if kind == 0 {
+                    continue;
+                }
+                let of_shared = shared * value;
+                let angle = if kind == 1 { of_shared } else { angle(&mut circuit, value).into() };
+                match kind {
+                    2 => circuit.rx(q, angle),
+                    3 => circuit.rz(q, angle),
+                    4 => circuit.ry(q, angle.clone()).expect("valid").rz(q, angle),
+                    _ => circuit.ry(q, angle),
+                }
+                .expect("valid");
+            }
+            for (kind, place, value) in pairs {
+                let (a, b) = (place % qubits, (place % qubits + 1 + place / qubits % (qubits - 1).max(1)) % qubits);
+                let all: Vec<usize> = (0..qubits).collect();
+                if a == b {
+                    circuit.h(a).expect("valid");
+                    continue;
+                }
+                let angle = angle(&mut circuit, value);
+                match kind {
+                    0 => circuit.gate(Gate::Rzz, &[a, b], &[angle.into()]),
+                    1 => circuit.gate(Gate::Cp, &[a, b], &[angle.into()]),
+                    2 => circuit.gate(Gate::Crz, &[a, b], &[angle.into()]),
+                    3 => circuit.crx(a, b, angle),
+                    4 => circuit.pauli_rotation(PauliString::from_masks(0, (1 << all.len()) - 1), angle),
+                    5 => circuit.gate(Gate::P, &[a], &[angle.into()]),
+                    6 => circuit.cx(a, b),
+                    _ => circuit.cz(a, b),
+                }.expect("valid");
+            }
+        }
+        let error = difference(&circuit, &theta);
+        prop_assert!(error < 1e-12, "{error:e}");
+    }
+}
+
 /// Layers of RY, RZ and CZ, some angles exactly half a turn.
 fn layers(qubits: usize, layers: usize, half_turns: usize) -> (Circuit, Vec<f64>) {
     let mut circuit = Circuit::new(qubits).expect("width");
@@ -150,7 +216,23 @@ fn layered_circuits_at_every_size() {
 /// A third of all rotations by exactly half a turn, and all of them, where products of cosines leave the range of numbers.
 #[test]
 fn half_turns() {
-    for (qubits, every) in [(3, 1), (3, 3), (8, 1), (8, 3), (12, 1), (12, 2), (12, 3), (15, 3), (15, 1)] {
+    for (qubits, every) in [
+        (1, 1),
+        (2, 1),
+        (3, 1),
+        (3, 3),
+        (4, 1),
+        (4, 2),
+        (5, 1),
+        (5, 3),
+        (8, 1),
+        (8, 3),
+        (12, 1),
+        (12, 2),
+        (12, 3),
+        (15, 3),
+        (15, 1),
+    ] {
         let (circuit, theta) = layers(qubits, 3, every);
         let error = difference(&circuit, &theta);
         assert!(error < 1e-12, "{qubits} qubits, every {every}: {error:e}");
@@ -248,18 +330,20 @@ fn derivatives_are_slopes() {
 #[cfg(feature = "rayon")]
 #[test]
 fn threads_change_no_bit() {
-    let (circuit, theta) = layers(15, 2, 0);
-    let program = Program::compile(&circuit);
-    let mut binding = Binding::new(&program);
-    program.bind(&theta, &mut binding).expect("finite");
-    let (observable, wanted) = (observable(15), (0..theta.len()).collect::<Vec<_>>());
-    let results: Vec<Vec<u64>> = [1, 2, 3, 5]
-        .into_iter()
-        .map(|threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
-            let gradient = pool.install(|| fused(&program, &binding, &observable, &wanted, Level::best()));
-            gradient.into_iter().map(f64::to_bits).collect()
-        })
-        .collect();
-    assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
+    for qubits in [4, 15] {
+        let (circuit, theta) = layers(qubits, 2, 0);
+        let program = Program::compile(&circuit);
+        let mut binding = Binding::new(&program);
+        program.bind(&theta, &mut binding).expect("finite");
+        let (observable, wanted) = (observable(qubits), (0..theta.len()).collect::<Vec<_>>());
+        let results: Vec<Vec<u64>> = [1, 2, 3, 5]
+            .into_iter()
+            .map(|threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+                let gradient = pool.install(|| fused(&program, &binding, &observable, &wanted, Level::best()));
+                gradient.into_iter().map(f64::to_bits).collect()
+            })
+            .collect();
+        assert!(results.windows(2).all(|pair| pair[0] == pair[1]), "{qubits} qubits");
+    }
 }

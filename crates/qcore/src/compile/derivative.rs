@@ -8,6 +8,7 @@
 //! `Im <lambda|P|psi>` between the rotations and the diagonal operator of the layer: [`Probe`]s.
 
 use super::schedule::{Element, Factor, Layer, Turn, bits};
+use super::small_reverse::SmallReads;
 use super::tiles::Span;
 use super::values::Bound;
 use super::{Part, Plan, Stage};
@@ -252,10 +253,10 @@ impl Part {
 
 /// `derivatives[output] += weight * values[slot]`.
 #[derive(Clone, Copy, Debug)]
-struct Contribution {
-    output: usize,
-    slot: usize,
-    weight: Weight,
+pub(super) struct Contribution {
+    pub(super) output: usize,
+    pub(super) slot: usize,
+    pub(super) weight: Weight,
 }
 
 /// The matrix elements from which the derivatives by some rotations follow.
@@ -270,6 +271,8 @@ pub(crate) struct Reads {
     contributions: Vec<Contribution>,
     /// The first stage and part where something is read; nothing before it has to be undone.
     first: Option<(usize, usize)>,
+    /// The same on a small register.
+    small: Option<SmallReads>,
 }
 
 impl Reads {
@@ -279,16 +282,24 @@ impl Reads {
         for (output, &rotation) in rotations.iter().enumerate() {
             outputs[rotation] = Some(output);
         }
-        let mut reads =
-            Self { stages: Vec::new(), start: Vec::new(), slots: 0, contributions: Vec::new(), first: None };
+        let mut reads = Self {
+            stages: Vec::new(),
+            start: Vec::new(),
+            slots: 0,
+            contributions: Vec::new(),
+            first: None,
+            small: None,
+        };
+        let mut probes = Vec::new();
         for stage in &plan.stages {
             let parts = match stage {
                 Stage::Step(_) => Vec::new(),
                 Stage::Sweep(sweep) => {
                     if let Some(start) = &sweep.start {
-                        reads.start = start.back.iter().map(|part| reads.part(part, plan.lanes, &outputs)).collect();
+                        reads.start =
+                            start.back.iter().map(|part| reads.part(part, plan.lanes, &outputs, &mut probes)).collect();
                     }
-                    sweep.parts.iter().map(|part| reads.part(part, plan.lanes, &outputs)).collect()
+                    sweep.parts.iter().map(|part| reads.part(part, plan.lanes, &outputs, &mut probes)).collect()
                 }
             };
             reads.stages.push(parts);
@@ -298,10 +309,12 @@ impl Reads {
             .iter()
             .enumerate()
             .find_map(|(stage, parts)| parts.iter().position(|reads| !reads.is_empty()).map(|part| (stage, part)));
+        reads.small = SmallReads::new(plan, &probes, &reads, &reads.contributions);
         reads
     }
 
-    fn part(&mut self, part: &Part, lanes: usize, outputs: &[Option<usize>]) -> PartReads {
+    /// What to read in a part; adds the matrix element of each slot to `probes`.
+    fn part(&mut self, part: &Part, lanes: usize, outputs: &[Option<usize>], probes: &mut Vec<Probe>) -> PartReads {
         let mut wanted: Vec<(Probe, usize, Weight)> = part
             .sources
             .iter()
@@ -328,6 +341,7 @@ impl Reads {
             }
             if self.contributions.len() > before {
                 reads.add(part, lanes, Read { probe: of_probe[0].0, slot: self.slots });
+                probes.push(of_probe[0].0);
                 self.slots += 1;
             }
         }
@@ -353,6 +367,11 @@ impl Reads {
     /// What to read in the parts of the first layer.
     pub(crate) fn of_start(&self) -> &[PartReads] {
         &self.start
+    }
+
+    /// The same on a small register.
+    pub(super) fn small(&self) -> Option<&SmallReads> {
+        self.small.as_ref()
     }
 
     /// How many matrix elements there are.

@@ -13,6 +13,7 @@ mod reverse;
 mod schedule;
 mod shared;
 mod small;
+mod small_reverse;
 mod tangent;
 #[cfg(test)]
 mod tests;

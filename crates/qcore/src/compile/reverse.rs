@@ -2,7 +2,8 @@
 //!
 //! A state that is one tile has been stored behind the rotations of every layer by the forward pass, so only `bra` is undone, and
 //! the cosines that the rotations leave out cancel. Larger states, and those between steps that no layer holds, are undone
-//! together with `bra`, tile by tile; where both carry the cosines of a layer, matrix elements are divided by their square.
+//! together with `bra`, tile by tile; where both carry the cosines of a layer, matrix elements are divided by their square. Small
+//! registers have a way of their own: see [`small_reverse`](super::small_reverse).
 
 use super::derivative::{Fold, PartReads, Probe, Reads};
 use super::execute::{at_least, join, threads};
@@ -24,14 +25,14 @@ const TABLE_BLOCKS: usize = 1 << 13;
 #[derive(Debug, Default)]
 pub(crate) struct Tape {
     /// The states behind the rotations of every layer, one after the other.
-    stored: Vec<Block>,
+    pub(super) stored: Vec<Block>,
     /// The tables of the layers, or room for one.
-    tables: Vec<Block>,
+    pub(super) tables: Vec<Block>,
     buffers: Vec<Block>,
     /// The tangents of the inverse rotations.
     tangents: Vec<f64>,
     /// One value per matrix element that is read.
-    values: Vec<f64>,
+    pub(super) values: Vec<f64>,
     partial: Vec<f64>,
 }
 
@@ -102,6 +103,10 @@ impl Plan {
         reads: &Reads,
         tape: &mut Tape,
     ) -> bool {
+        if reads.small().is_some() {
+            self.forward_small(level, state, bound, tape);
+            return true;
+        }
         let blocks = state.len();
         let Some(layers) = self.layers(blocks, reads) else { return false };
         let Tape { stored, tables, .. } = tape;
@@ -160,6 +165,9 @@ impl Plan {
         tape: &mut Tape,
         out: &mut [f64],
     ) {
+        if let Some(small) = reads.small() {
+            return self.backward_small(level, bra, bound, small, tape, out);
+        }
         let blocks = bra.len();
         let Some(layers) = self.layers(blocks, reads) else { return };
         let Some(first) = (0..layers.len()).find(|&index| !layers.reads(index).is_empty()) else { return };

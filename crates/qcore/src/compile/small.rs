@@ -10,9 +10,11 @@ use crate::kernel::{self, Block, LANE_QUBITS, Pass, SMALL_QUBITS, SmallDiagonal,
 #[derive(Clone, Debug)]
 pub(super) struct Small {
     /// Those of the sweep: that of its start, then those of its parts.
-    layers: Vec<SmallLayer>,
+    pub(super) layers: Vec<SmallLayer>,
+    /// The first layer as rotations and a diagonal operator, as all others; `None` if there is nothing in it.
+    pub(super) first: Option<SmallLayer>,
     /// The layers whose diagonal operators need tables.
-    tables: Vec<usize>,
+    pub(super) tables: Vec<usize>,
 }
 
 impl Small {
@@ -22,10 +24,7 @@ impl Small {
         let start = sweep.start.as_ref().filter(|_| span.lanes == LANE_QUBITS && span.qubits.len() <= SMALL_QUBITS)?;
         let rows = span.block_bits();
         let no_turns = Pass { rows, bits: [0, 1, 2], lanes: true, row_tans: [none; 3], lane_tans: [none; 2] };
-        let mut small = Self { layers: Vec::with_capacity(1 + sweep.parts.len()), tables: Vec::new() };
-        let diagonal = SmallDiagonal::new(&start.diagonal, minus_one);
-        small.push(SmallLayer { pass: no_turns, diagonal: diagonal.unwrap_or(LATER), scale: start.scale });
-        for part in &sweep.parts {
+        let layer_of = |part: &Part| {
             let mut pass = no_turns;
             for one in &part.passes {
                 for (&bit, &tan) in one.bits.iter().zip(&one.row_tans).take(one.rows) {
@@ -36,7 +35,17 @@ impl Small {
                 }
             }
             let diagonal = SmallDiagonal::new(part.diagonal.as_ref()?, minus_one);
-            small.push(SmallLayer { pass, diagonal: diagonal.unwrap_or(LATER), scale: part.scale });
+            Some(SmallLayer { pass, diagonal: diagonal.unwrap_or(LATER), scale: part.scale })
+        };
+        let first = match start.back.as_slice() {
+            [back] => layer_of(back),
+            _ => None,
+        };
+        let mut small = Self { layers: Vec::with_capacity(1 + sweep.parts.len()), first, tables: Vec::new() };
+        let diagonal = SmallDiagonal::new(&start.diagonal, minus_one);
+        small.push(SmallLayer { pass: no_turns, diagonal: diagonal.unwrap_or(LATER), scale: start.scale });
+        for part in &sweep.parts {
+            small.push(layer_of(part)?);
         }
         Some(small)
     }

@@ -18,6 +18,12 @@ pub(crate) fn apply(
     factor: f64,
     add: bool,
 ) {
+    if let Some(flips) = sum.small(qubits) {
+        return sum.diagonal(0, |table, shift| {
+            let table = &table[..state.len() << LANE_QUBITS];
+            kernel::apply_small(level, out, state, table, shift, flips, factor, add);
+        });
+    }
     let parallel = parallel(qubits);
     let mut flips = [0.0; crate::MAX_QUBITS];
     flips.iter_mut().zip(sum.flips()).for_each(|(to, weight)| *to = factor * weight);

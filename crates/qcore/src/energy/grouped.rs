@@ -24,7 +24,7 @@ pub(crate) struct Grouped {
     outside: Vec<(f64, u64)>,
     /// The coefficients of the single X, one per qubit; empty if there are none.
     flips: Vec<f64>,
-    /// All of them, for a small register, if there are strings of Z as well and no others.
+    /// All of them, for a small register, if there are strings of Z as well (or the identity) and no others.
     small: Option<Flips>,
     /// The others with their masks of Z, those with the same mask of X one after the other.
     others: Vec<(f64, u64)>,
@@ -77,6 +77,7 @@ impl Grouped {
             }
         }
         if diagonal && grouped.groups.is_empty() && grouped.flips.len() <= SMALL_QUBITS {
+            grouped.small = Some(Flips::default());
             each_flips(&grouped.flips, true, |flips| grouped.small = Some(*flips));
         }
         grouped

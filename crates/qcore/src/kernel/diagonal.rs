@@ -163,7 +163,7 @@ fn batch_generic<V: Rows>(table: &mut [Block], diagonal: &Diagonal, values: Valu
 
 /// The entries of a table for the lanes of the first block: `start` times the factors of the two lane qubits.
 #[inline(always)]
-pub(super) fn first_entry(start: Quad, factors: [u32; 2], values: Values<'_>) -> Quad {
+fn first_entry(start: Quad, factors: [u32; 2], values: Values<'_>) -> Quad {
     let [a, b] = factors.map(|index| values.single(index));
     let both = (a.0 * b.0 - a.1 * b.1, a.0 * b.1 + a.1 * b.0);
     start.times(Quad { re: [1.0, a.0, b.0, both.0], im: [0.0, a.1, b.1, both.1] })

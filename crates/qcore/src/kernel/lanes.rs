@@ -34,6 +34,12 @@ pub(super) trait Lanes: Copy {
         }
     }
 
+    /// Lane `l` of the result is the sum of the lanes of vector `l`.
+    #[inline(always)]
+    fn totals(vectors: [Self; 4]) -> Self {
+        Self::load(&vectors.map(Self::sum))
+    }
+
     /// The sum of the lanes, in a fixed order.
     #[inline(always)]
     fn sum(self) -> f64 {
@@ -108,8 +114,8 @@ pub(super) use avx2::Avx2;
 mod avx2 {
     use super::Lanes;
     use std::arch::x86_64::{
-        __m256d, _mm256_add_pd, _mm256_fmadd_pd, _mm256_fnmadd_pd, _mm256_loadu_pd, _mm256_mul_pd, _mm256_permute_pd,
-        _mm256_permute2f128_pd, _mm256_set1_pd, _mm256_storeu_pd, _mm256_sub_pd,
+        __m256d, _mm256_add_pd, _mm256_fmadd_pd, _mm256_fnmadd_pd, _mm256_hadd_pd, _mm256_loadu_pd, _mm256_mul_pd,
+        _mm256_permute_pd, _mm256_permute2f128_pd, _mm256_set1_pd, _mm256_storeu_pd, _mm256_sub_pd,
     };
 
     /// The level for processors with AVX2 and FMA.
@@ -117,7 +123,7 @@ mod avx2 {
     /// Kernels instantiate it only inside functions that enable `avx2,fma`, and those are called only for a
     /// [`Level`](crate::Level) that run-time detection has made: that is what makes every intrinsic below sound.
     #[derive(Clone, Copy)]
-    pub(in super::super) struct Avx2(__m256d);
+    pub(in super::super) struct Avx2(pub(in super::super) __m256d);
 
     impl Lanes for Avx2 {
         #[inline(always)]
@@ -178,6 +184,16 @@ mod avx2 {
         fn flip2(self) -> Self {
             // SAFETY: AVX is present (see the type).
             Self(unsafe { _mm256_permute2f128_pd::<0x01>(self.0, self.0) })
+        }
+
+        #[inline(always)]
+        fn totals([a, b, c, d]: [Self; 4]) -> Self {
+            // SAFETY: AVX is present (see the type).
+            Self(unsafe {
+                let (ab, cd) = (_mm256_hadd_pd(a.0, b.0), _mm256_hadd_pd(c.0, d.0));
+                let (low, high) = (_mm256_permute2f128_pd::<0x20>(ab, cd), _mm256_permute2f128_pd::<0x31>(ab, cd));
+                _mm256_add_pd(low, high)
+            })
         }
     }
 }

@@ -15,6 +15,11 @@ kernel_rows! {
     add_flips(out: &mut [Block], state: &[Block], flips: &Flips) = flips_generic
 }
 
+kernel_rows! {
+    /// Both for a small register, in one call: `out = factor (table + shift + sum_q w_q X_q) state`, or with `add` that is added to `out`.
+    apply_small(out: &mut [Block], state: &[Block], table: &[f64], shift: f64, flips: &Flips, factor: f64, add: bool) = small_generic
+}
+
 kernel! {
     /// Adds `factor sum_j c_j P_j state` to `out`, for strings with the same mask `x` and masks `z_j`, given as `(c_j, z_j)`.
     add_strings(out: &mut [Block], state: &[Block], x: u64, factor: f64, terms: &[(f64, u64)]) = strings_generic
@@ -36,6 +41,37 @@ fn weigh_generic<V: Rows>(out: &mut [Block], state: &[Block], table: &[f64], shi
         for part in 0..V::PARTS {
             let v = V::load(block, part);
             if add { v.mul_add(weights, V::load(out, part)) } else { v.mul(weights) }.store(out, part);
+        }
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "as its instances")]
+fn small_generic<V: Rows>(
+    out: &mut [Block],
+    state: &[Block],
+    table: &[f64],
+    shift: f64,
+    flips: &Flips,
+    factor: f64,
+    add: bool,
+) {
+    let table = table.as_chunks::<4>().0;
+    assert!(out.len() == state.len() && table.len() == state.len(), "one weight per amplitude");
+    let (shift, scale) = (V::splat(shift), V::splat(factor));
+    let lanes = flips.lane_weights.map(|weight| V::splat(factor * weight));
+    let rows = flips.row_weights.map(|weight| V::splat(factor * weight));
+    for (k, (out, weights)) in out.iter_mut().zip(table).enumerate() {
+        let weights = V::quad(weights).add(shift).mul(scale);
+        for part in 0..V::PARTS {
+            let v = V::load(&state[k], part);
+            let mut sum = if add { v.mul_add(weights, V::load(out, part)) } else { v.mul(weights) };
+            sum = v.flip1().mul_add(lanes[0], sum);
+            sum = v.flip2().mul_add(lanes[1], sum);
+            for (&bit, &weight) in flips.bits.iter().zip(&rows).take(flips.rows) {
+                sum = V::load(&state[k ^ 1 << bit], part).mul_add(weight, sum);
+            }
+            sum.store(out, part);
         }
     }
 }

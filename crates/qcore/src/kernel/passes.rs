@@ -193,10 +193,21 @@ impl<V: Rows, const ROWS: usize> Tangents<V, ROWS> {
         }
         let mut lanes = [V::zero(); 2];
         if LANES {
-            let [a, b] = p.lane_tans.map(|index| tans[index as usize]);
-            lanes = [V::quad(&[-a, a, -a, a]), V::quad(&[-b, -b, b, b])];
+            let [a, b] = p.lane_tans.map(|index| V::splat(tans[index as usize]));
+            lanes = [a.mul(V::quad(&[-1.0, 1.0, -1.0, 1.0])), b.mul(V::quad(&[-1.0, -1.0, 1.0, 1.0]))];
         }
         Self { rows, lanes }
+    }
+
+    /// Those of the inverse rotations of a pass with lanes.
+    #[inline(always)]
+    pub(super) fn inverse(p: &Pass, tans: &[f64]) -> Self {
+        let mut rows = [V::zero(); ROWS];
+        for (t, &index) in rows.iter_mut().zip(&p.row_tans) {
+            *t = V::splat(-tans[index as usize]);
+        }
+        let [a, b] = p.lane_tans.map(|index| V::splat(tans[index as usize]));
+        Self { rows, lanes: [a.mul(V::quad(&[1.0, -1.0, 1.0, -1.0])), b.mul(V::quad(&[1.0, 1.0, -1.0, -1.0]))] }
     }
 
     #[inline(always)]

@@ -14,6 +14,8 @@ pub(super) trait Rows: Copy {
     fn load(block: &Block, part: usize) -> Self;
     fn store(self, block: &mut Block, part: usize);
     fn splat(value: f64) -> Self;
+    /// A block of one complex number.
+    fn complex(re: f64, im: f64) -> [Self; 2];
     /// One value per lane, the same ones for both parts.
     fn quad(values: &[f64; 4]) -> Self;
     fn mul(self, other: Self) -> Self;
@@ -39,6 +41,10 @@ pub(super) trait Rows: Copy {
     fn part_lanes(self) -> [f64; 4];
     /// What sums of [`Rows::cross`] stand for, lane by lane.
     fn cross_lanes(self) -> [f64; 4];
+    /// Writes the sum over the parts and lanes of each of four vectors; those that are `crossed` are sums of [`Rows::cross`].
+    fn totals(vectors: [Self; 4], crossed: [bool; 4], to: &mut [f64; 4]);
+    /// The same for four sums of [`Rows::cross`] and four others.
+    fn both_totals(crossed: [Self; 4], others: [Self; 4], to: [&mut [f64; 4]; 2]);
     /// The complex product of a block in memory with per-lane factors.
     fn product(block: &Block, re: &[f64; 4], im: &[f64; 4], out: &mut Block);
 }
@@ -66,6 +72,11 @@ macro_rules! rows_from_lanes {
             #[inline(always)]
             fn splat(value: f64) -> Self {
                 <Self as Lanes>::splat(value)
+            }
+
+            #[inline(always)]
+            fn complex(re: f64, im: f64) -> [Self; 2] {
+                [<Self as Lanes>::splat(re), <Self as Lanes>::splat(im)]
             }
 
             #[inline(always)]
@@ -110,6 +121,17 @@ macro_rules! rows_from_lanes {
             #[inline(always)]
             fn sum(self) -> f64 {
                 Lanes::sum(self)
+            }
+
+            #[inline(always)]
+            fn totals(vectors: [Self; 4], _: [bool; 4], to: &mut [f64; 4]) {
+                Lanes::store(Lanes::totals(vectors), to);
+            }
+
+            #[inline(always)]
+            fn both_totals(crossed: [Self; 4], others: [Self; 4], [of_crossed, of_others]: [&mut [f64; 4]; 2]) {
+                Lanes::store(Lanes::totals(crossed), of_crossed);
+                Lanes::store(Lanes::totals(others), of_others);
             }
 
             #[inline(always)]
@@ -173,11 +195,14 @@ pub(super) use avx512::Avx512;
 
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
+    use super::super::lanes::{Avx2, Lanes};
     use super::{Block, Rows};
     use std::arch::x86_64::{
-        __m256d, __m512d, _mm256_loadu_pd, _mm512_add_pd, _mm512_broadcast_f64x4, _mm512_castpd_si512,
-        _mm512_castsi512_pd, _mm512_fmadd_pd, _mm512_fnmadd_pd, _mm512_loadu_pd, _mm512_mul_pd, _mm512_permute_pd,
-        _mm512_permutex_pd, _mm512_set1_pd, _mm512_setr_pd, _mm512_shuffle_f64x2, _mm512_storeu_pd, _mm512_sub_pd,
+        __m256d, __m512d, _mm256_add_pd, _mm256_loadu_pd, _mm256_set1_pd, _mm256_storeu_pd, _mm256_sub_pd,
+        _mm512_add_pd, _mm512_broadcast_f64x4, _mm512_castpd_si512, _mm512_castpd256_pd512, _mm512_castpd512_pd256,
+        _mm512_castsi512_pd, _mm512_extractf64x4_pd, _mm512_fmadd_pd, _mm512_fnmadd_pd, _mm512_insertf64x4,
+        _mm512_loadu_pd, _mm512_mul_pd, _mm512_permute_pd, _mm512_permutex_pd, _mm512_set1_pd, _mm512_setr_pd,
+        _mm512_shuffle_f64x2, _mm512_storeu_pd, _mm512_sub_pd, _mm512_unpackhi_pd, _mm512_unpacklo_pd,
         _mm512_xor_si512,
     };
 
@@ -270,6 +295,14 @@ mod avx512 {
         }
 
         #[inline(always)]
+        fn complex(re: f64, im: f64) -> [Self; 2] {
+            // SAFETY: AVX-512F is present (see the type), and AVX with it.
+            let block =
+                unsafe { _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(_mm256_set1_pd(re)), _mm256_set1_pd(im)) };
+            [Self(block); 2]
+        }
+
+        #[inline(always)]
         fn quad(values: &[f64; 4]) -> Self {
             // SAFETY: 32 readable bytes; AVX-512F is present (see the type).
             Self(unsafe { broadcast(_mm256_loadu_pd(values.as_ptr())) })
@@ -321,6 +354,38 @@ mod avx512 {
             let [a, b, c, d] = block.re;
             let [e, f, g, h] = block.im;
             ((a + b) + (c + d)) + ((e + f) + (g + h))
+        }
+
+        #[inline(always)]
+        fn totals(vectors: [Self; 4], crossed: [bool; 4], to: &mut [f64; 4]) {
+            let half = |k: usize| {
+                // SAFETY: AVX-512F is present (see the type), and AVX with it.
+                Avx2(unsafe {
+                    let (low, high) = (_mm512_castpd512_pd256(vectors[k].0), _mm512_extractf64x4_pd::<1>(vectors[k].0));
+                    if crossed[k] { _mm256_sub_pd(low, high) } else { _mm256_add_pd(low, high) }
+                })
+            };
+            Lanes::store(Lanes::totals([half(0), half(1), half(2), half(3)]), to);
+        }
+
+        #[inline(always)]
+        fn both_totals(crossed: [Self; 4], others: [Self; 4], [of_crossed, of_others]: [&mut [f64; 4]; 2]) {
+            let [a, b, c, d] = crossed.map(|v| v.0);
+            let [e, f, g, h] = others.map(|v| v.0);
+            // SAFETY: AVX-512F is present (see the type); 32 writable bytes twice.
+            unsafe {
+                // The halves of a and c, then those of b and d, and so on.
+                let halves = |a, c| (_mm512_shuffle_f64x2::<0x44>(a, c), _mm512_shuffle_f64x2::<0xee>(a, c));
+                let difference = |(low, high)| _mm512_sub_pd(low, high);
+                let sum = |(low, high)| _mm512_add_pd(low, high);
+                let pairs = |a, b| _mm512_add_pd(_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b));
+                let left = pairs(difference(halves(a, c)), difference(halves(b, d)));
+                let right = pairs(sum(halves(e, g)), sum(halves(f, h)));
+                let all =
+                    _mm512_add_pd(_mm512_shuffle_f64x2::<0x88>(left, right), _mm512_shuffle_f64x2::<0xdd>(left, right));
+                _mm256_storeu_pd(of_crossed.as_mut_ptr(), _mm512_castpd512_pd256(all));
+                _mm256_storeu_pd(of_others.as_mut_ptr(), _mm512_extractf64x4_pd::<1>(all));
+            }
         }
 
         #[inline(always)]

@@ -1,6 +1,6 @@
 //! Circuits on few qubits: all layers in one call, the state in registers from the first to the last.
 
-use super::diagonal::{Diagonal, Quad, Values, first_entry};
+use super::diagonal::{Diagonal, Quad, Values};
 use super::passes::{Pass, Tangents};
 use super::rows::Rows;
 use super::{Block, kernel_rows};
@@ -103,6 +103,44 @@ const SIGNS: [[f64; 4]; 16] = {
     signs
 };
 
+/// Writes the table of [`SmallDiagonal::Factors`], given as its fields, times `start`; `BLOCKS` is `2^ROWS`.
+#[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "constant ranges over several arrays at once, which unroll")]
+pub(super) fn write_factors<V: Rows, const ROWS: usize, const BLOCKS: usize>(
+    table: &mut [Block; BLOCKS],
+    start: Quad,
+    (lanes, rows, signs): ([u32; 2], [u32; 3], u32),
+    values: Values<'_>,
+) {
+    // In registers from the first entry on: a block that is stored in two halves and loaded whole waits for the cache.
+    let mut own = [V::complex(start.re[0], start.im[0]); BLOCKS];
+    for (lane, factor) in lanes.into_iter().enumerate() {
+        let turned = V::times_scalar(own[0], values.single(factor));
+        let (here, elsewhere) = (V::quad(&LANES[lane][0]), V::quad(&LANES[lane][1]));
+        for part in 0..V::PARTS {
+            own[0][part] = turned[part].mul_add(here, own[0][part].mul(elsewhere));
+        }
+    }
+    for row in 0..ROWS {
+        let factor = values.single(rows[row]);
+        for k in 0..BLOCKS {
+            if k < 1 << row {
+                own[k | 1 << row] = V::times_scalar(own[k], factor);
+            }
+        }
+    }
+    for k in 0..BLOCKS {
+        let sign = V::quad(&SIGNS[(signs >> (4 * k) & 15) as usize]);
+        for part in 0..V::PARTS {
+            own[k][part].mul(sign).store(&mut table[k], part);
+        }
+    }
+}
+
+/// The lanes in which each lane qubit is 1, and the others.
+const LANES: [[[f64; 4]; 2]; 2] =
+    [[[0.0, 1.0, 0.0, 1.0], [1.0, 0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0, 1.0], [1.0, 1.0, 0.0, 0.0]]];
+
 /// `BLOCKS` is `2^ROWS`.
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "constant ranges over several arrays at once, which unroll")]
@@ -122,25 +160,7 @@ fn layers_generic<V: Rows, const ROWS: usize, const BLOCKS: usize>(
                     (_, Some(scale)) => Quad { re: [values.scales[scale]; 4], im: [0.0; 4] },
                     (_, None) => Quad::ONE,
                 };
-                let first = first_entry(start, lanes, values.values);
-                own[0] = Block { re: first.re, im: first.im };
-                for row in 0..ROWS {
-                    let (re, im) = values.values.single(rows[row]);
-                    for k in 0..BLOCKS {
-                        if k < 1 << row {
-                            let from = own[k];
-                            V::product(&from, &[re; 4], &[im; 4], &mut own[k | 1 << row]);
-                        }
-                    }
-                }
-                if signs != 0 {
-                    for k in 0..BLOCKS {
-                        let sign = V::quad(&SIGNS[(signs >> (4 * k) & 15) as usize]);
-                        for part in 0..V::PARTS {
-                            V::load(&own[k], part).mul(sign).store(&mut own[k], part);
-                        }
-                    }
-                }
+                write_factors::<V, ROWS, BLOCKS>(&mut own, start, (lanes, rows, signs), values.values);
                 &own
             }
         };

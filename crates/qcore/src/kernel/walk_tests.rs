@@ -6,7 +6,7 @@ use super::{Block, COLUMN_BLOCKS, Columns, Level, Pass, apply_walk, gather_tiles
 use crate::kernel::ahead::Ahead;
 
 /// Numbers between -1 and 1 without a pattern.
-fn numbers(seed: u64) -> impl FnMut() -> f64 {
+pub(super) fn numbers(seed: u64) -> impl FnMut() -> f64 {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     move || {
         state ^= state << 13;
@@ -16,17 +16,17 @@ fn numbers(seed: u64) -> impl FnMut() -> f64 {
     }
 }
 
-fn blocks(count: usize, seed: u64) -> Vec<Block> {
+pub(super) fn blocks(count: usize, seed: u64) -> Vec<Block> {
     let mut next = numbers(seed);
     (0..count).map(|_| Block { re: std::array::from_fn(|_| next()), im: std::array::from_fn(|_| next()) }).collect()
 }
 
-fn amplitudes(blocks: &[Block]) -> Vec<Complex64> {
+pub(super) fn amplitudes(blocks: &[Block]) -> Vec<Complex64> {
     blocks.iter().flat_map(|block| (0..4).map(|lane| Complex64::new(block.re[lane], block.im[lane]))).collect()
 }
 
 /// `a - t b, b + t a` on the qubits of a pass; lanes are the qubits 0 and 1.
-fn rotate(state: &mut [Complex64], pass: &Pass, tans: &[f64]) {
+pub(super) fn rotate(state: &mut [Complex64], pass: &Pass, tans: &[f64]) {
     let rows = pass.bits.iter().zip(&pass.row_tans).take(pass.rows).map(|(&bit, &tan)| (bit as usize + 2, tan));
     let lanes = pass.lane_tans.iter().enumerate().map(|(lane, &tan)| (lane, tan));
     for (qubit, tan) in rows.chain(lanes.filter(|_| pass.lanes)) {
@@ -59,7 +59,7 @@ fn passes(bits: u32) -> Vec<Pass> {
     all
 }
 
-fn distance(got: &[Block], expected: &[Complex64]) -> f64 {
+pub(super) fn distance(got: &[Block], expected: &[Complex64]) -> f64 {
     amplitudes(got).iter().zip(expected).map(|(a, b)| (a - b).norm()).fold(0.0, f64::max)
 }
 
