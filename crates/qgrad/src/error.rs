@@ -157,6 +157,16 @@ pub enum Error {
         /// Its value.
         value: f64,
     },
+    /// A cotangent of a vector-Jacobian product is not a finite number.
+    #[error("the cotangent of observable {observable} at row {row} is {value}, which is not a finite number")]
+    Cotangent {
+        /// The row of parameters.
+        row: usize,
+        /// The observable.
+        observable: usize,
+        /// The cotangent.
+        value: f64,
+    },
     /// A circuit was to be repeated zero times, or a total does not give every circuit one shot.
     #[error("{what} needs at least {needed} shots, but was given {got}")]
     TooFewShots {

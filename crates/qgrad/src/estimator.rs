@@ -1,15 +1,20 @@
 //! Estimators: values and vector-Jacobian products, exact or from shots.
 
+use std::borrow::Cow;
+
 use nalgebra::DMatrix;
 use rand::Rng;
 
 use crate::second_order::jacobian_by_products;
 use crate::{Backend, Bill, Error, Estimate, Expectation, Jacobian, ParameterShift, Partials, Shots, partials};
 
+/// The weights of a few observables in their sum.
+const ONES: [f64; 16] = [1.0; 16];
+
 /// A function from a row's index and measured values to the row's cotangents, each with its standard error.
 pub type Weigh<'a> = dyn FnMut(usize, &[Estimate], &mut [Estimate]) + 'a;
 
-/// The weight of each observable in the scalar whose gradient is taken, one per row and observable.
+/// The weight of each observable in the scalar whose gradient is taken, one per row and observable. All of them are finite numbers.
 pub enum Cotangents<'a> {
     /// Known beforehand, row-major; no values are measured for them.
     Fixed(&'a [f64]),
@@ -33,20 +38,40 @@ impl Cotangents<'_> {
         let observables = expectation.num_observables();
         match self {
             Self::Fixed(weights) => {
-                let (got, expected) = (weights.len(), expectation.rows(rows)?.len() * observables);
-                if got != expected {
-                    return Err(Error::Length { what: "cotangents", got, expected });
-                }
+                check_weights(weights, expectation.count_rows(rows)?, observables)?;
                 Ok((Vec::new(), weights.iter().map(|&weight| Estimate::exact(weight)).collect(), Bill::ZERO))
             }
             Self::OfValues(weigh) => {
                 let Values { estimates, bill } = shots.values(expectation, rows, backend, rng)?;
                 let mut weights = vec![Estimate::default(); estimates.len()];
                 let chunks = estimates.chunks(observables).zip(weights.chunks_mut(observables));
-                chunks.enumerate().for_each(|(row, (values, weights))| weigh(row, values, weights));
+                for (row, (values, weights)) in chunks.enumerate() {
+                    weigh(row, values, weights);
+                    check_row(row, weights)?;
+                }
                 Ok((estimates, weights, bill))
             }
         }
+    }
+}
+
+/// Refuses cotangents that are not one finite number for each row and observable.
+pub(crate) fn check_weights(weights: &[f64], rows: usize, observables: usize) -> Result<(), Error> {
+    let (got, expected) = (weights.len(), rows * observables);
+    if got != expected {
+        return Err(Error::Length { what: "cotangents", got, expected });
+    }
+    match weights.iter().position(|weight| !weight.is_finite()) {
+        Some(at) => Err(Error::Cotangent { row: at / observables, observable: at % observables, value: weights[at] }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses cotangents of one row that are not finite.
+pub(crate) fn check_row(row: usize, weights: &[Estimate]) -> Result<(), Error> {
+    match weights.iter().position(|weight| !weight.value.is_finite()) {
+        Some(observable) => Err(Error::Cotangent { row, observable, value: weights[observable].value }),
+        None => Ok(()),
     }
 }
 
@@ -115,7 +140,8 @@ pub trait Estimator: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`Estimator::values`].
+    /// As [`Estimator::values`]; [`Error::Length`] and [`Error::Cotangent`] for bad cotangents, which are known only once the values are
+    /// there if they are made from these.
     fn vjp(
         &self,
         expectation: &Expectation,
@@ -137,7 +163,8 @@ pub trait Estimator: Send + Sync {
         backend: &mut dyn Backend,
         rng: &mut dyn Rng,
     ) -> Result<Vjp, Error> {
-        let ones = vec![1.0; expectation.num_observables()];
+        let count = expectation.num_observables();
+        let ones = ONES.get(..count).map_or_else(|| Cow::Owned(vec![1.0; count]), Cow::Borrowed);
         self.vjp(expectation, row, Cotangents::Fixed(&ones), backend, rng)
     }
 
@@ -282,7 +309,7 @@ impl Estimator for Adjoint {
         backend: &mut dyn Backend,
         rng: &mut dyn Rng,
     ) -> Result<Values, Error> {
-        let count = expectation.rows(rows)?.len() as u64;
+        let count = expectation.count_rows(rows)? as u64;
         if let Some(simulator) = backend.simulator()
             && let Some(estimates) = simulator.values_of_rows(expectation, rows)?
         {
@@ -300,7 +327,7 @@ impl Estimator for Adjoint {
         _rng: &mut dyn Rng,
     ) -> Result<Vjp, Error> {
         let simulator = backend.simulator().ok_or(Error::NotASimulator { what: "adjoint differentiation" })?;
-        let count = expectation.rows(rows)?.len() as u64;
+        let count = expectation.count_rows(rows)? as u64;
         let mut bill = self.price_vjp(expectation, count);
         if matches!(cotangents, Cotangents::OfValues(_)) {
             bill += self.price_values(expectation, count);

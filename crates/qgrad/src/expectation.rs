@@ -35,6 +35,8 @@ pub struct Expectation {
     measurement: Measurement,
     wrt: Vec<Param>,
     active: Vec<ActiveRotation>,
+    /// Points of the shift rules of all of them.
+    shift_points: u64,
     pieces: OnceLock<Pieces>,
     /// Made when a gradient is asked for.
     adjoint: OnceLock<Arc<AdjointPlan>>,
@@ -95,7 +97,8 @@ impl Expectation {
         }
         let (circuit, wrt) = (circuit.clone(), wrt.to_vec());
         let (pieces, adjoint) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { circuit, program, measurement, wrt, active, pieces, adjoint })
+        let shift_points = points(&active);
+        Ok(Self { circuit, program, measurement, wrt, active, shift_points, pieces, adjoint })
     }
 
     /// As [`Expectation::new`] with all parameters of the circuit.
@@ -178,7 +181,7 @@ impl Expectation {
     /// Circuit points that the shift rules of one row need: two for each term of each occurrence of a parameter.
     #[must_use]
     pub fn shift_points(&self) -> u64 {
-        self.active.iter().map(|active| active.rule.num_points() as u64).sum()
+        self.shift_points
     }
 
     /// What each observable reads in each group; made when it is first asked for.
@@ -193,6 +196,7 @@ impl Expectation {
     /// As if only the first `count` rotations depended on parameters.
     pub(crate) fn of_first_rotations(mut self, count: usize) -> Self {
         self.active.retain(|active| active.rotation < count);
+        self.shift_points = points(&self.active);
         self.adjoint = OnceLock::new();
         self
     }
@@ -223,17 +227,33 @@ impl Expectation {
         self.adjoint.get_or_init(|| Arc::new(AdjointPlan::new(self)))
     }
 
+    /// Checks parameter rows; how many there are.
+    pub(crate) fn count_rows(&self, rows: &[f64]) -> Result<usize, Error> {
+        count_rows(rows, self.program.num_parameters())
+    }
+
+    /// One of the rows that [`Expectation::count_rows`] has counted.
+    pub(crate) fn row<'a>(&self, rows: &'a [f64], index: usize) -> &'a [f64] {
+        let width = self.program.num_parameters();
+        &rows[index * width..(index + 1) * width]
+    }
+
     /// Splits `rows` into parameter rows and checks them.
     pub(crate) fn rows<'a>(&self, rows: &'a [f64]) -> Result<Vec<&'a [f64]>, Error> {
         split_rows(rows, self.program.num_parameters())
     }
 }
 
-/// Rows of `width` finite numbers; a program without parameters has exactly one, empty, row.
-pub(crate) fn split_rows(rows: &[f64], width: usize) -> Result<Vec<&[f64]>, Error> {
+/// Points of the shift rules of some rotations.
+fn points(active: &[ActiveRotation]) -> u64 {
+    active.iter().map(|active| active.rule.num_points() as u64).sum()
+}
+
+/// How many rows of `width` finite numbers there are; a program without parameters has exactly one, empty, row.
+fn count_rows(rows: &[f64], width: usize) -> Result<usize, Error> {
     if width == 0 {
         return if rows.is_empty() {
-            Ok(vec![rows])
+            Ok(1)
         } else {
             Err(Error::Length { what: "parameter rows", got: rows.len(), expected: 0 })
         };
@@ -247,5 +267,11 @@ pub(crate) fn split_rows(rows: &[f64], width: usize) -> Result<Vec<&[f64]>, Erro
     if !finite && let Some(at) = rows.iter().position(|value| !value.is_finite()) {
         return Err(Error::NotFinite { index: at % width, value: rows[at] });
     }
-    Ok(rows.chunks_exact(width).collect())
+    Ok(rows.len() / width)
+}
+
+/// The rows that [`count_rows`] counts.
+pub(crate) fn split_rows(rows: &[f64], width: usize) -> Result<Vec<&[f64]>, Error> {
+    let count = count_rows(rows, width)?;
+    Ok((0..count).map(|row| &rows[row * width..(row + 1) * width]).collect())
 }

@@ -3,6 +3,7 @@
 use rand::Rng;
 
 use crate::backend::Point;
+use crate::estimator::check_weights;
 use crate::family::{Family, Moments, add_product};
 use crate::{Backend, Bill, Cotangents, Error, Estimate, Expectation, JobShots, Shots, Values, Vjp};
 
@@ -174,16 +175,13 @@ pub(crate) fn adjoint(
 ) -> Result<Vjp, Error> {
     wanted.check(expectation)?;
     let simulator = backend.simulator().ok_or(Error::NotASimulator { what: "adjoint differentiation" })?;
-    let count = expectation.rows(rows)?.len();
+    let count = expectation.count_rows(rows)?;
     let weighed = matches!(cotangents, Cotangents::OfValues(_));
     let bill = price(Shots::Exact, expectation, count as u64, wanted, weighed).into_iter().sum();
     let observables = expectation.num_observables();
     let (values, gradient) = match cotangents {
         Cotangents::Fixed(weights) if wanted.values => {
-            let (got, expected) = (weights.len(), count * observables);
-            if got != expected {
-                return Err(Error::Length { what: "cotangents", got, expected });
-            }
+            check_weights(weights, count, observables)?;
             let mut as_they_are = |row: usize, _: &[Estimate], places: &mut [Estimate]| {
                 let own = &weights[row * observables..][..observables];
                 places.iter_mut().zip(own).for_each(|(place, &weight)| *place = Estimate::exact(weight));

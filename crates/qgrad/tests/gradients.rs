@@ -4,9 +4,11 @@ mod common;
 
 use common::{finite_difference, observable, random_circuit, value};
 use proptest::prelude::*;
-use qcore::{Angle, Circuit, Gate, Param, PauliSum, StateVector};
+use qcore::{Angle, Circuit, Gate, NoiseModel, Param, PauliSum, StateVector};
 use qgrad::{
-    Adjoint, Cotangents, Error, Estimate, Estimator, Expectation, ParameterShift, Shots, Simulator, StateVectorBackend,
+    Adjoint, Backend, Cotangents, DensityMatrixBackend, Difference, DoublyStochastic, Error, Estimate, Estimator,
+    Expectation, FiniteDifferences, ParameterShift, Partials, RandomCoordinates, Shots, Simulator, Spsa,
+    StateVectorBackend, Step, Vjp,
 };
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -163,4 +165,57 @@ fn bad_calls_are_typed_errors() {
         SHIFT.vjp(&expectation, &[0.1], Cotangents::Fixed(&[1.0, 2.0]), &mut backend, &mut rng()),
         Err(Error::Length { what: "cotangents", .. })
     ));
+}
+
+/// A cotangent that is no number is refused by name, whoever gives it: before a circuit runs if it is known then, else before the
+/// derivatives.
+#[test]
+fn cotangents_that_are_not_finite_are_named() {
+    let mut circuit = Circuit::new(2).expect("width");
+    let t = circuit.parameters_named("t", 2).expect("new");
+    circuit.ry(0, t[0]).expect("valid").ry(1, t[1]).expect("valid").cz(0, 1).expect("valid");
+    let observables: Vec<PauliSum> = vec!["Z0".parse().expect("valid"), "X1".parse().expect("valid")];
+    let expectation = Expectation::of_all_parameters(&circuit, observables).expect("valid");
+    let shots = Shots::PerCircuit(3);
+    let differences = FiniteDifferences { difference: Difference::Central, step: Step::Fixed(0.1), shots };
+    let estimators: [&dyn Estimator; 7] = [
+        &Adjoint,
+        &SHIFT,
+        &ParameterShift { shots },
+        &Spsa { directions: 1, step: 0.1, shots },
+        &differences,
+        &RandomCoordinates { coordinates: 1, shots },
+        &DoublyStochastic { rows: 1, groups: 1, shots },
+    ];
+    let mut backends: [Box<dyn Backend>; 2] =
+        [Box::new(StateVectorBackend::new()), Box::new(DensityMatrixBackend::new(NoiseModel::new()))];
+    // Two rows go one by one on state vectors, five in groups.
+    for (count, backend) in [(2, 0), (2, 1), (5, 0), (5, 1)] {
+        let backend = &mut *backends[backend];
+        let rows: Vec<f64> = (0..2 * count).map(|k| 0.3 * k as f64).collect();
+        for (bad, value) in [(1, f64::NAN), (2, f64::INFINITY), (2 * count - 1, f64::NEG_INFINITY)] {
+            let mut weights = vec![0.5; 2 * count];
+            weights[bad] = value;
+            let is_named = |answer: Result<Vjp, Error>| match answer {
+                Err(Error::Cotangent { row, observable, value: got }) => {
+                    assert_eq!((row, observable, got.to_bits()), (bad / 2, bad % 2, value.to_bits()));
+                }
+                other => panic!("{other:?}"),
+            };
+            for estimator in estimators {
+                is_named(estimator.vjp(&expectation, &rows, Cotangents::Fixed(&weights), backend, &mut rng()));
+                let mut weigh = |row: usize, _: &[Estimate], out: &mut [Estimate]| {
+                    out.iter_mut().zip(&weights[2 * row..]).for_each(|(out, &weight)| *out = Estimate::exact(weight));
+                };
+                is_named(estimator.vjp(&expectation, &rows, Cotangents::OfValues(&mut weigh), backend, &mut rng()));
+            }
+            for values in [false, true] {
+                let wanted = Partials { components: &[1], shots: &[], values };
+                for estimator in [&Adjoint as &dyn Estimator, &SHIFT] {
+                    let fixed = Cotangents::Fixed(&weights);
+                    is_named(estimator.partials(&expectation, &rows, &wanted, fixed, backend, &mut rng()));
+                }
+            }
+        }
+    }
 }

@@ -6,6 +6,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
 use crate::backend::{Job, JobResult, JobShots, Point};
+use crate::estimator::{check_row, check_weights};
 use crate::expectation::split_rows;
 use crate::{Backend, Cotangents, Error, Estimate, Expectation, Simulator};
 
@@ -181,10 +182,7 @@ impl Simulator for DensityMatrixBackend {
         let rows = expectation.rows(rows)?;
         let observables = expectation.measurement().observables();
         if let Cotangents::Fixed(weights) = &cotangents {
-            let expected = rows.len() * observables.len();
-            if weights.len() != expected {
-                return Err(Error::Length { what: "cotangents", got: weights.len(), expected });
-            }
+            check_weights(weights, rows.len(), observables.len())?;
         }
         let level = self.level;
         let Compiled { program, binding, tape, .. } = self.compiled(expectation.circuit())?;
@@ -210,6 +208,7 @@ impl Simulator for DensityMatrixBackend {
                         *value = Estimate::exact(state.read_expectation(observable, program.readout())?);
                     }
                     weigh(row, &row_values, &mut weights);
+                    check_row(row, &weights)?;
                     values.extend_from_slice(&row_values);
                 }
             }

@@ -7,6 +7,7 @@ use super::batch::Batches;
 use super::directional::{Along, Directional};
 use super::gradient::Gradients;
 use super::{Simulator, StateVectorBackend};
+use crate::estimator::{check_row, check_weights};
 use crate::metric::exact;
 use crate::{Blocks, Cotangents, Error, Estimate, Expectation, HessianProduct, LineDerivatives, Metric, second_order};
 
@@ -66,30 +67,37 @@ impl Simulator for StateVectorBackend {
         rows: &[f64],
         mut cotangents: Cotangents<'_>,
     ) -> Result<(Vec<Estimate>, Vec<f64>), Error> {
-        let rows = expectation.rows(rows)?;
-        let plan = expectation.adjoint_plan().clone();
+        let count = expectation.count_rows(rows)?;
+        let plan = expectation.adjoint_plan();
         let observables = plan.observables(expectation);
         if let Cotangents::Fixed(weights) = &cotangents {
-            let expected = rows.len() * observables.len();
-            if weights.len() != expected {
-                return Err(Error::Length { what: "cotangents", got: weights.len(), expected });
-            }
+            check_weights(weights, count, observables.len())?;
         }
-        if rows.len() >= BATCH_ROWS
+        if count >= BATCH_ROWS
             && let Some(batch) = plan.batch(expectation)
         {
+            let rows = expectation.rows(rows)?;
             return Batches::vjp(&mut self.batches, self.level, expectation, batch, &rows, cotangents);
         }
         let gradients = Gradients::of(&mut self.gradients, expectation, self.level)?;
         let mut values = Vec::new();
         let mut gradient = vec![0.0; expectation.wrt().len()];
-        let mut row_values = vec![Estimate::default(); observables.len()];
-        let mut weights = vec![Estimate::default(); observables.len()];
-        let mut weighted: Vec<(f64, &PauliSum)> = observables.iter().map(|observable| (0.0, observable)).collect();
-        for (row, parameters) in rows.iter().enumerate() {
+        let of_values = if matches!(cotangents, Cotangents::OfValues(_)) { observables.len() } else { 0 };
+        let mut row_values = vec![Estimate::default(); of_values];
+        let mut weights = row_values.clone();
+        let (mut one, mut many);
+        let weighted: &mut [(f64, &PauliSum)] = if let [observable] = observables {
+            one = [(0.0, observable)];
+            &mut one
+        } else {
+            many = observables.iter().map(|observable| (0.0, observable)).collect::<Vec<_>>();
+            &mut many
+        };
+        for row in 0..count {
             if matches!(cotangents, Cotangents::Fixed(_)) && plan.is_empty() {
                 break;
             }
+            let parameters = expectation.row(rows, row);
             gradients.forward(expectation, parameters)?;
             match &mut cotangents {
                 Cotangents::Fixed(given) => {
@@ -99,12 +107,13 @@ impl Simulator for StateVectorBackend {
                 Cotangents::OfValues(weigh) => {
                     gradients.values(observables, &mut row_values)?;
                     weigh(row, &row_values, &mut weights);
+                    check_row(row, &weights)?;
                     values.extend_from_slice(&row_values);
                     weighted.iter_mut().zip(&weights).for_each(|(to, weight)| to.0 = weight.value);
                 }
             }
             if !plan.is_empty() {
-                gradients.backward(expectation, parameters, &weighted, &mut gradient)?;
+                gradients.backward(expectation, parameters, weighted, &mut gradient)?;
             }
         }
         Ok((values, gradient))
@@ -112,7 +121,7 @@ impl Simulator for StateVectorBackend {
 
     fn values_of_rows(&mut self, expectation: &Expectation, rows: &[f64]) -> Result<Option<Vec<Estimate>>, Error> {
         let rows = expectation.rows(rows)?;
-        let plan = expectation.adjoint_plan().clone();
+        let plan = expectation.adjoint_plan();
         match plan.batch(expectation) {
             Some(batch) if rows.len() >= BATCH_ROWS => {
                 Batches::values(&mut self.batches, self.level, expectation, batch, &rows).map(Some)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use qcore::{BatchDerivatives, BatchReverse, Level, Program, SharedRows};
 
 use super::gradient::AdjointPlan;
+use crate::estimator::check_row;
 use crate::{Cotangents, Error, Estimate, Expectation};
 
 /// A unit keeps so many bytes of states between its two passes: they should stay in the cache.
@@ -134,6 +135,7 @@ impl Batches {
                             *value = Estimate::exact(of_group[lane]);
                         }
                         weigh(row, &row_values, &mut row_weights);
+                        check_row(row, &row_weights)?;
                         values.extend_from_slice(&row_values);
                         group.weights.iter_mut().zip(&row_weights).for_each(|(to, weight)| to[lane] = weight.value);
                     }

@@ -15,6 +15,9 @@ pub(crate) struct AdjointPlan {
     cone: Option<(Cone, Vec<PauliSum>)>,
     derivatives: Derivatives,
     chain: Vec<Link>,
+    /// The links of angles that are affine in the parameters, and the others by number.
+    lines: Vec<Line>,
+    curves: Vec<usize>,
     /// Whether it pays to go step by step: few derivatives on a narrow register, where a plan costs more than it saves.
     stepwise: bool,
     /// The same derivatives for many rows; made when they are asked for.
@@ -34,6 +37,14 @@ struct Link {
     param: Param,
     /// The derivative of the angle, where it does not depend on the parameters.
     factor: Option<f64>,
+}
+
+/// `gradient[position] += factor * by_angle[derivative]`: a [`Link`] whose factor is known.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    derivative: u32,
+    position: u32,
+    factor: f64,
 }
 
 impl AdjointPlan {
@@ -62,7 +73,13 @@ impl AdjointPlan {
         }
         let derivatives = Derivatives::new(program, &rotations);
         let stepwise = program.num_qubits() <= STEPWISE.0 && rotations.len() <= STEPWISE.1;
-        Self { cone, derivatives, chain, stepwise, batch: OnceLock::new(), tangents: OnceLock::new() }
+        let line = |link: &Link| {
+            let (derivative, position) = (link.derivative as u32, link.position as u32);
+            link.factor.map(|factor| Line { derivative, position, factor })
+        };
+        let lines = chain.iter().filter_map(line).collect();
+        let curves = (0..chain.len()).filter(|&link| chain[link].factor.is_none()).collect();
+        Self { cone, derivatives, chain, lines, curves, stepwise, batch: OnceLock::new(), tangents: OnceLock::new() }
     }
 
     /// The circuit that is run: what the observables see of it.
@@ -95,7 +112,10 @@ impl AdjointPlan {
 
     /// Adds what derivatives by angles make of each component of the gradient.
     pub(super) fn chain(&self, program: &Program, row: &[f64], by_angle: &[f64], out: &mut [f64]) {
-        for link in &self.chain {
+        for &Line { derivative, position, factor } in &self.lines {
+            out[position as usize] += factor * by_angle[derivative as usize];
+        }
+        for link in self.curves.iter().map(|&link| &self.chain[link]) {
             out[link.position] += self.slope(program, row, link) * by_angle[link.derivative];
         }
     }
@@ -127,7 +147,7 @@ impl AdjointPlan {
 
     /// Whether all angles that are differentiated are affine in the parameters.
     pub(super) fn is_affine(&self) -> bool {
-        self.chain.iter().all(|link| link.factor.is_some())
+        self.curves.is_empty()
     }
 
     /// Number of derivatives by angles.
@@ -173,21 +193,18 @@ impl Gradients {
         level: Level,
     ) -> Result<&'a mut Self, Error> {
         let plan = expectation.adjoint_plan();
-        let program = plan.program(expectation);
-        let gradients = match kept.take() {
-            Some(same) if Arc::ptr_eq(&same.plan, plan) => same,
-            other => {
-                let fitting = other.map(|other| other.reverse).filter(|r| r.num_qubits() == program.num_qubits());
-                let reverse = match fitting {
-                    Some(reverse) => reverse,
-                    None => Reverse::new(program.num_qubits())?.with_level(level),
-                };
-                let by_angle = vec![0.0; plan.derivatives.rotations().len()];
-                let binding = if plan.stepwise { Binding::stepwise(program) } else { Binding::new(program) };
-                Self { plan: plan.clone(), binding, reverse, by_angle }
-            }
-        };
-        Ok(kept.insert(gradients))
+        if !kept.as_ref().is_some_and(|same| Arc::ptr_eq(&same.plan, plan)) {
+            let program = plan.program(expectation);
+            let fitting = kept.take().map(|other| other.reverse).filter(|r| r.num_qubits() == program.num_qubits());
+            let reverse = match fitting {
+                Some(reverse) => reverse,
+                None => Reverse::new(program.num_qubits())?.with_level(level),
+            };
+            let by_angle = vec![0.0; plan.derivatives.rotations().len()];
+            let binding = if plan.stepwise { Binding::stepwise(program) } else { Binding::new(program) };
+            *kept = Some(Self { plan: plan.clone(), binding, reverse, by_angle });
+        }
+        Ok(kept.as_mut().expect("it has just been made if it was not there"))
     }
 
     /// Runs the circuit at a row of parameters.

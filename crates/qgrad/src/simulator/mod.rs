@@ -20,7 +20,8 @@ pub trait Simulator {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] and [`Error::NotFinite`] for bad rows or cotangents, [`Error::Circuit`] from the state.
+    /// [`Error::Length`] and [`Error::NotFinite`] for bad rows, [`Error::Length`] and [`Error::Cotangent`] for bad cotangents,
+    /// [`Error::Circuit`] from the state.
     fn adjoint(
         &mut self,
         expectation: &Expectation,
