@@ -75,8 +75,11 @@ pub struct Operation {
     added: usize,
     /// Bit mask of the added controls that must be 0.
     off: u64,
-    angles: SmallVec<[Angle; 1]>,
+    angles: Angles,
 }
+
+/// Nearly every gate has one angle or none.
+type Angles = SmallVec<[Angle; 1]>;
 
 impl Operation {
     /// A gate of the table; operands are controls first, then targets.
@@ -86,14 +89,8 @@ impl Operation {
     /// [`Error::QubitCount`], [`Error::AngleCount`], [`Error::Qubit`] for a qubit beyond the largest register,
     /// [`Error::DuplicateQubit`].
     pub fn gate(gate: Gate, qubits: &[usize], angles: &[Angle]) -> Result<Self, Error> {
-        let spec = gate.spec();
-        if qubits.len() != spec.qubits() {
-            return Err(Error::QubitCount { operation: spec.name, expected: spec.qubits(), got: qubits.len() });
-        }
-        if angles.len() != spec.angles {
-            return Err(Error::AngleCount { operation: spec.name, expected: spec.angles, got: angles.len() });
-        }
-        Self::new(Instruction::Gate(gate), qubits, angles)
+        check_gate(gate, qubits, angles)?;
+        Ok(Self::new(Instruction::Gate(gate), qubits, copied(angles)))
     }
 
     /// A unitary matrix on one or two qubits, row-major; the first operand is the lowest bit of its index.
@@ -115,7 +112,8 @@ impl Operation {
         if deviation.is_nan() || deviation > 1e-10 {
             return Err(Error::NotUnitary { deviation });
         }
-        Self::new(Instruction::Unitary(matrix.into()), qubits, &[])
+        check_operands(qubits, "unitary")?;
+        Ok(Self::new(Instruction::Unitary(matrix.into()), qubits, Angles::new()))
     }
 
     /// `exp(-i theta P / 2)`.
@@ -125,12 +123,13 @@ impl Operation {
     /// [`Error::Qubit`] if `P` reaches beyond the largest register.
     pub fn pauli_rotation(pauli: PauliString, angle: impl Into<Angle>) -> Result<Self, Error> {
         let support: Vec<usize> = (0..pauli.width()).filter(|q| (pauli.support() >> q) & 1 == 1).collect();
-        Self::new(Instruction::PauliRotation(pauli), &support, &[angle.into()])
+        check_operands(&support, "Pauli rotation")?;
+        Ok(Self::new(Instruction::PauliRotation(pauli), &support, smallvec![angle.into()]))
     }
 
-    fn new(instruction: Instruction, qubits: &[usize], angles: &[Angle]) -> Result<Self, Error> {
-        check_operands(qubits, instruction.name())?;
-        Ok(Self { instruction, qubits: qubits.into(), added: 0, off: 0, angles: angles.into() })
+    /// With operands that have been checked.
+    fn new(instruction: Instruction, qubits: &[usize], angles: Angles) -> Self {
+        Self { instruction, qubits: SmallVec::from_slice(qubits), added: 0, off: 0, angles }
     }
 
     /// The same with more controls, in front of those it has. A controlled global phase is a phase gate on its controls.
@@ -194,6 +193,25 @@ impl Operation {
             Instruction::PauliRotation(_) => inverse.angles = smallvec![-self.angles[0].clone()],
         }
         inverse
+    }
+}
+
+fn check_gate(gate: Gate, qubits: &[usize], angles: &[Angle]) -> Result<(), Error> {
+    let spec = gate.spec();
+    if qubits.len() != spec.qubits() {
+        return Err(Error::QubitCount { operation: spec.name, expected: spec.qubits(), got: qubits.len() });
+    }
+    if angles.len() != spec.angles {
+        return Err(Error::AngleCount { operation: spec.name, expected: spec.angles, got: angles.len() });
+    }
+    check_operands(qubits, spec.name)
+}
+
+fn copied(angles: &[Angle]) -> Angles {
+    match angles {
+        [] => Angles::new(),
+        [angle] => smallvec![angle.clone()],
+        several => several.into(),
     }
 }
 
@@ -310,8 +328,16 @@ impl Circuit {
     /// [`Error::QubitCount`], [`Error::AngleCount`], [`Error::Qubit`], [`Error::DuplicateQubit`] or
     /// [`Error::UnknownParameter`]; the circuit is unchanged then.
     pub fn gate(&mut self, gate: Gate, qubits: &[usize], angles: &[Angle]) -> Result<&mut Self, Error> {
+        self.add_gate(gate, qubits, copied(angles))
+    }
+
+    /// The same without a copy of the angles.
+    fn add_gate(&mut self, gate: Gate, qubits: &[usize], angles: Angles) -> Result<&mut Self, Error> {
         self.check_range(qubits)?;
-        self.push(Operation::gate(gate, qubits, angles)?)
+        check_gate(gate, qubits, &angles)?;
+        self.check_parameters(&angles)?;
+        Arc::make_mut(&mut self.operations).push(Operation::new(Instruction::Gate(gate), qubits, angles));
+        Ok(self)
     }
 
     /// Adds a unitary matrix on one or two qubits, row-major; the first operand is the lowest bit of its index.
@@ -350,12 +376,17 @@ impl Circuit {
     /// [`Error::Qubit`] if it reaches beyond the register, [`Error::UnknownParameter`]; the circuit is unchanged then.
     pub fn push(&mut self, operation: Operation) -> Result<&mut Self, Error> {
         self.check_range(&operation.qubits)?;
-        let declared = self.parameters.len();
-        if let Some(param) = operation.angles.iter().find_map(|angle| angle.beyond(declared)) {
-            return Err(Error::UnknownParameter { index: param.index(), declared });
-        }
+        self.check_parameters(&operation.angles)?;
         Arc::make_mut(&mut self.operations).push(operation);
         Ok(self)
+    }
+
+    fn check_parameters(&self, angles: &[Angle]) -> Result<(), Error> {
+        let declared = self.parameters.len();
+        match angles.iter().find_map(|angle| angle.beyond(declared)) {
+            Some(param) => Err(Error::UnknownParameter { index: param.index(), declared }),
+            None => Ok(()),
+        }
     }
 
     fn check_range(&self, qubits: &[usize]) -> Result<(), Error> {
@@ -424,7 +455,7 @@ macro_rules! shorthands {
                 ///
                 /// As [`Circuit::gate`].
                 pub fn $name(&mut self, $($qubit: usize),+ $(, $angle: impl Into<Angle>)?) -> Result<&mut Self, Error> {
-                    self.gate(Gate::$gate, &[$($qubit),+], &[$($angle.into())?])
+                    self.add_gate(Gate::$gate, &[$($qubit),+], smallvec![$($angle.into())?])
                 }
             )*
         }

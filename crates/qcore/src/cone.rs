@@ -104,7 +104,12 @@ impl Program {
         // A register has at least one qubit.
         let seen = if seen == 0 { 1 } else { seen };
         let qubits: Vec<usize> = (0..self.num_qubits()).filter(|q| seen >> q & 1 == 1).collect();
-        let (program, rotations) = self.part(&kept, &qubits, |mask| compress(mask, &qubits));
+        // The lowest qubits keep their numbers.
+        let (program, rotations) = if seen & (seen + 1) == 0 {
+            self.part(&kept, &qubits, |mask| mask)
+        } else {
+            self.part(&kept, &qubits, |mask| compress(mask, &qubits))
+        };
         Some(Cone { program, rotations, qubits })
     }
 

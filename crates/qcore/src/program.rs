@@ -11,6 +11,8 @@ use crate::gate::{Action, Gate, Generator};
 use crate::kernel::{self, Block, Matrix};
 use crate::{Angle, BatchBinding, Error, Level, PauliString};
 
+const ZERO: Complex64 = Complex64::new(0.0, 0.0);
+
 /// What generates a rotation on the register: the rotation is `exp(-i theta G)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RotationGenerator {
@@ -553,12 +555,12 @@ impl Program {
                 self.rotation(generator, frequencies, &angles[0], operation);
             }
             Action::Fixed(matrix) => match matrix {
-                [a, b, c, d] if a.re == 1.0 && b.norm() == 0.0 && c.norm() == 0.0 => {
+                [a, b, c, d] if a.re == 1.0 && *b == ZERO && *c == ZERO => {
                     if *d != *a {
                         self.steps.push(Step::Phase { mask: controls | 1 << targets[0], factor: *d });
                     }
                 }
-                [a, b, c, d] if a.norm() == 0.0 && d.norm() == 0.0 && b.re == 1.0 && c.re == 1.0 => {
+                [a, b, c, d] if *a == ZERO && *d == ZERO && b.re == 1.0 && c.re == 1.0 => {
                     self.steps.push(Step::Exchange { x: 1 << targets[0], controls });
                 }
                 _ => self.matrix(targets, controls, matrix),

@@ -10,6 +10,7 @@ use qcore::{
 use qgrad::{Adjoint, Cotangents, Estimator, Expectation, ParameterShift, Shots, StateVectorBackend};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::measure::{Times, measure};
@@ -102,13 +103,15 @@ pub(crate) fn batch_gradient(qubits: usize, samples: usize, level: Level, limit:
 /// `w5`: one derivative of a correlation for each of 100 deep random circuits, building and compiling them included.
 pub(crate) fn plateau_scan(qubits: usize, level: Level, limit: f64) -> Measured {
     let correlation: PauliSum = "Z0 Z1".parse()?;
-    let (mut backend, mut rng) = (StateVectorBackend::with_level(level), ChaCha8Rng::seed_from_u64(1));
+    let own = || (StateVectorBackend::with_level(level), ChaCha8Rng::seed_from_u64(1));
     let (times, derivatives) = measure(limit, || {
-        (0..CIRCUITS)
-            .map(|index| {
+        // The circuits have nothing to do with each other: as many at a time as there are threads.
+        let circuits = (0..CIRCUITS).into_par_iter().with_max_len(CIRCUITS / 20);
+        circuits
+            .map_init(own, |(backend, rng), index| {
                 let (circuit, parameter, value) = plateau_circuit(qubits, index)?;
                 let expectation = Expectation::new(&circuit, vec![correlation.clone()], &[parameter])?;
-                Ok(Adjoint.gradient(&expectation, &[value], &mut backend, &mut rng)?.gradient[0])
+                Ok(Adjoint.gradient(&expectation, &[value], backend, rng)?.gradient[0])
             })
             .collect::<Result<Vec<f64>, qgrad::Error>>()
     })?;

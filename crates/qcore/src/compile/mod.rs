@@ -242,7 +242,7 @@ impl Planner {
             layers.remove(0)
         });
         let Some(low_qubits) = self.rows else {
-            let span = Span { qubits: (0..self.qubits).collect(), lanes: self.lanes };
+            let span = Span::new(0..self.qubits, self.lanes);
             let all = |_: u64| true;
             let start = start.map(|layer| {
                 let back = self.part(&span, &layer, all, true);
@@ -257,11 +257,9 @@ impl Planner {
         let width = tile_width(1 << (self.qubits - low_qubits));
         let low_mask = (1_u64 << low_qubits) - 1;
         let high_mask = ((1_u64 << self.qubits) - 1) & !low_mask;
-        let rows = Span { qubits: (0..low_qubits).collect(), lanes: LANE_QUBITS };
-        let columns = Span {
-            qubits: (0..LANE_QUBITS + width.ilog2() as usize).chain(low_qubits..self.qubits).collect(),
-            lanes: LANE_QUBITS,
-        };
+        let rows = Span::new(0..low_qubits, LANE_QUBITS);
+        let of_columns = (0..LANE_QUBITS + width.ilog2() as usize).chain(low_qubits..self.qubits);
+        let columns = Span::new(of_columns, LANE_QUBITS);
         let mut start = start.map(|layer| {
             // Nothing is left to undo behind them, so both halves see the state without a scale.
             let halves = [
@@ -313,10 +311,9 @@ impl Planner {
 
     /// The rotations and factors of a layer whose qubits `take` accepts.
     fn part(&mut self, span: &Span, layer: &Numbered, take: impl Fn(u64) -> bool, scaled: bool) -> Option<Part> {
-        let turns: Vec<(usize, u32)> = layer.turns.iter().copied().filter(|&(qubit, _)| take(1 << qubit)).collect();
-        let terms: Vec<(u64, u32)> = layer.terms.iter().copied().filter(|&(mask, _)| take(mask)).collect();
-        let parities: Vec<_> =
-            layer.parities.iter().copied().filter(|(parity, _)| take(parity.z | parity.controls)).collect();
+        let turns = chosen(&layer.turns, |&(qubit, _)| take(1 << qubit));
+        let terms = chosen(&layer.terms, |&(mask, _)| take(mask));
+        let parities = chosen(&layer.parities, |(parity, _)| take(parity.z | parity.controls));
         let phase = |qubit: usize| if take(1 << qubit) { layer.phases[qubit] } else { self.one };
         let scale = layer.scale.filter(|_| scaled);
         let trivial = span.qubits.iter().all(|&qubit| phase(qubit) == self.one)
@@ -334,9 +331,11 @@ impl Planner {
             (!turns.is_empty()).then(|| self.recipes.scale(turns.iter().map(|&(_, turn)| turn).collect()))
         };
         let diagonal = (!trivial).then(|| span.diagonal(phase, &terms, &parities, self.one, self.minus_one));
+        let mut sources = Vec::with_capacity(layer.occurrences.len());
+        sources.extend(layer.occurrences.iter().filter(|o| take(o.reach())).map(|o| o.on(span)));
         Some(Part {
             pair,
-            sources: layer.occurrences.iter().filter(|o| take(o.reach())).map(|o| o.on(span)).collect(),
+            sources,
             passes: span.passes(&turns, self.recipes.no_turn()),
             spread: diagonal
                 .as_ref()
@@ -346,6 +345,13 @@ impl Planner {
             outer: reach.fold(0, |all, mask| all | mask) & !inside,
         })
     }
+}
+
+/// Those that are taken; there is room for all from the beginning.
+fn chosen<T: Copy>(all: &[T], take: impl Fn(&T) -> bool) -> Vec<T> {
+    let mut chosen = Vec::with_capacity(all.len());
+    chosen.extend(all.iter().filter(|one| take(one)));
+    chosen
 }
 
 /// The outer indices that differ in the bits of `mask` only, in ascending order of these bits.

@@ -5,7 +5,7 @@
 //! of layers of real rotations and diagonals, but for a few two-qubit matrices, which stay steps.
 
 use num_complex::Complex64;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::kernel::{self, Matrix};
 use crate::program::{Rotation, RotationGenerator, Step};
@@ -63,6 +63,13 @@ pub(super) struct Layer {
     pub(super) phases: Vec<Factors>,
     pub(super) terms: Vec<(u64, Factor)>,
     pub(super) parities: Vec<ParityRotation>,
+}
+
+impl Layer {
+    /// One that does nothing.
+    fn of(qubits: usize) -> Self {
+        Self { phases: (0..qubits).map(|_| Factors::new()).collect(), ..Self::default() }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -160,7 +167,8 @@ impl Builder<'_> {
 
     fn layer(&mut self, index: usize) -> &mut Layer {
         while self.layers.len() <= index {
-            self.layers.push(Layer { phases: vec![Factors::new(); self.qubits], ..Layer::default() });
+            let (turns, terms) = (Vec::with_capacity(self.qubits), Vec::with_capacity(self.qubits));
+            self.layers.push(Layer { turns, terms, ..Layer::of(self.qubits) });
         }
         &mut self.layers[index]
     }
@@ -331,7 +339,7 @@ impl Builder<'_> {
     fn close(&mut self) {
         // A diagonal before the first layer does nothing to |0...0>, but it does to other states.
         let first = self.schedule.segments.is_empty();
-        let mut leading = Layer { phases: vec![Factors::new(); self.qubits], ..Layer::default() };
+        let mut leading = Layer::of(self.qubits);
         for (qubit, slots) in std::mem::take(&mut self.slots).into_iter().enumerate() {
             for slot in slots {
                 let (before, turn, after) = self.decompose(slot.elements);
@@ -339,10 +347,10 @@ impl Builder<'_> {
                     self.layers[slot.layer].turns.push((qubit, turn));
                 }
                 match slot.layer.checked_sub(1) {
-                    Some(previous) => self.layers[previous].phases[qubit].extend(before),
-                    None => leading.phases[qubit].extend(before),
+                    Some(previous) => self.layers[previous].phases[qubit].extend_from_slice(&before),
+                    None => leading.phases[qubit].extend_from_slice(&before),
                 }
-                self.layers[slot.layer].phases[qubit].extend(after);
+                self.layers[slot.layer].phases[qubit].extend_from_slice(&after);
             }
         }
         let mut layers = std::mem::take(&mut self.layers);
@@ -386,6 +394,12 @@ impl Builder<'_> {
 
     /// A product of one-qubit gates as diagonal, real rotation, diagonal.
     fn decompose(&mut self, elements: Elements) -> (Factors, Option<Turn>, Factors) {
+        match *elements.as_slice() {
+            [Element::RotateY(rotation)] => return (Factors::new(), Some(Turn::Rotation(rotation)), Factors::new()),
+            [Element::RotateX(rotation)] => return turned_x(rotation),
+            [Element::Diagonal(factor)] => return (Factors::new(), None, smallvec![factor]),
+            _ => {}
+        }
         let mut fused = self.straightened(fused(elements));
         let mut diagonal = |element: &Element| match element {
             Element::Diagonal(factor) => Some(*factor),
@@ -436,6 +450,11 @@ impl Builder<'_> {
         };
         (before, Some(turn), after)
     }
+}
+
+/// `RX = D(-i) RY D(i)`.
+fn turned_x(rotation: usize) -> (Factors, Option<Turn>, Factors) {
+    (smallvec![Factor::Constant(I)], Some(Turn::Rotation(rotation)), smallvec![Factor::Constant(-I)])
 }
 
 /// With one fixed gate for those that follow each other.

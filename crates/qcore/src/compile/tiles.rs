@@ -7,19 +7,28 @@ use crate::kernel::{Diagonal, Doubling, LANE_QUBITS, Parity, Pass, Term};
 /// Which qubits a tile spans.
 #[derive(Clone, Debug)]
 pub(super) struct Span {
-    /// The qubit at each position of the tile's own register.
+    /// The qubit at each position of the tile's own register, ascending.
     pub(super) qubits: Vec<usize>,
     /// How many positions are lanes: 2, or 0 in a batch.
     pub(super) lanes: usize,
+    mask: u64,
 }
 
 impl Span {
+    /// Of qubits in ascending order.
+    pub(super) fn new(qubits: impl Iterator<Item = usize>, lanes: usize) -> Self {
+        let qubits: Vec<usize> = qubits.collect();
+        debug_assert!(qubits.is_sorted());
+        Self { mask: qubits.iter().fold(0, |mask, &q| mask | 1 << q), qubits, lanes }
+    }
+
     pub(super) fn mask(&self) -> u64 {
-        self.qubits.iter().fold(0, |mask, &q| mask | 1 << q)
+        self.mask
     }
 
     pub(super) fn position(&self, qubit: usize) -> Option<usize> {
-        self.qubits.iter().position(|&q| q == qubit)
+        let bit = 1_u64 << qubit;
+        (self.mask & bit != 0).then(|| (self.mask & (bit - 1)).count_ones() as usize)
     }
 
     /// A mask of qubits as outer bits and positions in the tile.
@@ -48,7 +57,7 @@ impl Span {
     /// Groups rotations, given as (qubit, index of the tangent), into passes. `none` is the index of the tangent 0.
     pub(super) fn passes(&self, turns: &[(usize, u32)], none: u32) -> Vec<Pass> {
         let mut lane_tans = [none; 2];
-        let mut rows: Vec<(u32, u32)> = Vec::new();
+        let mut rows: Vec<(u32, u32)> = Vec::with_capacity(turns.len());
         let mut lanes = false;
         for &(qubit, tan) in turns {
             let position = self.position(qubit).expect("a tile applies rotations of its own qubits");
@@ -60,7 +69,8 @@ impl Span {
             }
         }
         rows.sort_unstable();
-        let mut passes = Vec::new();
+        // Two rotations at least, but for the last pass of a chunk and of all.
+        let mut passes = Vec::with_capacity(rows.len() / 2 + 2);
         let chunk = if self.lanes == 0 { self.block_bits() } else { chunk_bits(self.block_bits()) };
         let mut rest = rows.as_slice();
         while !rest.is_empty() || lanes {
