@@ -27,11 +27,11 @@ pub(crate) fn apply(
     let parallel = parallel(qubits);
     let mut flips = [0.0; crate::MAX_QUBITS];
     flips.iter_mut().zip(sum.flips()).for_each(|(to, weight)| *to = factor * weight);
-    let low = &flips[..qubits.min(RUN_QUBITS)];
+    let low = &flips[..qubits.min(RUN_QUBITS[0])];
     let diagonal = sum.is_diagonal() || !add;
     let rows = Rows { level, sum, diagonal, add, factor, flips: low };
     rows.walk(out, state, 0, parallel);
-    let mut first = RUN_QUBITS;
+    let mut first = RUN_QUBITS[0];
     while first < qubits {
         let count = (qubits - first).min(ROW_QUBITS);
         let weights = &flips[first..first + count];
@@ -66,7 +66,7 @@ struct Rows<'a> {
 impl Rows<'_> {
     /// Walks over whole runs, the first of which has the number `first`.
     fn walk(&self, out: &mut [Block], state: &[Block], first: usize, parallel: bool) {
-        let run = 1 << (RUN_QUBITS - LANE_QUBITS);
+        let run = 1 << (RUN_QUBITS[0] - LANE_QUBITS);
         if out.len() > run {
             let half = out.len() / 2;
             let ((left, right), (from_left, from_right)) = (out.split_at_mut(half), state.split_at(half));

@@ -8,7 +8,7 @@ use super::rows::Rows;
 use super::{Block, kernel_rows};
 
 /// Blocks of a row that belong to one column: as many lines as memory likes to give at a time.
-pub(crate) const COLUMN_BLOCKS: usize = 16;
+pub(crate) const COLUMN_BLOCKS: usize = 8;
 
 /// Some columns of a state, seen as rows of `row` blocks each. Parts of it may be worked on by different threads.
 pub(crate) struct Columns<'a> {
@@ -108,7 +108,7 @@ kernel_rows! {
 #[inline(always)]
 fn gather_generic<V: Rows>(columns: &Columns<'_>, column: usize, to: &mut [Block], width: usize) {
     let rows = columns.rows;
-    assert!(matches!(width, 4 | 8 | COLUMN_BLOCKS), "a column is whole tiles");
+    assert!(matches!(width, 4 | COLUMN_BLOCKS), "a column is whole tiles");
     assert!(columns.columns.contains(&column) && to.len() == rows * COLUMN_BLOCKS, "a column of this part");
     let shift = width.trailing_zeros();
     for row in 0..rows {
@@ -131,7 +131,7 @@ fn gather_generic<V: Rows>(columns: &Columns<'_>, column: usize, to: &mut [Block
 #[inline(always)]
 fn scatter_generic<V: Rows>(columns: &mut Columns<'_>, column: usize, from: &[Block], width: usize) {
     let rows = columns.rows;
-    assert!(matches!(width, 4 | 8 | COLUMN_BLOCKS), "a column is whole tiles");
+    assert!(matches!(width, 4 | COLUMN_BLOCKS), "a column is whole tiles");
     assert!(columns.columns.contains(&column) && from.len() == rows * COLUMN_BLOCKS, "a column of this part");
     let shift = width.trailing_zeros();
     for row in 0..rows {
