@@ -19,7 +19,7 @@ const GROUPS: usize = 32;
 const STORED_BLOCKS: usize = 1 << 20;
 
 /// Up to so many blocks of tables are kept from the forward to the backward pass; more are made twice.
-const TABLE_BLOCKS: usize = 1 << 13;
+const TABLE_BLOCKS: usize = 1 << 14;
 
 /// Memory that backward passes need besides the states; kept from one to the next.
 #[derive(Debug, Default)]
@@ -126,7 +126,7 @@ impl Plan {
                     layers.start.write(level, state, bound, 0);
                 } else {
                     part.write(level, &mut tables[of(index)], bound, 0);
-                    kernel::apply_passes(level, state, &part.passes, &bound.tan, Some(&tables[of(index)]));
+                    part.apply(level, state, &bound.tan, &tables[of(index)]);
                 }
                 continue;
             }
@@ -185,7 +185,7 @@ impl Plan {
                 part.write(level, table, bound, 0);
             }
             if reads.is_empty() {
-                kernel::undo_passes(level, bra, &part.passes, tangents, Some(table));
+                part.undo(level, bra, tangents, table);
                 continue;
             }
             left -= 1;

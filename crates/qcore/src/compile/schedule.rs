@@ -148,6 +148,8 @@ pub(super) fn schedule(qubits: usize, steps: &[Step], rotations: &[Rotation], me
     let mut builder =
         Builder { qubits, rotations, merge, schedule, layers: Vec::new(), slots: Vec::new(), shared: Vec::new() };
     builder.open();
+    // A slot per layer and qubit: rarely more than every second step.
+    builder.slots.iter_mut().for_each(|slots| slots.reserve(steps.len() / (2 * qubits)));
     for (index, step) in steps.iter().enumerate() {
         if !builder.step(step) {
             builder.close();

@@ -230,8 +230,8 @@ impl TangentMemory {
             let (ket, tangent) = (&mut states[at.clone()], &mut tangents[at.clone()]);
             let table = &tables[at.clone()];
             if reads.is_empty() {
-                kernel::undo_passes(level, bra, &part.passes, undo, Some(table));
-                kernel::undo_passes(level, rate, &part.passes, undo, Some(table));
+                part.undo(level, bra, undo, table);
+                part.undo(level, rate, undo, table);
                 continue;
             }
             kernel::apply_conjugate(level, bra, table);

@@ -80,6 +80,7 @@ impl Span {
             // Four are two and two: three and one would be one sweep as well, but with less to do per load.
             let take = if matches!(side, 2 | 4) { 2 } else { side.min(3) };
             let (group, left) = rest.split_at(take);
+            let lane_tans = if lanes { lane_tans } else { [none; 2] };
             let mut pass = Pass { rows: take, bits: [0; 3], lanes, row_tans: [none; 3], lane_tans };
             for (k, &(bit, tan)) in group.iter().enumerate() {
                 (pass.bits[k], pass.row_tans[k]) = (bit, tan);

@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use super::tiles::Span;
 use super::{Part, Shape, Start, Sweep};
-use crate::kernel::Pass;
+use crate::Level;
+use crate::kernel::{self, Block, Pass};
 
 /// Bits of the block index within a chunk, at most: 32 KiB.
 pub(super) const CHUNK_BITS: usize = 9;
@@ -42,6 +43,42 @@ impl Sweep {
     }
 }
 
+impl Part {
+    /// How many of its passes stay within chunks.
+    fn inner(&self, chunk: usize) -> usize {
+        self.passes.partition_point(|pass| pass.within(chunk))
+    }
+
+    /// Applies it to a tile, with the table of its diagonal operator: what stays within chunks chunk by chunk.
+    pub(super) fn apply(&self, level: Level, tile: &mut [Block], tans: &[f64], table: &[Block]) {
+        let bits = chunk_bits(tile.len().ilog2() as usize);
+        let (inner, outer) = self.passes.split_at(self.inner(bits));
+        let chunks = tile.chunks_exact_mut(1 << bits);
+        if outer.is_empty() {
+            for (chunk, table) in chunks.zip(table.chunks_exact(1 << bits)) {
+                kernel::apply_passes(level, chunk, inner, tans, Some(table));
+            }
+            return;
+        }
+        chunks.for_each(|chunk| kernel::apply_passes(level, chunk, inner, tans, None));
+        kernel::apply_passes(level, tile, outer, tans, Some(table));
+    }
+
+    /// Undoes [`Part::apply`]; `tans` are the tangents of the inverse rotations.
+    pub(super) fn undo(&self, level: Level, tile: &mut [Block], tans: &[f64], table: &[Block]) {
+        let bits = chunk_bits(tile.len().ilog2() as usize);
+        let (inner, outer) = self.passes.split_at(self.inner(bits));
+        if outer.is_empty() {
+            for (chunk, table) in tile.chunks_exact_mut(1 << bits).zip(table.chunks_exact(1 << bits)) {
+                kernel::undo_passes(level, chunk, inner, tans, Some(table));
+            }
+            return;
+        }
+        kernel::undo_passes(level, tile, outer, tans, Some(table));
+        tile.chunks_exact_mut(1 << bits).for_each(|chunk| kernel::undo_passes(level, chunk, inner, tans, None));
+    }
+}
+
 impl Walks {
     fn new(parts: &[Part], bits: usize) -> Self {
         let mut walks = Self::default();
@@ -73,7 +110,7 @@ impl Walks {
     }
 
     fn in_chunks(&mut self, parts: &[Part], chunk: usize) {
-        let split = |part: &Part| part.passes.partition_point(|pass| pass.within(chunk));
+        let split = |part: &Part| part.inner(chunk);
         // Which side of the present part is done.
         let mut done: Option<bool> = None;
         for (index, part) in parts.iter().enumerate() {
