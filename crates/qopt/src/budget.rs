@@ -73,15 +73,19 @@ impl Budget {
         let over = |limit: Option<u64>, need: u64| limit.is_some_and(|limit| need > limit);
         // A NaN never fits.
         let over_real = |limit: Option<f64>, need: f64| limit.is_some_and(|limit| need.is_nan() || need > limit);
-        [
-            (Resource::Jobs, over(self.jobs, total.jobs)),
-            (Resource::Circuits, over(self.circuits, total.circuits)),
-            (Resource::Shots, over(self.shots, total.shots)),
-            (Resource::Seconds, over_real(self.seconds, total.seconds)),
-            (Resource::Joules, over_real(self.joules, total.joules)),
-        ]
-        .into_iter()
-        .find_map(|(resource, over)| over.then_some(resource))
+        if over(self.jobs, total.jobs) {
+            Some(Resource::Jobs)
+        } else if over(self.circuits, total.circuits) {
+            Some(Resource::Circuits)
+        } else if over(self.shots, total.shots) {
+            Some(Resource::Shots)
+        } else if over_real(self.seconds, total.seconds) {
+            Some(Resource::Seconds)
+        } else if over_real(self.joules, total.joules) {
+            Some(Resource::Joules)
+        } else {
+            None
+        }
     }
 
     /// The share that is left of the scarcest resource, 0 to 1; none without a limit.
@@ -90,17 +94,16 @@ impl Budget {
             limit.map(|limit| share(limit.saturating_sub(reserve) as f64, spent as f64))
         };
         let real = |limit: Option<f64>, reserve: f64, spent: f64| limit.map(|limit| share(limit - reserve, spent));
-        [
-            count(self.iterations, 0, iterations),
-            count(self.jobs, reserve.jobs, spent.jobs),
-            count(self.circuits, reserve.circuits, spent.circuits),
-            count(self.shots, reserve.shots, spent.shots),
-            real(self.seconds, reserve.seconds, spent.seconds),
-            real(self.joules, reserve.joules, spent.joules),
-        ]
-        .into_iter()
-        .flatten()
-        .reduce(f64::min)
+        let smaller = |a: Option<f64>, b: Option<f64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (one, None) | (None, one) => one,
+        };
+        let mut least = count(self.iterations, 0, iterations);
+        least = smaller(least, count(self.jobs, reserve.jobs, spent.jobs));
+        least = smaller(least, count(self.circuits, reserve.circuits, spent.circuits));
+        least = smaller(least, count(self.shots, reserve.shots, spent.shots));
+        least = smaller(least, real(self.seconds, reserve.seconds, spent.seconds));
+        smaller(least, real(self.joules, reserve.joules, spent.joules))
     }
 
     pub(crate) fn check(&self, reserve: &Bill) -> Result<(), RunError> {

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use thiserror::Error;
 
-use crate::vector::first_non_finite;
+use crate::vector::{checked_norm, first_non_finite};
 use crate::{Bill, MethodError, Query, StepStreams};
 
 /// A measured number with its standard error.
@@ -114,15 +114,17 @@ impl Answer {
 
     /// Checks that the gradient is complete and finite, and its standard errors complete if there are any.
     pub(crate) fn check_gradient(&self, dimension: usize) -> Result<(), MethodError> {
+        self.checked_gradient_norm(dimension).map(|_| ())
+    }
+
+    /// The norm of the gradient, which is checked as by [`check_gradient`](Self::check_gradient).
+    pub(crate) fn checked_gradient_norm(&self, dimension: usize) -> Result<f64, MethodError> {
         check_length("gradient", dimension, self.gradient.len())?;
         if !self.gradient_std_errors.is_empty() {
             let found = self.gradient_std_errors.len();
             check_length("gradient_std_errors", dimension, found)?;
         }
-        match first_non_finite(&self.gradient) {
-            None => Ok(()),
-            Some((component, value)) => Err(MethodError::NonFiniteGradient { component, value }),
-        }
+        checked_norm(&self.gradient).map_err(|(component, value)| MethodError::NonFiniteGradient { component, value })
     }
 
     /// Checks that the metric is complete and finite.

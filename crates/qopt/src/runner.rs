@@ -102,6 +102,8 @@ pub struct Runner<'a> {
     start: Vec<f64>,
     start_axes: Vec<Axis>,
     step: u64,
+    /// The iteration that was finished last.
+    last_step: u64,
     query: u32,
     spent: Bill,
     spent_at_start: Bill,
@@ -130,6 +132,7 @@ impl<'a> Runner<'a> {
             start,
             start_axes,
             step: 0,
+            last_step: 0,
             query: 0,
             spent: Bill::ZERO,
             spent_at_start: Bill::ZERO,
@@ -210,6 +213,15 @@ impl<'a> Runner<'a> {
     /// # Errors
     /// [`RunError`] once; the run is over then.
     pub fn advance(&mut self) -> Option<Result<Observation<'_>, RunError>> {
+        let report = match self.step_on()? {
+            Ok(report) => report,
+            Err(error) => return Some(Err(error)),
+        };
+        Some(Ok(self.observation(report)))
+    }
+
+    /// Does one iteration and shows it to the observers.
+    fn step_on(&mut self) -> Option<Result<StepReport, RunError>> {
         if self.stop.is_some() {
             return None;
         }
@@ -225,17 +237,32 @@ impl<'a> Runner<'a> {
             }
         };
         self.last_loss = report.loss;
-        let (step, spent) = (self.step, self.spent);
-        let observation =
-            Observation { step, theta: &self.start, next: self.method.theta(), axes: &self.start_axes, report, spent };
+        self.last_step = self.step;
         self.step = self.step.saturating_add(1);
         self.query = 0;
-        for observer in &mut self.observers {
-            if observer.observe(&observation).is_break() {
+        if !self.observers.is_empty() {
+            let mut observers = std::mem::take(&mut self.observers);
+            let observation = self.observation(report);
+            let stops =
+                observers.iter_mut().fold(false, |stops, observer| observer.observe(&observation).is_break() | stops);
+            self.observers = observers;
+            if stops {
                 self.stop = Some(StopReason::Observer);
             }
         }
-        Some(Ok(observation))
+        Some(Ok(report))
+    }
+
+    /// What is to be seen of the iteration just finished.
+    fn observation(&self, report: StepReport) -> Observation<'_> {
+        Observation {
+            step: self.last_step,
+            theta: &self.start,
+            next: self.method.theta(),
+            axes: &self.start_axes,
+            report,
+            spent: self.spent,
+        }
     }
 
     /// Runs to the end.
@@ -248,7 +275,7 @@ impl<'a> Runner<'a> {
             if let Some(reason) = &self.stop {
                 break reason.clone();
             }
-            if let Some(Err(error)) = self.advance() {
+            if let Some(Err(error)) = self.step_on() {
                 return Err(error);
             }
         };
@@ -275,18 +302,22 @@ impl<'a> Runner<'a> {
             streams,
         };
         loop {
+            // Read where the method wrote it: a query and a report have their numbers at odd places, and a copy of them
+            // right after they are written waits for the memory.
             let ask = self.method.ask(&context);
-            let (query, dimension) = (ask.query, ask.theta.len());
-            let price = self.objective.price_query(&query).ok_or_else(|| unsupported(&query, self.step))?;
+            let Some(price) = self.objective.price_query(&ask.query) else {
+                return Err(unsupported(&ask.query, self.step));
+            };
             let total = self.spent + price + self.reserve;
             if let Some(resource) = self.budget.exceeded_by(&total) {
                 return Ok(Iteration::Stopped(StopReason::Budget { resource }));
             }
             self.answer.clear();
-            let used = query.streams(dimension);
-            let evaluated =
-                self.objective.evaluate_query(ask.theta, &query, &streams.with_query(self.query), &mut self.answer);
-            self.pay()?;
+            let used = ask.query.streams(ask.theta.len());
+            let streams = streams.with_query(self.query);
+            let evaluated = self.objective.evaluate_query(ask.theta, &ask.query, &streams, &mut self.answer);
+            self.answer.bill.check(self.step)?;
+            self.spent += self.answer.bill;
             match evaluated {
                 Ok(()) => {}
                 Err(ObjectiveError::Exhausted { what }) => {
@@ -299,10 +330,10 @@ impl<'a> Runner<'a> {
                     return Err(RunError::Objective { step: self.step, source });
                 }
             }
-            let told = self.method.tell(&self.answer, &context);
-            match told.map_err(|source| RunError::Method { step: self.step, source })? {
-                Told::MoreQueries => self.query = self.query.saturating_add(used),
-                Told::Done(report) => return Ok(Iteration::Done(report)),
+            match self.method.tell(&self.answer, &context) {
+                Ok(Told::MoreQueries) => self.query = self.query.saturating_add(used),
+                Ok(Told::Done(report)) => return Ok(Iteration::Done(report)),
+                Err(source) => return Err(RunError::Method { step: self.step, source }),
             }
         }
     }
@@ -338,12 +369,6 @@ impl<'a> Runner<'a> {
         self.start_axes.extend_from_slice(self.method.axes());
         Ok(None)
     }
-
-    fn pay(&mut self) -> Result<(), RunError> {
-        self.answer.bill.check(self.step)?;
-        self.spent += self.answer.bill;
-        Ok(())
-    }
 }
 
 fn unsupported(query: &Query<'_>, step: u64) -> RunError {
@@ -354,11 +379,10 @@ impl Iterator for Runner<'_> {
     type Item = Result<Step, RunError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let observation = match self.advance()? {
-            Ok(observation) => observation,
-            Err(error) => return Some(Err(error)),
-        };
-        Some(Ok(Step { step: observation.step, report: observation.report, spent: observation.spent }))
+        Some(match self.step_on()? {
+            Ok(report) => Ok(Step { step: self.last_step, report, spent: self.spent }),
+            Err(error) => Err(error),
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use rand::RngExt;
 
 use crate::nlr::Interval;
 use crate::rule::check_start;
-use crate::vector::{first_non_finite, norm, take_step};
+use crate::vector::take_step;
 use crate::{
     Answer, Ask, ConfigError, Event, IterationContext, Method, MethodError, Query, Request, Role, State, StateError,
     StepContext, StepReport, Told, UpdateRule,
@@ -177,7 +177,7 @@ impl<R: UpdateRule> ScreenedDescent<R> {
 
     fn descend(&mut self, answer: &Answer, context: &IterationContext) -> Result<Told, MethodError> {
         let loss = answer.measured_loss()?;
-        answer.check_gradient(self.theta.len())?;
+        let gradient_norm = answer.checked_gradient_norm(self.theta.len())?;
         if self.request().metric {
             answer.check_metric(self.theta.len())?;
         }
@@ -196,11 +196,8 @@ impl<R: UpdateRule> ScreenedDescent<R> {
         );
         let factor = self.factor(context);
         self.step.iter_mut().for_each(|u| *u *= factor);
-        if let Some((component, value)) = first_non_finite(&self.step) {
-            return Err(MethodError::NonFiniteStep { component, value });
-        }
-        take_step(&mut self.theta, &self.step)?;
-        let mut report = StepReport::descent(Some(loss), norm(&answer.gradient), norm(&self.step));
+        let length = take_step(&mut self.theta, &self.step)?;
+        let mut report = StepReport::descent(Some(loss), gradient_norm, length);
         report.probes = self.probes;
         Ok(Told::Done(report.with_std_errors(&answer.gradient_std_errors)))
     }

@@ -13,16 +13,41 @@ pub(crate) fn norm(vector: &[f64]) -> f64 {
     }
     let scale = vector.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
     if scale == 0.0 {
-        return 0.0;
+        // The largest of nothing but zeros and NaN.
+        return if plain.is_nan() { plain } else { 0.0 };
     }
     let scaled = vector.iter().map(|x| (x / scale) * (x / scale)).sum::<f64>();
     scale * scaled.sqrt()
 }
 
+/// The norm, or the first component that is NaN or infinite, with its index.
+pub(crate) fn checked_norm(vector: &[f64]) -> Result<f64, (usize, f64)> {
+    let norm = norm(vector);
+    // A norm that is finite is one of finite components.
+    if norm.is_finite() { Ok(norm) } else { first_non_finite(vector).map_or(Ok(norm), Err) }
+}
+
 /// The first component that is NaN or infinite, with its index.
 pub(crate) fn first_non_finite(vector: &[f64]) -> Option<(usize, f64)> {
+    if all_finite(vector.iter().copied()) {
+        return None;
+    }
     let component = vector.iter().position(|x| !x.is_finite())?;
     Some((component, vector[component]))
+}
+
+/// A number whose first bit is set iff `x` is NaN or infinite. Such bits are collected by `|`, without a branch for each
+/// component of a vector.
+pub(crate) fn non_finite_bit(x: f64) -> u64 {
+    const MODULUS: u64 = !(1 << 63);
+    const EXPONENT_ONE: u64 = 1 << 52;
+    // Infinities and NaN have the largest exponent there is: one more carries into the place of the sign.
+    (x.to_bits() & MODULUS) + EXPONENT_ONE
+}
+
+/// Whether all numbers are finite.
+pub(crate) fn all_finite(numbers: impl Iterator<Item = f64>) -> bool {
+    numbers.fold(0, |bits, x| bits | non_finite_bit(x)) >> 63 == 0
 }
 
 /// Overwrites `vector` with a uniformly random direction of the given length (a normalised Gaussian vector).
@@ -40,6 +65,13 @@ pub(crate) fn fill_random_direction(vector: &mut [f64], length: f64, rng: &mut i
             return;
         }
     }
+}
+
+/// power * decay; 0 where that is subnormal. It stands for a bias that decays, next to numbers beside which it has long
+/// been lost, and a product of subnormal numbers takes as long as a whole step.
+pub(crate) fn next_power(power: f64, decay: f64) -> f64 {
+    let next = power * decay;
+    if next < f64::MIN_POSITIVE { 0.0 } else { next }
 }
 
 /// Overwrites `vector` with independent signs, 1 or -1.
@@ -60,17 +92,17 @@ pub(crate) fn fill_gaussian(vector: &mut [f64], rng: &mut impl Rng) {
     }
 }
 
-/// theta <- theta - u, unless a component of u or of the new point is not finite: then nothing is changed.
-pub(crate) fn take_step(theta: &mut [f64], step: &[f64]) -> Result<(), MethodError> {
-    if let Some((component, value)) = first_non_finite(step) {
-        return Err(MethodError::NonFiniteStep { component, value });
-    }
-    let mut next = theta.iter().zip(step).map(|(theta, u)| theta - u).enumerate();
-    if let Some((component, value)) = next.find(|(_, value)| !value.is_finite()) {
+/// theta <- theta - u, unless a component of u or of the new point is not finite: then nothing is changed. The norm of u.
+pub(crate) fn take_step(theta: &mut [f64], step: &[f64]) -> Result<f64, MethodError> {
+    let length = checked_norm(step).map_err(|(component, value)| MethodError::NonFiniteStep { component, value })?;
+    let next = || theta.iter().zip(step).map(|(theta, u)| theta - u);
+    if !all_finite(next())
+        && let Some((component, value)) = next().enumerate().find(|(_, value)| !value.is_finite())
+    {
         return Err(MethodError::NonFinitePoint { component, value });
     }
     theta.iter_mut().zip(step).for_each(|(theta, u)| *theta -= u);
-    Ok(())
+    Ok(length)
 }
 
 /// Two independent standard normal numbers (Box and Muller 1958).
@@ -95,6 +127,39 @@ mod tests {
         assert_eq!(norm(&[5e-324]), 5e-324);
         assert_eq!(norm(&[0.0, -0.0]), 0.0);
         assert_eq!(norm(&[]), 0.0);
+    }
+
+    #[test]
+    fn what_is_not_finite_is_found() {
+        for bad in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, -f64::NAN, f64::from_bits(0x7FF0_0000_0000_0001)] {
+            for component in 0..5 {
+                let mut x = [f64::MAX, -f64::MAX, -0.0, 5e-324, -1.0];
+                assert_eq!(first_non_finite(&x), None);
+                x[component] = bad;
+                let found = Some((component, bad.to_bits()));
+                assert_eq!(first_non_finite(&x).map(|(k, value)| (k, value.to_bits())), found);
+                assert_eq!(checked_norm(&x).err().map(|(k, value)| (k, value.to_bits())), found);
+            }
+        }
+        assert_eq!(first_non_finite(&[]), None);
+        assert_eq!(checked_norm(&[3.0, 4.0]), Ok(5.0));
+        // Finite components, and a norm that is not.
+        assert_eq!(checked_norm(&[f64::MAX, f64::MAX]), Ok(f64::INFINITY));
+        for bad in [[f64::NAN, f64::NAN], [0.0, f64::NAN], [f64::NAN, 1.0]] {
+            assert!(norm(&bad).is_nan() && checked_norm(&bad).is_err());
+        }
+    }
+
+    #[test]
+    fn a_step_out_of_the_finite_numbers_changes_nothing() {
+        let mut theta = [1.0, f64::MAX, -f64::MAX];
+        let found = take_step(&mut theta, &[1.0, 0.0, f64::MAX]);
+        assert_eq!(found, Err(MethodError::NonFinitePoint { component: 2, value: f64::NEG_INFINITY }));
+        let found = take_step(&mut theta, &[1.0, f64::INFINITY, 0.0]);
+        assert_eq!(found, Err(MethodError::NonFiniteStep { component: 1, value: f64::INFINITY }));
+        assert_eq!(theta, [1.0, f64::MAX, -f64::MAX]);
+        assert_eq!(take_step(&mut theta, &[1.0, f64::MAX, 0.0]), Ok(f64::MAX));
+        assert_eq!(theta, [0.0, 0.0, -f64::MAX]);
     }
 
     /// Second moments of a direction uniform on the sphere in 5 dimensions: E[x_i x_j] = delta_ij / 5, Var[x_i^2] =

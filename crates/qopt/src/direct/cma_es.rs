@@ -2,7 +2,7 @@
 
 use crate::rule::check_start;
 use crate::symmetric::eigen;
-use crate::vector::{fill_gaussian, norm, take_step};
+use crate::vector::{all_finite, fill_gaussian, take_step};
 use crate::{
     Answer, Ask, ConfigError, IterationContext, Method, MethodError, Query, Role, State, StateError, StepReport, Told,
 };
@@ -70,8 +70,9 @@ pub struct CmaEs {
     points: Vec<f64>,
     /// The order of the members by loss.
     order: Vec<usize>,
-    normal: Vec<f64>,
     step: Vec<f64>,
+    /// Room for a vector and for two matrices.
+    vector: Vec<f64>,
     work: [Vec<f64>; 2],
 }
 
@@ -145,8 +146,8 @@ impl CmaEs {
             updated_at: 0,
             points: vec![0.0; (population + usize::from(config.track)) * n],
             order: (0..population).collect(),
-            normal: vec![0.0; n],
             step: vec![0.0; n],
+            vector: vec![0.0; n],
             work: [identity.clone(), identity],
         })
     }
@@ -162,8 +163,8 @@ impl CmaEs {
         let (dimension, sigma) = (n as f64, self.sigma);
         let &Constants { population, mueff, cc, cs, c1, cmu, damps, .. } = &self.constants;
         let path = (cs * (2.0 - cs) * mueff).sqrt() / sigma;
-        for (ps, row) in self.ps.iter_mut().zip(self.inverse_root.chunks_exact(n)) {
-            let along: f64 = row.iter().zip(&self.step).map(|(entry, u)| -entry * u).sum();
+        multiply(&self.inverse_root, self.step.iter().map(|u| -u), &mut self.vector);
+        for (ps, along) in self.ps.iter_mut().zip(&self.vector) {
             *ps = (1.0 - cs) * *ps + path * along;
         }
         let square: f64 = self.ps.iter().map(|x| x * x).sum();
@@ -176,22 +177,16 @@ impl CmaEs {
         }
         let kept = 1.0 - c1 * (1.0 - (1.0 - hsig) * cc * (2.0 - cc)) - cmu * self.constants.weights.iter().sum::<f64>();
         self.covariance.iter_mut().for_each(|entry| *entry *= kept);
-        let add = |covariance: &mut [f64], factor: f64, vector: &dyn Fn(usize) -> f64| {
-            for (i, row) in covariance.chunks_exact_mut(n).enumerate() {
-                for (j, entry) in row.iter_mut().enumerate() {
-                    *entry += factor * vector(i) * vector(j);
-                }
+        add_square(&mut self.covariance, c1, &self.pc);
+        let members = &self.points[if self.track { n } else { 0 }..];
+        for (&member, weight) in self.order.iter().zip(&self.constants.weights) {
+            for ((y, x), theta) in self.vector.iter_mut().zip(&members[member * n..][..n]).zip(&self.theta) {
+                *y = x - theta;
             }
-        };
-        let Self { covariance, pc, points, theta, order, .. } = self;
-        add(covariance, c1, &|i| pc[i]);
-        let members = &points[if self.track { n } else { 0 }..];
-        for (&member, weight) in order.iter().zip(&self.constants.weights) {
-            let x = &members[member * n..(member + 1) * n];
-            add(covariance, weight * cmu / (sigma * sigma), &|i| x[i] - theta[i]);
+            add_square(&mut self.covariance, weight * cmu / (sigma * sigma), &self.vector);
         }
         self.sigma *= (cs / damps * (square / dimension - 1.0) / 2.0).min(1.0).exp();
-        self.sigma.is_normal() && self.covariance.iter().all(|entry| entry.is_finite())
+        self.sigma.is_normal() && all_finite(self.covariance.iter().copied())
     }
 
     /// The roots of the covariance, if it is time. False if it has none.
@@ -205,21 +200,48 @@ impl CmaEs {
         if !eigen(values, vectors, n) || values[..n].iter().any(|&value| value <= 0.0) {
             return false;
         }
+        let lengths = &mut values[..n];
+        lengths.iter_mut().for_each(|length| *length = length.sqrt());
         for i in 0..n {
-            for j in 0..=i {
-                let (mut root, mut inverse) = (0.0, 0.0);
-                for (vector, value) in vectors.chunks_exact(n).zip(&*values) {
-                    let product = vector[i] * vector[j];
-                    let length = value.sqrt();
-                    root += product * length;
-                    inverse += product / length;
+            let (root, inverse) = (&mut self.root[i * n..][..=i], &mut self.inverse_root[i * n..][..=i]);
+            root.fill(0.0);
+            inverse.fill(0.0);
+            for (vector, &length) in vectors.chunks_exact(n).zip(&*lengths) {
+                let x = vector[i];
+                for ((root, inverse), y) in root.iter_mut().zip(&mut *inverse).zip(vector) {
+                    let product = x * y;
+                    *root += product * length;
+                    *inverse += product / length;
                 }
-                (self.root[i * n + j], self.root[j * n + i]) = (root, root);
-                (self.inverse_root[i * n + j], self.inverse_root[j * n + i]) = (inverse, inverse);
+            }
+            for j in 0..i {
+                self.root[j * n + i] = self.root[i * n + j];
+                self.inverse_root[j * n + i] = self.inverse_root[i * n + j];
             }
         }
         self.updated_at = self.evaluations;
         true
+    }
+}
+
+/// The product of a symmetric matrix and a vector: column by column, so that no component waits for the sum of another.
+fn multiply(matrix: &[f64], vector: impl ExactSizeIterator<Item = f64>, product: &mut [f64]) {
+    // What `sum` starts from.
+    product.fill(-0.0);
+    for (column, x) in matrix.chunks_exact(vector.len()).zip(vector) {
+        for (product, entry) in product.iter_mut().zip(column) {
+            *product += entry * x;
+        }
+    }
+}
+
+/// matrix <- matrix + factor * vector vector'.
+fn add_square(matrix: &mut [f64], factor: f64, vector: &[f64]) {
+    for (row, x) in matrix.chunks_exact_mut(vector.len()).zip(vector) {
+        let x = factor * x;
+        for (entry, y) in row.iter_mut().zip(vector) {
+            *entry += x * y;
+        }
     }
 }
 
@@ -235,10 +257,10 @@ impl Method for CmaEs {
         let (mean, members) = self.points.split_at_mut(tracked);
         mean.copy_from_slice(&self.theta[..tracked]);
         for member in members.chunks_exact_mut(n) {
-            fill_gaussian(&mut self.normal, &mut rng);
-            for ((x, row), theta) in member.iter_mut().zip(self.root.chunks_exact(n)).zip(&self.theta) {
-                let offset: f64 = row.iter().zip(&self.normal).map(|(entry, z)| entry * z).sum();
-                *x = theta + self.sigma * offset;
+            fill_gaussian(&mut self.vector, &mut rng);
+            multiply(&self.root, self.vector.iter().copied(), member);
+            for (x, theta) in member.iter_mut().zip(&self.theta) {
+                *x = theta + self.sigma * *x;
             }
         }
         Ask { theta: &self.theta, query: Query::Values { points: &self.points } }
@@ -265,8 +287,8 @@ impl Method for CmaEs {
             let message = format!("the covariance or the step size {} is degenerate", self.sigma);
             return Err(MethodError::Other { message });
         }
-        take_step(&mut self.theta, &self.step)?;
-        Ok(Told::Done(StepReport::descent(tracked.first().copied(), 0.0, norm(&self.step))))
+        let length = take_step(&mut self.theta, &self.step)?;
+        Ok(Told::Done(StepReport::descent(tracked.first().copied(), 0.0, length)))
     }
 
     fn theta(&self) -> &[f64] {

@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use crate::rule::check_start;
-use crate::vector::{norm, take_step};
+use crate::vector::take_step;
 use crate::{
     Answer, Ask, ConfigError, IterationContext, Method, MethodError, Query, Role, State, StateError, StepReport, Told,
 };
@@ -74,8 +74,8 @@ impl Method for RandomCoordinate {
         let [component] = self.component;
         self.step.fill(0.0);
         self.step[component] = self.config.rate * answer.gradient[0];
-        take_step(&mut self.theta, &self.step)?;
-        let report = StepReport::descent(loss, answer.gradient[0].abs(), norm(&self.step));
+        let length = take_step(&mut self.theta, &self.step)?;
+        let report = StepReport::descent(loss, answer.gradient[0].abs(), length);
         Ok(Told::Done(report.with_std_errors(&answer.gradient_std_errors)))
     }
 

@@ -3,7 +3,7 @@
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
 use crate::rule::check_start;
-use crate::vector::{norm, take_step};
+use crate::vector::take_step;
 use crate::{
     Answer, Ask, ConfigError, Estimate, IterationContext, Method, MethodError, Query, State, StateError, StepReport,
     Told,
@@ -90,11 +90,11 @@ impl Method for Rotosolve {
         let wave = Wave { here: here.value, plus: plus.value, minus: minus.value };
         self.step.fill(0.0);
         self.step[self.coordinate] = -wave.argmin();
-        take_step(&mut self.theta, &self.step)?;
+        let length = take_step(&mut self.theta, &self.step)?;
         self.coordinate = (self.coordinate + 1) % self.theta.len();
         let slope = 0.5 * (wave.plus - wave.minus).abs();
         let loss = Estimate { value: here.value, std_error: here.std_error };
-        Ok(Told::Done(StepReport::descent(Some(loss), slope, norm(&self.step))))
+        Ok(Told::Done(StepReport::descent(Some(loss), slope, length)))
     }
 
     fn theta(&self) -> &[f64] {

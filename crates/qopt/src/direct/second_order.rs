@@ -75,6 +75,8 @@ pub struct SecondOrderSpsa {
     points: Vec<f64>,
     /// Where fidelities are asked for, four for each direction.
     others: Vec<f64>,
+    /// c_k.
+    shift: f64,
     /// The loss at theta and g while the fidelities are being asked for.
     tracked: Option<Estimate>,
     gradient: Vec<f64>,
@@ -110,6 +112,7 @@ impl SecondOrderSpsa {
             directions: [vec![0.0; directions * dimension], vec![0.0; directions * dimension]],
             points: vec![0.0; count * dimension],
             others: vec![0.0; fidelities * directions * dimension],
+            shift: config.spsa.perturbation,
             tracked: None,
             gradient: vec![0.0; dimension],
             awaits_fidelities: false,
@@ -126,6 +129,7 @@ impl SecondOrderSpsa {
         fill_signs(first, &mut rng);
         fill_signs(second, &mut rng);
         let shift = self.config.spsa.perturbation_at(context.step);
+        self.shift = shift;
         let tracked = if self.config.spsa.track { dimension } else { 0 };
         let (at_theta, points) = self.points.split_at_mut(tracked);
         at_theta.copy_from_slice(&self.theta[..tracked]);
@@ -161,15 +165,15 @@ impl SecondOrderSpsa {
         let dimension = self.theta.len();
         let weight = 1.0 / (step as f64 + 2.0);
         self.smoothed.iter_mut().for_each(|entry| *entry *= 1.0 - weight);
-        let shift = self.config.spsa.perturbation_at(step);
-        let scale = weight * factor / (2.0 * shift * shift * self.config.spsa.directions as f64);
+        let scale = weight * factor / (2.0 * self.shift * self.shift * self.config.spsa.directions as f64);
         let [first, second] = &self.directions;
         let directions = first.chunks_exact(dimension).zip(second.chunks_exact(dimension));
         for (four, (d, e)) in values.chunks_exact(stride).zip(directions) {
             let difference = (four[2].value - four[0].value) - (four[3].value - four[1].value);
-            for (row, entries) in self.smoothed.chunks_exact_mut(dimension).enumerate() {
-                for (column, entry) in entries.iter_mut().enumerate() {
-                    *entry += scale * difference * (d[row] * e[column] + e[row] * d[column]) / 2.0;
+            let factor = scale * difference;
+            for (row, (&d_row, &e_row)) in self.smoothed.chunks_exact_mut(dimension).zip(d.iter().zip(e)) {
+                for (entry, (d, e)) in row.iter_mut().zip(d.iter().zip(e)) {
+                    *entry += factor * (d_row * e + e_row * d) / 2.0;
                 }
             }
         }
@@ -202,8 +206,8 @@ impl SecondOrderSpsa {
         self.precondition(step);
         let rate = self.config.spsa.rate_at(step);
         self.step.iter_mut().for_each(|u| *u *= rate);
-        take_step(&mut self.theta, &self.step)?;
-        Ok(Told::Done(StepReport::descent(self.tracked, norm(&self.gradient), norm(&self.step))))
+        let length = take_step(&mut self.theta, &self.step)?;
+        Ok(Told::Done(StepReport::descent(self.tracked, norm(&self.gradient), length)))
     }
 }
 
@@ -236,8 +240,7 @@ impl Method for SecondOrderSpsa {
         let values = answer.measured_values(self.points.len() / dimension)?;
         let (tracked, values) = values.split_at(usize::from(self.config.spsa.track));
         let stride = values.len() / self.config.spsa.directions;
-        let shift = self.config.spsa.perturbation_at(context.step);
-        let scale = 1.0 / (2.0 * shift * self.config.spsa.directions as f64);
+        let scale = 1.0 / (2.0 * self.shift * self.config.spsa.directions as f64);
         self.gradient.fill(0.0);
         for (sample, direction) in values.chunks_exact(stride).zip(self.directions[0].chunks_exact(dimension)) {
             let slope = scale * (sample[0].value - sample[1].value);

@@ -86,6 +86,8 @@ pub struct Spsa {
     directions: Vec<f64>,
     /// theta if it is tracked, then theta + c D and theta - c D for each D.
     points: Vec<f64>,
+    /// c_k.
+    shift: f64,
     step: Vec<f64>,
 }
 
@@ -104,6 +106,7 @@ impl Spsa {
             theta: theta.to_vec(),
             directions: vec![0.0; config.directions * dimension],
             points: vec![0.0; count * dimension],
+            shift: config.perturbation,
             step: vec![0.0; dimension],
         })
     }
@@ -128,6 +131,7 @@ impl Method for Spsa {
         let (first, pairs) = self.points.split_at_mut(tracked);
         first.copy_from_slice(&self.theta[..tracked]);
         let shift = self.config.perturbation_at(context.step);
+        self.shift = shift;
         let directions = self.directions.chunks_exact(dimension);
         for (pair, direction) in pairs.chunks_exact_mut(2 * dimension).zip(directions) {
             let (plus, minus) = pair.split_at_mut(dimension);
@@ -141,7 +145,7 @@ impl Method for Spsa {
         let dimension = self.theta.len();
         let values = answer.measured_values(self.points.len() / dimension)?;
         let (tracked, pairs) = values.split_at(usize::from(self.config.track));
-        let scale = 1.0 / (2.0 * self.config.perturbation_at(context.step) * self.config.directions as f64);
+        let scale = 1.0 / (2.0 * self.shift * self.config.directions as f64);
         self.step.fill(0.0);
         for (pair, direction) in pairs.chunks_exact(2).zip(self.directions.chunks_exact(dimension)) {
             let slope = scale * (pair[0].value - pair[1].value);
@@ -152,8 +156,8 @@ impl Method for Spsa {
         let gradient_norm = norm(&self.step);
         let rate = self.config.rate_at(context.step);
         self.step.iter_mut().for_each(|u| *u *= rate);
-        take_step(&mut self.theta, &self.step)?;
-        Ok(Told::Done(StepReport::descent(tracked.first().copied(), gradient_norm, norm(&self.step))))
+        let length = take_step(&mut self.theta, &self.step)?;
+        Ok(Told::Done(StepReport::descent(tracked.first().copied(), gradient_norm, length)))
     }
 
     fn theta(&self) -> &[f64] {

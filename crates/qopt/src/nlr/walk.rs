@@ -4,7 +4,7 @@
 use crate::nlr::Control;
 use crate::rule::check_start;
 use crate::state::finite_estimate;
-use crate::vector::{fill_random_direction, first_non_finite, norm};
+use crate::vector::{checked_norm, fill_random_direction, first_non_finite, non_finite_bit, norm};
 use crate::{
     Answer, Ask, ConfigError, Estimate, Event, IterationContext, MethodError, Request, Role, State, StateError,
     StepContext, StepReport, Told, Trigger, UpdateRule,
@@ -25,6 +25,8 @@ pub(crate) struct Walk<R> {
     loss_is_reusable: bool,
     gradient_norm: f64,
     gradient_std_error: Option<f64>,
+    /// |u|.
+    step_norm: f64,
     /// Whether the next answer is that of a probe at `scratch`.
     probing: bool,
     ascents: u64,
@@ -46,6 +48,7 @@ impl<R: UpdateRule> Walk<R> {
             loss_is_reusable: false,
             gradient_norm: 0.0,
             gradient_std_error: None,
+            step_norm: 0.0,
             probing: false,
             ascents: 0,
             probes: 0,
@@ -84,13 +87,12 @@ impl<R: UpdateRule> Walk<R> {
 
     /// Takes the answer that opens an iteration and lets the rule compute its step.
     pub(crate) fn open(&mut self, answer: &Answer, context: &IterationContext) -> Result<(), MethodError> {
-        let request = self.opening_request();
         let (loss, reusable) = match self.known {
             Some(loss) => (loss, true),
             None => (answer.measured_loss()?, answer.reusable),
         };
-        answer.check_gradient(self.theta.len())?;
-        if request.metric {
+        let gradient_norm = answer.checked_gradient_norm(self.theta.len())?;
+        if self.rule.request().metric {
             answer.check_metric(self.theta.len())?;
         }
         self.rule.step(
@@ -106,12 +108,11 @@ impl<R: UpdateRule> Walk<R> {
             },
             &mut self.step,
         );
-        if let Some((component, value)) = first_non_finite(&self.step) {
-            return Err(MethodError::NonFiniteStep { component, value });
-        }
+        self.step_norm =
+            checked_norm(&self.step).map_err(|(component, value)| MethodError::NonFiniteStep { component, value })?;
         self.loss = loss;
         self.loss_is_reusable = reusable;
-        self.gradient_norm = norm(&answer.gradient);
+        self.gradient_norm = gradient_norm;
         let std_errors = &answer.gradient_std_errors;
         self.gradient_std_error = (!std_errors.is_empty()).then(|| norm(std_errors));
         self.known = None;
@@ -120,20 +121,19 @@ impl<R: UpdateRule> Walk<R> {
 
     /// Asks for the loss at theta - factor * direction.
     pub(crate) fn probe_along(&mut self, factor: f64, direction: &[f64]) -> Result<Told, MethodError> {
-        fill_sum(&mut self.scratch, &self.theta, -factor, direction);
-        self.start_probe()
+        fill_point(&mut self.scratch, &self.theta, -factor, direction)?;
+        Ok(self.start_probe())
     }
 
     /// Asks for the loss at theta - factor * u.
     pub(crate) fn probe_step(&mut self, factor: f64) -> Result<Told, MethodError> {
-        fill_sum(&mut self.scratch, &self.theta, -factor, &self.step);
-        self.start_probe()
+        fill_point(&mut self.scratch, &self.theta, -factor, &self.step)?;
+        Ok(self.start_probe())
     }
 
-    fn start_probe(&mut self) -> Result<Told, MethodError> {
-        check_point(&self.scratch)?;
+    fn start_probe(&mut self) -> Told {
         self.probing = true;
-        Ok(Told::MoreQueries)
+        Told::MoreQueries
     }
 
     /// Takes the answer of a probe.
@@ -146,9 +146,8 @@ impl<R: UpdateRule> Walk<R> {
 
     /// theta <- theta - u.
     pub(crate) fn descend(&mut self) -> Result<Told, MethodError> {
-        fill_sum(&mut self.scratch, &self.theta, -1.0, &self.step);
-        check_point(&self.scratch)?;
-        Ok(self.move_to_scratch(norm(&self.step)))
+        fill_point(&mut self.scratch, &self.theta, -1.0, &self.step)?;
+        Ok(self.move_to_scratch(self.step_norm))
     }
 
     /// theta <- the point of the probe just closed, which is `length` away; `answer` is that of the probe.
@@ -175,7 +174,7 @@ impl<R: UpdateRule> Walk<R> {
 
     /// The norm of the rule's step.
     pub(crate) fn step_norm(&self) -> f64 {
-        norm(&self.step)
+        self.step_norm
     }
 
     /// theta <- theta + factor * u, or what the control makes of it.
@@ -200,7 +199,7 @@ impl<R: UpdateRule> Walk<R> {
         trigger: Trigger,
         context: &IterationContext,
     ) -> Result<Told, MethodError> {
-        let norm = norm(&self.step);
+        let norm = self.step_norm;
         for (a, u) in self.scratch.iter_mut().zip(&self.step) {
             *a = length * (u / norm);
         }
@@ -375,6 +374,7 @@ impl<R: UpdateRule> Walk<R> {
         self.known = known;
         self.probing = probe.is_some();
         if let Some((step, point, opening, reusable, gradient_std_error)) = probe {
+            self.step_norm = norm(&step);
             self.step = step;
             self.scratch = point;
             self.loss = Estimate { value: opening[0], std_error: opening[1] };
@@ -386,11 +386,14 @@ impl<R: UpdateRule> Walk<R> {
     }
 }
 
-/// Writes point + factor * direction into `sum`.
-fn fill_sum(sum: &mut [f64], point: &[f64], factor: f64, direction: &[f64]) {
+/// Writes point + factor * direction into `sum`, which must be a point too.
+fn fill_point(sum: &mut [f64], point: &[f64], factor: f64, direction: &[f64]) -> Result<(), MethodError> {
+    let mut bits = 0;
     for ((sum, point), direction) in sum.iter_mut().zip(point).zip(direction) {
         *sum = point + factor * direction;
+        bits |= non_finite_bit(*sum);
     }
+    if bits >> 63 == 0 { Ok(()) } else { check_point(sum) }
 }
 
 fn check_point(point: &[f64]) -> Result<(), MethodError> {

@@ -1,6 +1,7 @@
 //! Adam and its relatives.
 
-use crate::rules::{fit, learning_rate, moments};
+use crate::rules::{Memory, learning_rate, state_is};
+use crate::vector::next_power;
 use crate::{ConfigError, State, StateError, StepContext, UpdateRule};
 
 /// What the rules of this module share: the two means of a gradient, their decays to the power t, and epsilon.
@@ -9,8 +10,8 @@ struct Means {
     rate: f64,
     decays: [f64; 2],
     epsilon: f64,
-    m: Vec<f64>,
-    v: Vec<f64>,
+    m: Memory,
+    v: Memory,
     powers: [f64; 2],
 }
 
@@ -20,64 +21,86 @@ impl Means {
             rate: learning_rate(rate)?,
             decays: [0.9, 0.999],
             epsilon: 1e-8,
-            m: Vec::new(),
-            v: Vec::new(),
+            m: Memory::new("m"),
+            v: Memory::new("v"),
             powers: [1.0; 2],
         })
     }
 
-    fn set_decays(&mut self, first: f64, second: f64) -> Result<(), ConfigError> {
-        self.decays = [ConfigError::fraction("first decay", first)?, ConfigError::fraction("second decay", second)?];
-        Ok(())
-    }
-
-    fn set_epsilon(&mut self, epsilon: f64) -> Result<(), ConfigError> {
-        self.epsilon = ConfigError::positive("epsilon", epsilon)?;
-        Ok(())
-    }
-
     fn prepare(&mut self, dimension: usize) {
-        fit(&mut self.m, dimension);
-        fit(&mut self.v, dimension);
+        self.m.prepare(dimension);
+        self.v.prepare(dimension);
     }
 
     fn reset(&mut self) {
-        self.m.fill(0.0);
-        self.v.fill(0.0);
+        self.m.reset();
+        self.v.reset();
         self.powers = [1.0; 2];
     }
 
     /// Takes a gradient; the bias corrections 1 - beta^t of both means.
     fn update(&mut self, gradient: &[f64]) -> [f64; 2] {
-        self.prepare(gradient.len());
         let [first, second] = self.decays;
-        self.powers[0] *= first;
-        self.powers[1] *= second;
-        for ((m, v), g) in self.m.iter_mut().zip(&mut self.v).zip(gradient) {
+        self.powers = [next_power(self.powers[0], first), next_power(self.powers[1], second)];
+        let (m, v) = (self.m.of(gradient.len()), self.v.of(gradient.len()));
+        for ((m, v), g) in m.iter_mut().zip(v).zip(gradient) {
             *m = first * *m + (1.0 - first) * g;
             *v = second * *v + (1.0 - second) * (g * g);
         }
         [1.0 - self.powers[0], 1.0 - self.powers[1]]
     }
 
+    /// Both means of each component.
+    fn pairs(&self) -> impl Iterator<Item = (&f64, &f64)> {
+        self.m.values.iter().zip(&self.v.values)
+    }
+
     fn state(&self, kind: &str) -> State {
-        State::new(kind).with_floats("m", &self.m).with_floats("v", &self.v).with_floats("powers", &self.powers)
+        self.v.add_to(self.m.state(kind)).with_floats("powers", &self.powers)
+    }
+
+    fn restored(&self, kind: &str, state: &State) -> Result<Self, StateError> {
+        state.expect(kind, &NAMES)?;
+        self.restored_from(state)
     }
 
     /// The means with the state of earlier ones.
-    fn restored(&self, state: &State) -> Result<Self, StateError> {
+    fn restored_from(&self, state: &State) -> Result<Self, StateError> {
         let powers = state.finite_floats("powers", 2)?;
-        Ok(Self {
-            m: moments(state, "m", &self.m)?,
-            v: moments(state, "v", &self.v)?,
-            powers: [powers[0], powers[1]],
-            ..self.clone()
-        })
+        let (m, v) = (self.m.restored_from(state)?, self.v.restored_from(state)?);
+        Ok(Self { m, v, powers: [powers[0], powers[1]], rate: self.rate, decays: self.decays, epsilon: self.epsilon })
     }
 }
 
 /// The names of a state of [`Means`].
 const NAMES: [&str; 3] = ["m", "v", "powers"];
+
+/// What may be chosen of the rules whose field `means` is [`Means`], apart from the rate.
+macro_rules! choices {
+    ($($rule:ident),*) => {$(
+        impl $rule {
+            /// The same with other decays of the first and the second moment.
+            ///
+            /// # Errors
+            /// [`ConfigError::OutOfRange`] unless both are at least 0 and below 1.
+            pub fn with_decays(mut self, first: f64, second: f64) -> Result<Self, ConfigError> {
+                let decay = ConfigError::fraction;
+                self.means.decays = [decay("first decay", first)?, decay("second decay", second)?];
+                Ok(self)
+            }
+
+            /// The same with another epsilon.
+            ///
+            /// # Errors
+            /// [`ConfigError::OutOfRange`] unless it is positive and finite.
+            pub fn with_epsilon(mut self, epsilon: f64) -> Result<Self, ConfigError> {
+                self.means.epsilon = ConfigError::positive("epsilon", epsilon)?;
+                Ok(self)
+            }
+        }
+    )*};
+}
+choices!(Adam, AdamW, AmsGrad, NAdam);
 
 /// Adam: m <- 0.9 m + 0.1 g, v <- 0.999 v + 0.001 g^2, u = rate * (m / (1 - 0.9^t)) / (sqrt(v / (1 - 0.999^t)) + 1e-8),
 /// t = 1, 2, ...
@@ -96,52 +119,18 @@ impl Adam {
     pub fn new(rate: f64) -> Result<Self, ConfigError> {
         Ok(Self { means: Means::new(rate)? })
     }
-
-    /// The same with other decays of the first and the second moment.
-    ///
-    /// # Errors
-    /// [`ConfigError::OutOfRange`] unless both are at least 0 and below 1.
-    pub fn with_decays(mut self, first: f64, second: f64) -> Result<Self, ConfigError> {
-        self.means.set_decays(first, second)?;
-        Ok(self)
-    }
-
-    /// The same with another epsilon.
-    ///
-    /// # Errors
-    /// [`ConfigError::OutOfRange`] unless it is positive and finite.
-    pub fn with_epsilon(mut self, epsilon: f64) -> Result<Self, ConfigError> {
-        self.means.set_epsilon(epsilon)?;
-        Ok(self)
-    }
 }
 
 impl UpdateRule for Adam {
     fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
         let corrections = self.means.update(context.gradient);
-        let Means { rate, epsilon, m, v, .. } = &self.means;
-        for (u, (m, v)) in step.iter_mut().zip(m.iter().zip(v)) {
+        let Means { rate, epsilon, .. } = self.means;
+        for (u, (m, v)) in step.iter_mut().zip(self.means.pairs()) {
             *u = rate * (m / corrections[0]) / ((v / corrections[1]).sqrt() + epsilon);
         }
     }
 
-    fn prepare(&mut self, dimension: usize) {
-        self.means.prepare(dimension);
-    }
-
-    fn reset(&mut self) {
-        self.means.reset();
-    }
-
-    fn state(&self) -> State {
-        self.means.state("adam")
-    }
-
-    fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        state.expect("adam", &NAMES)?;
-        self.means = self.means.restored(state)?;
-        Ok(())
-    }
+    state_is!(means, "adam");
 }
 
 /// AdamW: the step of [`Adam`] plus rate * decay * theta, the weight decay outside the moments.
@@ -162,24 +151,6 @@ impl AdamW {
         Ok(Self { means: Means::new(rate)?, weight_decay: 1e-4 })
     }
 
-    /// The same with other decays of the first and the second moment.
-    ///
-    /// # Errors
-    /// [`ConfigError::OutOfRange`] unless both are at least 0 and below 1.
-    pub fn with_decays(mut self, first: f64, second: f64) -> Result<Self, ConfigError> {
-        self.means.set_decays(first, second)?;
-        Ok(self)
-    }
-
-    /// The same with another epsilon.
-    ///
-    /// # Errors
-    /// [`ConfigError::OutOfRange`] unless it is positive and finite.
-    pub fn with_epsilon(mut self, epsilon: f64) -> Result<Self, ConfigError> {
-        self.means.set_epsilon(epsilon)?;
-        Ok(self)
-    }
-
     /// The same with another weight decay.
     ///
     /// # Errors
@@ -193,30 +164,14 @@ impl AdamW {
 impl UpdateRule for AdamW {
     fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
         let corrections = self.means.update(context.gradient);
-        let Means { rate, epsilon, m, v, .. } = &self.means;
-        for ((u, (m, v)), theta) in step.iter_mut().zip(m.iter().zip(v)).zip(context.theta) {
+        let Means { rate, epsilon, .. } = self.means;
+        for ((u, (m, v)), theta) in step.iter_mut().zip(self.means.pairs()).zip(context.theta) {
             let adam = (m / corrections[0]) / ((v / corrections[1]).sqrt() + epsilon);
             *u = rate * (adam + self.weight_decay * theta);
         }
     }
 
-    fn prepare(&mut self, dimension: usize) {
-        self.means.prepare(dimension);
-    }
-
-    fn reset(&mut self) {
-        self.means.reset();
-    }
-
-    fn state(&self) -> State {
-        self.means.state("adamw")
-    }
-
-    fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        state.expect("adamw", &NAMES)?;
-        self.means = self.means.restored(state)?;
-        Ok(())
-    }
+    state_is!(means, "adamw");
 }
 
 /// AMSGrad: as [`Adam`], with the largest corrected second moment so far, max over s <= t of v_s / (1 - 0.999^s), in
@@ -227,7 +182,7 @@ impl UpdateRule for AdamW {
 pub struct AmsGrad {
     means: Means,
     /// The largest corrected second moment.
-    largest: Vec<f64>,
+    largest: Memory,
 }
 
 impl AmsGrad {
@@ -236,34 +191,16 @@ impl AmsGrad {
     /// # Errors
     /// [`ConfigError::OutOfRange`] unless the rate is positive and finite.
     pub fn new(rate: f64) -> Result<Self, ConfigError> {
-        Ok(Self { means: Means::new(rate)?, largest: Vec::new() })
-    }
-
-    /// The same with other decays of the first and the second moment.
-    ///
-    /// # Errors
-    /// [`ConfigError::OutOfRange`] unless both are at least 0 and below 1.
-    pub fn with_decays(mut self, first: f64, second: f64) -> Result<Self, ConfigError> {
-        self.means.set_decays(first, second)?;
-        Ok(self)
-    }
-
-    /// The same with another epsilon.
-    ///
-    /// # Errors
-    /// [`ConfigError::OutOfRange`] unless it is positive and finite.
-    pub fn with_epsilon(mut self, epsilon: f64) -> Result<Self, ConfigError> {
-        self.means.set_epsilon(epsilon)?;
-        Ok(self)
+        Ok(Self { means: Means::new(rate)?, largest: Memory::new("largest") })
     }
 }
 
 impl UpdateRule for AmsGrad {
     fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
         let corrections = self.means.update(context.gradient);
-        fit(&mut self.largest, step.len());
-        let Means { rate, epsilon, m, v, .. } = &self.means;
-        for ((u, (m, v)), largest) in step.iter_mut().zip(m.iter().zip(v)).zip(&mut self.largest) {
+        let Means { rate, epsilon, .. } = self.means;
+        let largest = self.largest.of(step.len());
+        for ((u, (m, v)), largest) in step.iter_mut().zip(self.means.pairs()).zip(largest) {
             *largest = largest.max(v / corrections[1]);
             *u = rate * (m / corrections[0]) / (largest.sqrt() + epsilon);
         }
@@ -271,22 +208,22 @@ impl UpdateRule for AmsGrad {
 
     fn prepare(&mut self, dimension: usize) {
         self.means.prepare(dimension);
-        fit(&mut self.largest, dimension);
+        self.largest.prepare(dimension);
     }
 
     fn reset(&mut self) {
         self.means.reset();
-        self.largest.fill(0.0);
+        self.largest.reset();
     }
 
     fn state(&self) -> State {
-        self.means.state("amsgrad").with_floats("largest", &self.largest)
+        self.largest.add_to(self.means.state("amsgrad"))
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         state.expect("amsgrad", &["m", "v", "powers", "largest"])?;
-        let means = self.means.restored(state)?;
-        self.largest = moments(state, "largest", &self.largest)?;
+        let means = self.means.restored_from(state)?;
+        self.largest = self.largest.restored_from(state)?;
         self.means = means;
         Ok(())
     }
@@ -309,52 +246,18 @@ impl NAdam {
     pub fn new(rate: f64) -> Result<Self, ConfigError> {
         Ok(Self { means: Means::new(rate)? })
     }
-
-    /// The same with other decays of the first and the second moment.
-    ///
-    /// # Errors
-    /// [`ConfigError::OutOfRange`] unless both are at least 0 and below 1.
-    pub fn with_decays(mut self, first: f64, second: f64) -> Result<Self, ConfigError> {
-        self.means.set_decays(first, second)?;
-        Ok(self)
-    }
-
-    /// The same with another epsilon.
-    ///
-    /// # Errors
-    /// [`ConfigError::OutOfRange`] unless it is positive and finite.
-    pub fn with_epsilon(mut self, epsilon: f64) -> Result<Self, ConfigError> {
-        self.means.set_epsilon(epsilon)?;
-        Ok(self)
-    }
 }
 
 impl UpdateRule for NAdam {
     fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
         let corrections = self.means.update(context.gradient);
-        let Means { rate, epsilon, decays, m, v, powers } = &self.means;
+        let Means { rate, epsilon, decays, powers, .. } = self.means;
         let next = 1.0 - powers[0] * decays[0];
-        for ((u, (m, v)), g) in step.iter_mut().zip(m.iter().zip(v)).zip(context.gradient) {
+        for ((u, (m, v)), g) in step.iter_mut().zip(self.means.pairs()).zip(context.gradient) {
             let mean = decays[0] * (m / next) + (1.0 - decays[0]) * (g / corrections[0]);
             *u = rate * mean / ((v / corrections[1]).sqrt() + epsilon);
         }
     }
 
-    fn prepare(&mut self, dimension: usize) {
-        self.means.prepare(dimension);
-    }
-
-    fn reset(&mut self) {
-        self.means.reset();
-    }
-
-    fn state(&self) -> State {
-        self.means.state("nadam")
-    }
-
-    fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        state.expect("nadam", &NAMES)?;
-        self.means = self.means.restored(state)?;
-        Ok(())
-    }
+    state_is!(means, "nadam");
 }

@@ -32,16 +32,77 @@ fn learning_rate(rate: f64) -> Result<f64, ConfigError> {
     ConfigError::positive("learning rate", rate)
 }
 
-/// Gives a buffer its size, all zero, unless it has it already.
-fn fit(buffer: &mut Vec<f64>, dimension: usize) {
-    if buffer.len() != dimension {
-        buffer.clear();
-        buffer.resize(dimension, 0.0);
+/// A vector that a rule keeps from step to step: a moment, or a sum.
+#[derive(Clone, Debug, PartialEq)]
+struct Memory {
+    /// Its name in a state.
+    name: &'static str,
+    values: Vec<f64>,
+}
+
+impl Memory {
+    const fn new(name: &'static str) -> Self {
+        Self { name, values: Vec::new() }
+    }
+
+    /// Gives it its size, all zero, unless it has it already.
+    fn prepare(&mut self, dimension: usize) {
+        if self.values.len() != dimension {
+            self.values.clear();
+            self.values.resize(dimension, 0.0);
+        }
+    }
+
+    /// The components, `dimension` of them.
+    fn of(&mut self, dimension: usize) -> &mut [f64] {
+        self.prepare(dimension);
+        &mut self.values
+    }
+
+    fn reset(&mut self) {
+        self.values.fill(0.0);
+    }
+
+    fn state(&self, kind: &str) -> State {
+        self.add_to(State::new(kind))
+    }
+
+    fn add_to(&self, state: State) -> State {
+        state.with_floats(self.name, &self.values)
+    }
+
+    fn restored(&self, kind: &str, state: &State) -> Result<Self, StateError> {
+        state.expect(kind, &[self.name])?;
+        self.restored_from(state)
+    }
+
+    /// The memory that is in a state; its length must be the present one, unless the rule has not been prepared yet.
+    fn restored_from(&self, state: &State) -> Result<Self, StateError> {
+        let length = if self.values.is_empty() { state.floats(self.name)?.len() } else { self.values.len() };
+        Ok(Self { name: self.name, values: state.finite_floats(self.name, length)? })
     }
 }
 
-/// A moment from a state; its length must be that of the present one, unless the rule has not been prepared yet.
-fn moments(state: &State, name: &str, present: &[f64]) -> Result<Vec<f64>, StateError> {
-    let length = if present.is_empty() { state.floats(name)?.len() } else { present.len() };
-    state.finite_floats(name, length)
+/// All of an [`UpdateRule`](crate::UpdateRule) but its step, where one field is the whole state: a [`Memory`],
+/// or what is prepared, reset, saved and restored as one.
+macro_rules! state_is {
+    ($field:ident, $kind:literal) => {
+        fn prepare(&mut self, dimension: usize) {
+            self.$field.prepare(dimension);
+        }
+
+        fn reset(&mut self) {
+            self.$field.reset();
+        }
+
+        fn state(&self) -> State {
+            self.$field.state($kind)
+        }
+
+        fn restore(&mut self, state: &State) -> Result<(), StateError> {
+            self.$field = self.$field.restored($kind, state)?;
+            Ok(())
+        }
+    };
 }
+use state_is;

@@ -1,6 +1,6 @@
 //! Gradient descent, with and without momentum.
 
-use crate::rules::{fit, learning_rate, moments};
+use crate::rules::{Memory, learning_rate, state_is};
 use crate::{ConfigError, State, StateError, StepContext, UpdateRule};
 
 /// Gradient descent: u = rate * g.
@@ -42,7 +42,7 @@ impl UpdateRule for Sgd {
 pub struct Momentum {
     rate: f64,
     decay: f64,
-    b: Vec<f64>,
+    b: Memory,
 }
 
 impl Momentum {
@@ -51,7 +51,7 @@ impl Momentum {
     /// # Errors
     /// [`ConfigError::OutOfRange`] unless the rate is positive and finite.
     pub fn new(rate: f64) -> Result<Self, ConfigError> {
-        Ok(Self { rate: learning_rate(rate)?, decay: 0.9, b: Vec::new() })
+        Ok(Self { rate: learning_rate(rate)?, decay: 0.9, b: Memory::new("b") })
     }
 
     /// The same with another decay.
@@ -66,30 +66,14 @@ impl Momentum {
 
 impl UpdateRule for Momentum {
     fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
-        fit(&mut self.b, step.len());
-        for ((u, b), g) in step.iter_mut().zip(&mut self.b).zip(context.gradient) {
+        let b = self.b.of(step.len());
+        for ((u, b), g) in step.iter_mut().zip(b).zip(context.gradient) {
             *b = self.decay * *b + g;
             *u = self.rate * *b;
         }
     }
 
-    fn prepare(&mut self, dimension: usize) {
-        fit(&mut self.b, dimension);
-    }
-
-    fn reset(&mut self) {
-        self.b.fill(0.0);
-    }
-
-    fn state(&self) -> State {
-        State::new("momentum").with_floats("b", &self.b)
-    }
-
-    fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        state.expect("momentum", &["b"])?;
-        self.b = moments(state, "b", &self.b)?;
-        Ok(())
-    }
+    state_is!(b, "momentum");
 }
 
 /// Momentum with a look ahead, in the form that takes the gradient at theta: b <- 0.9 b + g, u = rate * (g + 0.9 b).
@@ -102,7 +86,7 @@ impl UpdateRule for Momentum {
 pub struct Nesterov {
     rate: f64,
     decay: f64,
-    b: Vec<f64>,
+    b: Memory,
 }
 
 impl Nesterov {
@@ -111,7 +95,7 @@ impl Nesterov {
     /// # Errors
     /// [`ConfigError::OutOfRange`] unless the rate is positive and finite.
     pub fn new(rate: f64) -> Result<Self, ConfigError> {
-        Ok(Self { rate: learning_rate(rate)?, decay: 0.9, b: Vec::new() })
+        Ok(Self { rate: learning_rate(rate)?, decay: 0.9, b: Memory::new("b") })
     }
 
     /// The same with another decay.
@@ -126,28 +110,12 @@ impl Nesterov {
 
 impl UpdateRule for Nesterov {
     fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
-        fit(&mut self.b, step.len());
-        for ((u, b), g) in step.iter_mut().zip(&mut self.b).zip(context.gradient) {
+        let b = self.b.of(step.len());
+        for ((u, b), g) in step.iter_mut().zip(b).zip(context.gradient) {
             *b = self.decay * *b + g;
             *u = self.rate * (g + self.decay * *b);
         }
     }
 
-    fn prepare(&mut self, dimension: usize) {
-        fit(&mut self.b, dimension);
-    }
-
-    fn reset(&mut self) {
-        self.b.fill(0.0);
-    }
-
-    fn state(&self) -> State {
-        State::new("nesterov").with_floats("b", &self.b)
-    }
-
-    fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        state.expect("nesterov", &["b"])?;
-        self.b = moments(state, "b", &self.b)?;
-        Ok(())
-    }
+    state_is!(b, "nesterov");
 }

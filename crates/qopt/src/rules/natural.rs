@@ -49,11 +49,12 @@ impl UpdateRule for NaturalGradient {
             step.fill(f64::NAN);
             return;
         };
-        for (row, entries) in context.metric.chunks_exact(dimension).enumerate() {
-            for (column, &entry) in entries.iter().enumerate() {
-                matrix[(row, column)] = entry;
+        let entries = matrix.as_mut_slice();
+        for (row, of_row) in context.metric.chunks_exact(dimension).enumerate() {
+            for (column, &entry) in of_row[..=row].iter().enumerate() {
+                entries[column * dimension + row] = entry;
             }
-            matrix[(row, row)] += self.regularization;
+            entries[row * dimension + row] += self.regularization;
         }
         let Some(decomposition) = Cholesky::new(matrix) else {
             step.fill(f64::NAN);

@@ -1,6 +1,6 @@
 //! Gradients scaled by their own history: RMSProp, AdaGrad.
 
-use crate::rules::{fit, learning_rate, moments};
+use crate::rules::{Memory, learning_rate, state_is};
 use crate::{ConfigError, State, StateError, StepContext, UpdateRule};
 
 /// RMSProp: v <- 0.9 v + 0.1 g^2, u = rate * g / (sqrt(v) + 1e-8). No bias correction.
@@ -11,7 +11,7 @@ pub struct RmsProp {
     rate: f64,
     decay: f64,
     epsilon: f64,
-    v: Vec<f64>,
+    v: Memory,
 }
 
 impl RmsProp {
@@ -21,7 +21,7 @@ impl RmsProp {
     /// # Errors
     /// [`ConfigError::OutOfRange`] unless the rate is positive and finite.
     pub fn new(rate: f64) -> Result<Self, ConfigError> {
-        Ok(Self { rate: learning_rate(rate)?, decay: 0.9, epsilon: 1e-8, v: Vec::new() })
+        Ok(Self { rate: learning_rate(rate)?, decay: 0.9, epsilon: 1e-8, v: Memory::new("v") })
     }
 
     /// The same with another decay.
@@ -45,30 +45,14 @@ impl RmsProp {
 
 impl UpdateRule for RmsProp {
     fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
-        fit(&mut self.v, step.len());
-        for ((u, v), g) in step.iter_mut().zip(&mut self.v).zip(context.gradient) {
+        let v = self.v.of(step.len());
+        for ((u, v), g) in step.iter_mut().zip(v).zip(context.gradient) {
             *v = self.decay * *v + (1.0 - self.decay) * (g * g);
             *u = self.rate * g / (v.sqrt() + self.epsilon);
         }
     }
 
-    fn prepare(&mut self, dimension: usize) {
-        fit(&mut self.v, dimension);
-    }
-
-    fn reset(&mut self) {
-        self.v.fill(0.0);
-    }
-
-    fn state(&self) -> State {
-        State::new("rmsprop").with_floats("v", &self.v)
-    }
-
-    fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        state.expect("rmsprop", &["v"])?;
-        self.v = moments(state, "v", &self.v)?;
-        Ok(())
-    }
+    state_is!(v, "rmsprop");
 }
 
 /// AdaGrad: G <- G + g^2, u = rate * g / sqrt(G + 1e-7), G = 0 at the start.
@@ -79,7 +63,7 @@ impl UpdateRule for RmsProp {
 pub struct AdaGrad {
     rate: f64,
     epsilon: f64,
-    sum: Vec<f64>,
+    sum: Memory,
 }
 
 impl AdaGrad {
@@ -88,7 +72,7 @@ impl AdaGrad {
     /// # Errors
     /// [`ConfigError::OutOfRange`] unless the rate is positive and finite.
     pub fn new(rate: f64) -> Result<Self, ConfigError> {
-        Ok(Self { rate: learning_rate(rate)?, epsilon: 1e-7, sum: Vec::new() })
+        Ok(Self { rate: learning_rate(rate)?, epsilon: 1e-7, sum: Memory::new("sum") })
     }
 
     /// The same with another epsilon.
@@ -103,28 +87,12 @@ impl AdaGrad {
 
 impl UpdateRule for AdaGrad {
     fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
-        fit(&mut self.sum, step.len());
-        for ((u, sum), g) in step.iter_mut().zip(&mut self.sum).zip(context.gradient) {
+        let sum = self.sum.of(step.len());
+        for ((u, sum), g) in step.iter_mut().zip(sum).zip(context.gradient) {
             *sum += g * g;
             *u = self.rate * (g / (*sum + self.epsilon).sqrt());
         }
     }
 
-    fn prepare(&mut self, dimension: usize) {
-        fit(&mut self.sum, dimension);
-    }
-
-    fn reset(&mut self) {
-        self.sum.fill(0.0);
-    }
-
-    fn state(&self) -> State {
-        State::new("adagrad").with_floats("sum", &self.sum)
-    }
-
-    fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        state.expect("adagrad", &["sum"])?;
-        self.sum = moments(state, "sum", &self.sum)?;
-        Ok(())
-    }
+    state_is!(sum, "adagrad");
 }

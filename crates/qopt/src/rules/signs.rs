@@ -1,6 +1,6 @@
 //! Steps whose length does not depend on that of the gradient: signs, normalised gradients, Lion.
 
-use crate::rules::{fit, learning_rate, moments};
+use crate::rules::{Memory, learning_rate, state_is};
 use crate::vector::norm;
 use crate::{ConfigError, State, StateError, StepContext, UpdateRule};
 
@@ -93,7 +93,7 @@ pub struct Lion {
     rate: f64,
     decays: [f64; 2],
     weight_decay: f64,
-    m: Vec<f64>,
+    m: Memory,
 }
 
 impl Lion {
@@ -102,7 +102,7 @@ impl Lion {
     /// # Errors
     /// [`ConfigError::OutOfRange`] unless the rate is positive and finite.
     pub fn new(rate: f64) -> Result<Self, ConfigError> {
-        Ok(Self { rate: learning_rate(rate)?, decays: [0.9, 0.99], weight_decay: 0.0, m: Vec::new() })
+        Ok(Self { rate: learning_rate(rate)?, decays: [0.9, 0.99], weight_decay: 0.0, m: Memory::new("m") })
     }
 
     /// The same with other decays, in the step and of the mean.
@@ -126,30 +126,14 @@ impl Lion {
 
 impl UpdateRule for Lion {
     fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
-        fit(&mut self.m, step.len());
+        let m = self.m.of(step.len());
         let [in_step, of_mean] = self.decays;
         let inputs = context.gradient.iter().zip(context.theta);
-        for ((u, m), (g, theta)) in step.iter_mut().zip(&mut self.m).zip(inputs) {
+        for ((u, m), (g, theta)) in step.iter_mut().zip(m).zip(inputs) {
             *u = self.rate * (sign(in_step * *m + (1.0 - in_step) * g) + self.weight_decay * theta);
             *m = of_mean * *m + (1.0 - of_mean) * g;
         }
     }
 
-    fn prepare(&mut self, dimension: usize) {
-        fit(&mut self.m, dimension);
-    }
-
-    fn reset(&mut self) {
-        self.m.fill(0.0);
-    }
-
-    fn state(&self) -> State {
-        State::new("lion").with_floats("m", &self.m)
-    }
-
-    fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        state.expect("lion", &["m"])?;
-        self.m = moments(state, "m", &self.m)?;
-        Ok(())
-    }
+    state_is!(m, "lion");
 }
