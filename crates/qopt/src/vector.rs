@@ -68,7 +68,7 @@ pub(crate) fn fill_random_direction(vector: &mut [f64], length: f64, rng: &mut i
 }
 
 /// power * decay; 0 where that is subnormal. It stands for a bias that decays, next to numbers beside which it has long
-/// been lost, and a product of subnormal numbers takes as long as a whole step.
+/// been lost, and a product of subnormal numbers takes sixty times as long as another.
 pub(crate) fn next_power(power: f64, decay: f64) -> f64 {
     let next = power * decay;
     if next < f64::MIN_POSITIVE { 0.0 } else { next }
