@@ -242,6 +242,28 @@ fn expectations_of_sums_equal_those_of_their_terms() {
     }
 }
 
+/// Every width of runs and of rows of the higher qubits, on a product state: `<X_q> = sin t_q`, `<Z_q Z_q+1> = cos t_q cos t_q+1`.
+#[test]
+fn energies_of_wide_product_states() {
+    for qubits in [18, 20, 21, 22, 23] {
+        let theta: Vec<f64> = (0..qubits).map(|q| 0.3 + 0.21 * q as f64).collect();
+        let mut circuit = Circuit::new(qubits).expect("width");
+        for (q, &angle) in theta.iter().enumerate() {
+            circuit.ry(q, angle).expect("valid");
+        }
+        let program = Program::compile(&circuit);
+        let mut binding = Binding::new(&program);
+        program.bind(&[], &mut binding).expect("finite");
+        let mut state = StateVector::zero(qubits).expect("fits into memory");
+        state.run(&program, &binding).expect("fits");
+        let chain = PauliSum::transverse_field_ising(qubits, 1.0, 0.8).expect("finite");
+        let bonds: f64 = theta.windows(2).map(|pair| pair[0].cos() * pair[1].cos()).sum();
+        let expected = -bonds - 0.8 * theta.iter().map(|angle| angle.sin()).sum::<f64>();
+        let got = state.expectation(&chain).expect("fits");
+        assert!((got - expected).abs() < 1e-12, "{qubits} qubits: {got} for {expected}");
+    }
+}
+
 /// Amplitudes and energies are the same bytes whatever the number of threads.
 #[cfg(feature = "rayon")]
 #[test]
