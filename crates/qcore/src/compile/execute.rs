@@ -178,7 +178,8 @@ impl Shared<'_> {
                     let outer = (index * COLUMN_BLOCKS + k * width) << LANE_QUBITS;
                     self.work(tile, own_table, outer as u64, ahead);
                 }
-                scatter_tiles(self.level, &mut column, index, tiles, width);
+                let past = column.past();
+                scatter_tiles(self.level, &mut column, index, tiles, width, past);
             }
         }
     }

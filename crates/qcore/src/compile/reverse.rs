@@ -387,7 +387,7 @@ impl Backward<'_> {
                 let width = tile / bra.rows();
                 let columns = &mut columns[..2 * COLUMN_BLOCKS / width * tile];
                 let (own_ket, own_bra) = columns.split_at_mut(columns.len() / 2);
-                let absent = self.ket == Ket::Absent;
+                let (absent, past) = (self.ket == Ket::Absent, bra.past());
                 for column in bra.range() {
                     if !absent {
                         kernel::gather_tiles(self.level, &ket, column, own_ket, width);
@@ -399,9 +399,9 @@ impl Backward<'_> {
                         self.tile(parts, ket, bra, (&mut *table, &mut *folds), outer, partial, low);
                     }
                     if !absent {
-                        kernel::scatter_tiles(self.level, &mut ket, column, own_ket, width);
+                        kernel::scatter_tiles(self.level, &mut ket, column, own_ket, width, past);
                     }
-                    kernel::scatter_tiles(self.level, &mut bra, column, own_bra, width);
+                    kernel::scatter_tiles(self.level, &mut bra, column, own_bra, width, past);
                 }
             }
         }

@@ -10,6 +10,10 @@ use super::{Block, kernel_rows};
 /// Blocks of a row that belong to one column: as many lines as memory likes to give at a time.
 pub(crate) const COLUMN_BLOCKS: usize = 8;
 
+/// In states of so many blocks (256 MiB) the lines of a column have left the cache when it is written back: writing past the cache
+/// saves to read them again.
+const PAST_BLOCKS: usize = 1 << 22;
+
 /// Some columns of a state, seen as rows of `row` blocks each. Parts of it may be worked on by different threads.
 pub(crate) struct Columns<'a> {
     start: *mut Block,
@@ -45,6 +49,11 @@ impl<'a> Columns<'a> {
     /// How many rows the state has.
     pub(crate) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Whether the state is so large that columns are better written back past the cache.
+    pub(crate) fn past(&self) -> bool {
+        self.rows * self.row >= PAST_BLOCKS
     }
 
     /// Their indices.
@@ -101,8 +110,8 @@ kernel_rows! {
 }
 
 kernel_rows! {
-    /// Copies a column back.
-    scatter_tiles(columns: &mut Columns<'_>, column: usize, from: &[Block], width: usize) = scatter_generic
+    /// Copies a column back; if asked for, past the cache where that is possible.
+    scatter_tiles(columns: &mut Columns<'_>, column: usize, from: &[Block], width: usize, past: bool) = scatter_generic
 }
 
 #[inline(always)]
@@ -129,7 +138,17 @@ fn gather_generic<V: Rows>(columns: &Columns<'_>, column: usize, to: &mut [Block
 }
 
 #[inline(always)]
-fn scatter_generic<V: Rows>(columns: &mut Columns<'_>, column: usize, from: &[Block], width: usize) {
+fn scatter_generic<V: Rows>(columns: &mut Columns<'_>, column: usize, from: &[Block], width: usize, past: bool) {
+    if past {
+        scatter::<V, true>(columns, column, from, width);
+        V::fence();
+    } else {
+        scatter::<V, false>(columns, column, from, width);
+    }
+}
+
+#[inline(always)]
+fn scatter<V: Rows, const PAST: bool>(columns: &mut Columns<'_>, column: usize, from: &[Block], width: usize) {
     let rows = columns.rows;
     assert!(matches!(width, 4 | COLUMN_BLOCKS), "a column is whole tiles");
     assert!(columns.columns.contains(&column) && from.len() == rows * COLUMN_BLOCKS, "a column of this part");
@@ -142,7 +161,8 @@ fn scatter_generic<V: Rows>(columns: &mut Columns<'_>, column: usize, from: &[Bl
                     // SAFETY: as in `gather_generic`, and the borrow is exclusive.
                     unsafe {
                         let to = &mut *columns.start.add(row * columns.row + column * COLUMN_BLOCKS + first + k);
-                        V::load(from.get_unchecked(at + k), part).store(to, part);
+                        let v = V::load(from.get_unchecked(at + k), part);
+                        if PAST { v.store_past(to, part) } else { v.store(to, part) }
                     }
                 }
             }

@@ -13,6 +13,13 @@ pub(super) trait Rows: Copy {
     fn zero() -> Self;
     fn load(block: &Block, part: usize) -> Self;
     fn store(self, block: &mut Block, part: usize);
+    /// As [`Rows::store`], past the cache where that is possible; other threads see it after [`Rows::fence`].
+    #[inline(always)]
+    fn store_past(self, block: &mut Block, part: usize) {
+        self.store(block, part);
+    }
+    #[inline(always)]
+    fn fence() {}
     fn splat(value: f64) -> Self;
     /// A block of one complex number.
     fn complex(re: f64, im: f64) -> [Self; 2];
@@ -286,6 +293,18 @@ mod avx512 {
         fn store(self, block: &mut Block, _: usize) {
             // SAFETY: a block is 64 writable bytes, eight doubles; AVX-512F is present.
             unsafe { _mm512_storeu_pd(std::ptr::from_mut(block).cast(), self.0) }
+        }
+
+        #[inline(always)]
+        fn store_past(self, block: &mut Block, _: usize) {
+            // SAFETY: as in `store`, and a block is aligned to 64 bytes. Whoever calls it calls `fence` before anything else may read it.
+            unsafe { std::arch::x86_64::_mm512_stream_pd(std::ptr::from_mut(block).cast(), self.0) }
+        }
+
+        #[inline(always)]
+        fn fence() {
+            // SAFETY: SSE belongs to every x86-64 processor.
+            unsafe { std::arch::x86_64::_mm_sfence() }
         }
 
         #[inline(always)]

@@ -120,20 +120,17 @@ fn columns_come_and_go_in_tiles() {
                 let new = blocks(rows * COLUMN_BLOCKS, 9);
                 let mut expected = state.clone();
                 new.iter().enumerate().for_each(|(k, block)| expected[place(k)] = *block);
-                for level in Level::available() {
+                for (level, past) in Level::available().into_iter().flat_map(|level| [(level, false), (level, true)]) {
+                    let case = format!("{rows} rows of {row}, column {column}, width {width}, {level}, past {past}");
                     let mut changed = state.clone();
                     let mut columns = Columns::new(&mut changed, row);
                     let mut tiles = vec![Block::default(); rows * COLUMN_BLOCKS];
                     gather_tiles(level, &columns, column, &mut tiles, width);
                     for (k, block) in tiles.iter().enumerate() {
-                        assert_eq!(
-                            *block,
-                            state[place(k)],
-                            "{rows} rows of {row}, column {column}, width {width}, {level}"
-                        );
+                        assert_eq!(*block, state[place(k)], "{case}");
                     }
-                    scatter_tiles(level, &mut columns, column, &new, width);
-                    assert_eq!(changed, expected, "{rows} rows of {row}, column {column}, width {width}, {level}");
+                    scatter_tiles(level, &mut columns, column, &new, width, past);
+                    assert_eq!(changed, expected, "{case}");
                 }
             }
         }
