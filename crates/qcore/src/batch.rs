@@ -297,8 +297,50 @@ impl StateBatch {
         Ok(())
     }
 
+    /// As [`StateBatch::class_overlaps_into`], with the amplitudes of another batch as reference: each member has its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WidthMismatch`] if the reference has another width or other members.
+    ///
+    /// # Panics
+    ///
+    /// As [`StateBatch::class_probabilities_into`].
+    pub fn class_overlaps_of_members_into(
+        &mut self,
+        reference: &Self,
+        class_of: &[u32],
+        classes: usize,
+        probabilities: &mut Vec<[f64; 4]>,
+        overlaps: &mut Vec<[f64; 4]>,
+    ) -> Result<(), Error> {
+        let mismatch = |what, got, expected| Err(Error::WidthMismatch { what, got, expected });
+        if reference.qubits != self.qubits {
+            return mismatch("state", reference.qubits, self.qubits);
+        }
+        if reference.members != self.members {
+            return mismatch("batch", reference.members, self.members);
+        }
+        probabilities.clear();
+        overlaps.clear();
+        let size = 1 << self.qubits;
+        for (group, of_reference) in self.blocks.chunks_exact(size).zip(reference.blocks.chunks_exact(size)) {
+            self.sums.clear();
+            self.sums.resize(classes, Block::default());
+            kernel::class_overlaps_of_lanes(self.level, group, of_reference, class_of, &mut self.sums);
+            probabilities.extend(self.sums.iter().map(|sum| sum.re));
+            overlaps.extend(self.sums.iter().map(|sum| sum.im));
+        }
+        Ok(())
+    }
+
     /// The level and the blocks.
     pub(crate) fn kernel_parts(&mut self) -> (Level, &mut [Block]) {
         (self.level, &mut self.blocks)
+    }
+
+    /// The blocks, to be exchanged for as many others.
+    pub(crate) fn blocks_mut(&mut self) -> &mut Vec<Block> {
+        &mut self.blocks
     }
 }

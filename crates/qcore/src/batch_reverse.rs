@@ -1,6 +1,6 @@
 //! Derivatives of expectation values for many rows of parameters, four rows at a time.
 
-use crate::compile::{BatchGroup, BatchPlan, BatchShared, WHOLE_QUBITS};
+use crate::compile::{BatchGroup, BatchPlan, BatchShared, Bound, WHOLE_QUBITS};
 use crate::kernel::{self, Block};
 use crate::{Error, Level, PauliSum, Program};
 
@@ -34,7 +34,7 @@ const GROUP: usize = 4;
 /// ```
 #[derive(Clone, Debug)]
 pub struct BatchDerivatives {
-    plan: BatchPlan,
+    pub(crate) plan: BatchPlan,
     qubits: usize,
     parameters: usize,
     wanted: usize,
@@ -153,14 +153,28 @@ impl BatchDerivatives {
         observables: &[PauliSum],
         level: Level,
     ) -> Result<SharedRows, Error> {
+        if let Some(observable) = observables.iter().find(|observable| observable.width() > self.qubits) {
+            let (what, got) = ("observable", observable.width());
+            return Err(Error::WidthMismatch { what, got, expected: self.qubits });
+        }
+        let mut shared = self.plan.shared(self.qubits, self.angles.len());
+        self.share_into(program, rows, level, &mut shared)?;
+        let observables = observables.iter().map(|observable| Tabulated::new(observable, self.qubits)).collect();
+        Ok(SharedRows { shared, observables, level })
+    }
+
+    /// As [`BatchDerivatives::share`] without observables, into room that the plan has made.
+    pub(crate) fn share_into(
+        &self,
+        program: &Program,
+        rows: &[&[f64]],
+        level: Level,
+        shared: &mut BatchShared,
+    ) -> Result<(), Error> {
         self.check(program)?;
         let Some(first) = rows.first() else { return Err(Error::ParameterCount { expected: self.parameters, got: 0 }) };
         if let Some(row) = rows.iter().find(|row| row.len() != self.parameters) {
             return Err(Error::ParameterCount { expected: self.parameters, got: row.len() });
-        }
-        if let Some(observable) = observables.iter().find(|observable| observable.width() > self.qubits) {
-            let (what, got) = ("observable", observable.width());
-            return Err(Error::WidthMismatch { what, got, expected: self.qubits });
         }
         let mut changes = vec![0; self.parameters];
         for row in rows {
@@ -175,15 +189,50 @@ impl BatchDerivatives {
         if let Some(rotation) = angles.iter().position(|angle| !angle.is_finite()) {
             return Err(program.bad_angle(rotation, angles[rotation]));
         }
-        let shared = self.plan.share(level, self.qubits, &differs, |bound| {
+        let bind = |bound: &mut Bound| {
             for (rotation, &angle) in angles.iter().enumerate() {
                 bound.angles[rotation] = angle;
                 bound.arguments[rotation] = program.rotations()[rotation].argument() * angle;
             }
             kernel::sin_cos(level, &bound.arguments, &mut bound.sin, &mut bound.cos[..angles.len()]);
-        });
-        let observables = observables.iter().map(|observable| Tabulated::new(observable, self.qubits)).collect();
-        Ok(SharedRows { shared, observables, level })
+        };
+        self.plan.share(level, &differs, bind, shared);
+        Ok(())
+    }
+
+    /// Room for what rows share, and for a group of them.
+    pub(crate) fn room(&self) -> (BatchShared, BatchGroup) {
+        (self.plan.shared(self.qubits, self.angles.len()), self.plan.group(self.qubits, self.angles.len()))
+    }
+
+    /// Sets the arguments of those angles of a group that differ between rows; lanes beyond the last row repeat it.
+    pub(crate) fn set_arguments(
+        &self,
+        program: &Program,
+        shared: &BatchShared,
+        rows: &[&[f64]],
+        bound: &mut Bound,
+    ) -> Result<(), Error> {
+        self.check(program)?;
+        if rows.is_empty() || rows.len() > GROUP {
+            return Err(Error::WidthMismatch { what: "group", got: rows.len(), expected: GROUP });
+        }
+        if let Some(row) = rows.iter().find(|row| row.len() != self.parameters) {
+            return Err(Error::ParameterCount { expected: self.parameters, got: row.len() });
+        }
+        for rotation in shared.rotations.iter().cloned().flatten() {
+            let argument = program.rotations()[rotation].argument();
+            for lane in 0..GROUP {
+                let row = rows[lane.min(rows.len() - 1)];
+                let angle = self.angles[rotation].value(program, rotation, row);
+                if !angle.is_finite() {
+                    return Err(program.bad_angle(rotation, angle));
+                }
+                bound.angles[4 * rotation + lane] = angle;
+                bound.arguments[4 * rotation + lane] = argument * angle;
+            }
+        }
+        Ok(())
     }
 
     fn check(&self, program: &Program) -> Result<(), Error> {
@@ -230,33 +279,14 @@ impl BatchReverse {
         rows: &[&[f64]],
         values: &mut [[f64; 4]],
     ) -> Result<(), Error> {
-        let mismatch = |what, got, expected| Err(Error::WidthMismatch { what, got, expected });
-        derivatives.check(program)?;
-        if rows.is_empty() || rows.len() > GROUP {
-            return mismatch("group", rows.len(), GROUP);
-        }
-        if values.len() != shared.observables.len() {
-            return mismatch("values", values.len(), shared.observables.len());
-        }
-        if let Some(row) = rows.iter().find(|row| row.len() != derivatives.parameters) {
-            return Err(Error::ParameterCount { expected: derivatives.parameters, got: row.len() });
+        let (got, expected) = (values.len(), shared.observables.len());
+        if got != expected {
+            return Err(Error::WidthMismatch { what: "values", got, expected });
         }
         if !self.begun {
             self.begin(shared);
         }
-        let bound = &mut self.group.bound;
-        for rotation in shared.shared.rotations.iter().cloned().flatten() {
-            let argument = program.rotations()[rotation].argument();
-            for lane in 0..GROUP {
-                let row = rows[lane.min(rows.len() - 1)];
-                let angle = derivatives.angles[rotation].value(program, rotation, row);
-                if !angle.is_finite() {
-                    return Err(program.bad_angle(rotation, angle));
-                }
-                bound.angles[4 * rotation + lane] = angle;
-                bound.arguments[4 * rotation + lane] = argument * angle;
-            }
-        }
+        derivatives.set_arguments(program, &shared.shared, rows, &mut self.group.bound)?;
         self.group.forward(shared.level, &derivatives.plan, &shared.shared);
         for (values, observable) in values.iter_mut().zip(&shared.observables) {
             *values = observable.values(shared.level, &self.group.end);

@@ -1,10 +1,11 @@
 //! Circuits compiled for execution: every operation a kernel call, every angle a slot that is bound many times.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use num_complex::Complex64;
 
 use crate::affine::{Affine, AffineAngles};
+use crate::batch_rows::RowPlan;
 use crate::circuit::{Circuit, Instruction, Operation};
 use crate::compile::{Bound, Places, Plan};
 use crate::gate::{Action, Gate, Generator};
@@ -203,6 +204,7 @@ pub struct Program {
     plan: OnceLock<Plan>,
     batch_plan: OnceLock<Plan>,
     places: OnceLock<Places>,
+    row_plan: OnceLock<Option<Arc<RowPlan>>>,
 }
 
 impl Program {
@@ -229,6 +231,7 @@ impl Program {
             plan: OnceLock::new(),
             batch_plan: OnceLock::new(),
             places: OnceLock::new(),
+            row_plan: OnceLock::new(),
         }
     }
 
@@ -452,6 +455,11 @@ impl Program {
     /// Where each rotation acts in the plan for groups.
     pub(crate) fn places(&self) -> &Places {
         self.places.get_or_init(|| self.batch_plan().places())
+    }
+
+    /// How it is run at several rows, if it can be; made when it is first asked for.
+    pub(crate) fn row_plan(&self) -> Option<&Arc<RowPlan>> {
+        self.row_plan.get_or_init(|| RowPlan::new(self).map(Arc::new)).as_ref()
     }
 
     /// The error of a rotation whose angle is not finite.

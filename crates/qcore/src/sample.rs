@@ -2,6 +2,7 @@
 
 use rand::Rng;
 use rand_distr::{Binomial, Distribution};
+use smallvec::SmallVec;
 
 use crate::Error;
 
@@ -89,7 +90,7 @@ fn draw<R: Rng + ?Sized>(weights: &[f64], shots: u64, rng: &mut R, counts: &mut 
 
 fn conditional_binomials<R: Rng + ?Sized>(weights: &[f64], shots: u64, rng: &mut R, counts: &mut [u64]) {
     // Sums from the right are the exact denominators: subtracting from the total would lose the tail to rounding.
-    let mut tails: Vec<f64> = weights.to_vec();
+    let mut tails: SmallVec<[f64; 32]> = SmallVec::from_slice(weights);
     for k in (0..tails.len().saturating_sub(1)).rev() {
         tails[k] += tails[k + 1];
     }

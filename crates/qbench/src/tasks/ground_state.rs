@@ -8,6 +8,7 @@ use qgrad::objective::{ExpectationObjective, axes_of, is_sinusoidal, with_axes};
 use qgrad::{Backend, Estimator, Expectation, Metric};
 use qopt::{Axis, Role, Streams};
 
+use super::exact::ExactValues;
 use super::{Assessment, Instance, Readout, Task, Trainable};
 use crate::applicability::Need;
 use crate::chemistry::Molecule;
@@ -222,7 +223,8 @@ impl Task for GroundState {
     fn instance(&self, streams: &Streams) -> Result<Box<dyn Instance>, Error> {
         let expectation = self.expectation()?;
         let start = uniform_angles(expectation.wrt().len(), &mut streams.at(0).rng(Role::Start));
-        Ok(Box::new(Energy { expectation, start, lowest: self.lowest, axes: self.axes.clone() }))
+        let (axes, exact) = (self.axes.clone(), ExactValues::default());
+        Ok(Box::new(Energy { expectation, start, lowest: self.lowest, axes, exact }))
     }
 }
 
@@ -231,6 +233,7 @@ struct Energy {
     start: Vec<f64>,
     lowest: f64,
     axes: Vec<Axis>,
+    exact: ExactValues,
 }
 
 impl Instance for Energy {
@@ -248,10 +251,11 @@ impl Instance for Energy {
 
     fn with_axes(&self, axes: &[Axis]) -> Result<Box<dyn Instance>, Error> {
         let Self { expectation, start, lowest, .. } = self;
+        let exact = ExactValues::default();
         let circuit = with_axes(expectation.circuit(), expectation.wrt(), axes)?;
         let observables = expectation.measurement().observables().to_vec();
         let expectation = Expectation::of_all_parameters(&circuit, observables)?;
-        Ok(Box::new(Self { expectation, start: start.clone(), lowest: *lowest, axes: axes.to_vec() }))
+        Ok(Box::new(Self { expectation, start: start.clone(), lowest: *lowest, axes: axes.to_vec(), exact }))
     }
 
     fn objective(&self, readout: &Readout) -> Result<Box<dyn Trainable>, Error> {
@@ -260,10 +264,7 @@ impl Instance for Energy {
     }
 
     fn loss(&self, theta: &[f64]) -> Result<f64, Error> {
-        let (estimator, mut backend) = Readout::Exact.reader()?;
-        // Exact values read nothing from the stream.
-        let mut rng = Streams::new(0, 0).at(0).rng(Role::Evaluation);
-        Ok(estimator.values(&self.expectation, theta, &mut backend, &mut rng)?.estimates[0].value - self.lowest)
+        Ok(self.exact.at(&self.expectation, theta)?[0].value - self.lowest)
     }
 
     fn assess(&self, theta: &[f64]) -> Result<Assessment, Error> {

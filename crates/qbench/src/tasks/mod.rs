@@ -1,6 +1,7 @@
 //! Tasks: what is trained, on which data, and how it is judged.
 
 mod classification;
+mod exact;
 mod ground_state;
 mod product;
 mod readout;

@@ -3,12 +3,12 @@
 //! Layers without an angle that differs take the tables of a single state, made once for all groups. One-qubit gates are not
 //! multiplied out here: a gate on data beside one on weights is a layer more, which costs less than the product for every member.
 
-use super::derivative::{Fold, PartReads, Probe, Reads};
+use super::derivative::{Fold, PartReads, Probe, Reads, Weight};
 use super::execute::at_least;
 use super::{Part, Plan, Shape, Stage, Start, Sweep};
 use crate::Level;
 use crate::compile::Bound;
-use crate::kernel::{self, Block, Pass};
+use crate::kernel::{self, Block, Insertion, Pass};
 use crate::program::{Rotation, Step};
 
 /// At most so many blocks of states are stored for a group; 64 bytes each.
@@ -42,6 +42,17 @@ pub(crate) struct BatchShared {
     pub(crate) rotations: Vec<std::ops::Range<usize>>,
     extras: Vec<usize>,
     scales: Vec<usize>,
+}
+
+/// Where a rotation acts in a plan.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Place {
+    /// Nowhere: its angle turns the global phase at most.
+    Nowhere,
+    /// Behind the rotations of one layer, where one string generates it.
+    At(usize, Insertion),
+    /// As anything else.
+    Many,
 }
 
 /// Numbers and states of a group.
@@ -101,37 +112,86 @@ impl BatchPlan {
         }
     }
 
+    /// What is inserted for each rotation, and behind the rotations of which layer.
+    pub(crate) fn generators(&self, rotations: usize) -> Vec<Place> {
+        let mut found: Vec<Vec<(usize, Probe, f64)>> = vec![Vec::new(); rotations];
+        for layer in 0..self.num_layers() {
+            for source in &self.part(layer).0.sources {
+                let weight = match source.weight {
+                    Weight::Number(weight) => weight,
+                    // No derivative of such a plan is read from a product, but if it were it would not be a string.
+                    Weight::Frame { .. } => f64::NAN,
+                };
+                let of_rotation = &mut found[source.rotation as usize];
+                match of_rotation.iter_mut().find(|known| (known.0, known.1) == (layer, source.probe)) {
+                    Some((_, _, sum)) => *sum += weight,
+                    None => of_rotation.push((layer, source.probe, weight)),
+                }
+            }
+        }
+        let place = |mut strings: Vec<(usize, Probe, f64)>| {
+            strings.retain(|string| string.2 != 0.0);
+            match strings[..] {
+                [] => Place::Nowhere,
+                [(layer, Probe::Y(qubit), sign)] if sign.abs() == 1.0 => Place::At(layer, Insertion::y(qubit, sign)),
+                [(layer, Probe::Z { local, outer: 0, controls: 0, outer_controls: 0 }, sign)] if sign.abs() == 1.0 => {
+                    Place::At(layer, Insertion::z(local, sign))
+                }
+                _ => Place::Many,
+            }
+        };
+        found.into_iter().map(place).collect()
+    }
+
+    /// Room for what members share.
+    pub(crate) fn shared(&self, qubits: usize, rotations: usize) -> BatchShared {
+        let size = 1 << qubits.saturating_sub(kernel::LANE_QUBITS);
+        BatchShared {
+            bound: Bound::new(rotations, Some(&self.single.recipes), 1),
+            undo: Vec::new(),
+            tables: vec![Block::default(); self.num_layers() * size],
+            own: Vec::new(),
+            rotations: Vec::new(),
+            extras: Vec::new(),
+            scales: Vec::new(),
+        }
+    }
+
     /// What members share whose angles differ from `bound` where `differs` says so; `bind` computes the numbers of a binding from its sines and cosines.
     pub(crate) fn share(
         &self,
         level: Level,
-        qubits: usize,
         differs: &[bool],
         bind: impl FnOnce(&mut Bound),
-    ) -> BatchShared {
-        let mut bound = Bound::new(differs.len(), Some(&self.single.recipes), 1);
-        bind(&mut bound);
+        shared: &mut BatchShared,
+    ) {
+        let BatchShared { bound, undo, tables, own, rotations, extras, scales } = shared;
+        bind(bound);
         bound.follow(&self.single.recipes, level);
         let any = |rotations: &Vec<usize>| rotations.iter().any(|&rotation| differs[rotation]);
-        let own: Vec<bool> = self.of_layer.iter().map(any).collect();
-        let which = |all: &[Vec<usize>]| (0..all.len()).filter(|&k| any(&all[k])).collect();
-        let (extras, scales) = (which(&self.of_extra), which(&self.of_scale));
-        let mut rotations: Vec<std::ops::Range<usize>> = Vec::new();
+        let which = |all: &[Vec<usize>], which: &mut Vec<usize>| {
+            which.clear();
+            which.extend((0..all.len()).filter(|&k| any(&all[k])));
+        };
+        own.clear();
+        own.extend(self.of_layer.iter().map(any));
+        which(&self.of_extra, extras);
+        which(&self.of_scale, scales);
+        rotations.clear();
         for rotation in (0..differs.len()).filter(|&rotation| differs[rotation]) {
             match rotations.last_mut().filter(|range| range.end == rotation) {
                 Some(range) => range.end += 1,
                 None => rotations.push(rotation..rotation + 1),
             }
         }
-        let size = 1 << qubits.saturating_sub(kernel::LANE_QUBITS);
-        let mut tables = vec![Block::default(); own.len() * size];
+        let size = tables.len() / self.num_layers();
         let (_, first, rest) = layers(&self.single).expect("checked when it was made");
         let parts = std::iter::once(first).chain(rest);
-        for ((part, table), _) in parts.zip(tables.chunks_exact_mut(size)).zip(&own).filter(|(_, own)| !**own) {
-            part.write(level, table, &bound, 0);
+        for ((part, table), _) in parts.zip(tables.chunks_exact_mut(size)).zip(&*own).filter(|(_, own)| !**own) {
+            part.write(level, table, bound, 0);
         }
-        let undo = bound.tan.iter().map(|tan| -tan).collect();
-        BatchShared { bound, undo, tables, own, rotations, extras, scales }
+        undo.clear();
+        undo.extend(bound.tan.iter().map(|tan| -tan));
     }
 
     /// Room for a group.
@@ -206,6 +266,50 @@ impl BatchGroup {
         if let Some(last) = last {
             multiply_into(level, end, last, None, &[]);
         }
+    }
+
+    /// The states of the members at the end, where a generator is inserted into each behind the rotations of a layer; needs a
+    /// [`BatchGroup::forward`] before it. They are written to the first of two buffers.
+    pub(crate) fn tangents(
+        &self,
+        level: Level,
+        plan: &BatchPlan,
+        shared: &BatchShared,
+        layer: usize,
+        insertions: &[Insertion; 4],
+        [to, spare]: [&mut Vec<Block>; 2],
+    ) {
+        let Self { bound, stored, tables, end, .. } = self;
+        let (size, single) = (end.len(), shared.tables.len() / shared.own.len());
+        let before = shared.own[..layer].iter().filter(|own| **own).count();
+        let mut own_tables = tables.chunks_exact(size).skip(before);
+        at_least(to, size);
+        at_least(spare, size);
+        kernel::insert(level, spare, &stored[layer * size..(layer + 1) * size], insertions);
+        for (index, &own) in shared.own.iter().enumerate().skip(layer) {
+            let table = if own {
+                own_tables.next().expect("one for each layer that has its own")
+            } else {
+                &shared.tables[index * single..(index + 1) * single]
+            };
+            let last = (spare.as_slice(), table, own);
+            match shared.own.get(index + 1) {
+                None => {
+                    multiply_into(level, to, last, None, &[]);
+                }
+                Some(true) => {
+                    multiply_into(level, to, last, None, &[]);
+                    kernel::apply_batch_passes(level, to, &plan.part(index + 1).0.passes, &bound.tan, None);
+                }
+                Some(false) => {
+                    let (passes, tans) = (&plan.part(index + 1).0.passes, &shared.bound.tan);
+                    let done = multiply_into(level, to, last, passes.first(), tans);
+                    kernel::apply_passes(level, to, &passes[done..], tans, None);
+                }
+            }
+            std::mem::swap(to, spare);
+        }
+        std::mem::swap(to, spare);
     }
 
     /// Undoes the layers on `bra` and adds `2 Im <bra|G|ket>` of every member to `out`.

@@ -18,6 +18,7 @@ mod diagonal;
 mod energy;
 mod euler;
 mod group;
+mod insert;
 mod lanes;
 mod level;
 mod matrix;
@@ -55,6 +56,7 @@ pub(crate) use diagonal::{Diagonal, Doubling, Parity, Quad, Term, Values, build_
 pub(crate) use energy::{Flips, flip_energy, small_energy, weighted_probability, z_table};
 pub(crate) use euler::{EulerAngles, euler, euler_angles};
 pub(crate) use group::{class_overlaps, class_squares, hadamards, shared_diagonal, spread};
+pub(crate) use insert::{Insertion, class_overlaps_of_lanes, insert};
 pub use level::Level;
 pub(crate) use matrix::{Matrix, apply_matrix};
 pub(crate) use observable::{add_flips, add_strings, apply_small, strings_energy, weigh};

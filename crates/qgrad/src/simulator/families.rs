@@ -247,14 +247,14 @@ fn each_member<'a>(members: &'a [Member<'_>]) -> [ShiftedMember<'a>; 4] {
 }
 
 /// The measurement groups, those that need no change of basis first, so that the last one may be changed in place.
-fn in_order(job: &Job<'_>) -> impl Iterator<Item = usize> {
+pub(super) fn in_order(job: &Job<'_>) -> impl Iterator<Item = usize> {
     let (measurement, groups) = (job.measurement, 0..job.measurement.groups().len());
     let plain = groups.clone().filter(move |&group| measurement.is_computational(group));
     plain.chain(groups.filter(move |&group| !measurement.is_computational(group)))
 }
 
 /// The states in the basis of a measurement group.
-fn in_basis<'a>(
+pub(super) fn in_basis<'a>(
     job: &Job<'_>,
     group: usize,
     states: &'a mut StateBatch,

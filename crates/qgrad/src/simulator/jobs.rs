@@ -5,6 +5,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
 use super::families::{Families, same_rotation, tangent_factor};
+use super::rows::Rows;
 use super::seen::Seen;
 use super::{Simulator, StateVectorBackend, States};
 use crate::backend::{Job, JobResult, JobShots, Point};
@@ -43,7 +44,6 @@ impl StateVectorBackend {
     fn values(&mut self, readout: &Readout<'_>, rows: &[&[f64]]) -> Result<Vec<Estimate>, Error> {
         let job = readout.job;
         let mut values = vec![Estimate::default(); job.points.len() * job.measurement.observables().len()];
-        let mut binding = Binding::new(job.program);
         // Row by row, and within a row in the order in which one pass over the circuit meets the rotations.
         let mut order: Vec<usize> = (0..job.points.len()).collect();
         order.sort_by_key(|&index| {
@@ -51,7 +51,15 @@ impl StateVectorBackend {
             (row, second.is_some(), shift.map(|shift| shift.rotation))
         });
         let rows_of_points = order.chunk_by(|&a, &b| job.points[a].row == job.points[b].row);
-        if Families::fits(job) {
+        let of_rows: Vec<&[usize]> = rows_of_points.clone().collect();
+        if let Some(states) = Rows::of(&mut self.rows, job, self.level, rows, &of_rows)? {
+            states.run(rows, &of_rows, readout, &mut values)?;
+            return Ok(values);
+        }
+        let mut binding = Binding::new(job.program);
+        // Without a shift there is nothing that the states and tables of a family would be kept for.
+        let shifted = job.points.iter().any(|point| point.shift.is_some() || point.second.is_some());
+        if (shifted || job.shots == JobShots::Exact) && Families::fits(job) {
             let families = Families::of(&mut self.families, job.program.num_qubits(), self.level)?;
             for points in rows_of_points {
                 job.program.bind(rows[job.points[points[0]].row], &mut binding)?;

@@ -6,6 +6,7 @@ mod directional;
 mod families;
 pub(crate) mod gradient;
 mod jobs;
+mod rows;
 mod seen;
 
 use nalgebra::DMatrix;
@@ -162,6 +163,7 @@ pub struct StateVectorBackend {
     probabilities: Vec<f64>,
     gradients: Option<gradient::Gradients>,
     families: Option<families::Families>,
+    rows: Option<rows::Rows>,
     batches: Option<batch::Batches>,
     directional: Option<directional::Directional>,
     seen: Option<seen::LastSeen>,
@@ -192,6 +194,7 @@ impl StateVectorBackend {
             probabilities: Vec::new(),
             gradients: None,
             families: None,
+            rows: None,
             batches: None,
             directional: None,
             seen: None,

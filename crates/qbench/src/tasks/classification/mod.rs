@@ -10,6 +10,7 @@ use qcore::{Circuit, PauliSum};
 use qgrad::{Backend, Estimator, Expectation};
 use qopt::{Role, Streams};
 
+use super::exact::ExactValues;
 use super::{Assessment, Instance, Readout, Task, Trainable};
 use crate::Error;
 use crate::applicability::Need;
@@ -274,7 +275,7 @@ impl Classification {
         let expectation = Expectation::new(&circuit, vec![readout], &trained)?;
         let start = uniform_angles(trained.len(), &mut streams.at(0).rng(Role::Start));
         let (train, test) = (part(&split.train)?, part(&split.test)?);
-        Ok(Fitted { expectation, train, test, start, batch: self.batch })
+        Ok(Fitted { expectation, train, test, start, batch: self.batch, exact: ExactValues::default() })
     }
 }
 
@@ -348,6 +349,7 @@ struct Fitted {
     test: Samples,
     start: Vec<f64>,
     batch: usize,
+    exact: ExactValues,
 }
 
 impl Fitted {
@@ -373,14 +375,11 @@ impl Fitted {
 
     /// Scores of the circuit on some samples, exactly.
     fn scores(&self, samples: &Samples, theta: &[f64]) -> Result<Scores, Error> {
-        let (estimator, mut backend) = Readout::Exact.reader()?;
         let rows: Vec<f64> = samples.angles.iter().flat_map(|angles| angles.iter().chain(theta)).copied().collect();
-        // Exact values read nothing from the stream.
-        let mut rng = Streams::new(0, 0).at(0).rng(Role::Evaluation);
-        let values = estimator.values(&self.expectation, &rows, &mut backend, &mut rng)?;
+        let values = self.exact.at(&self.expectation, &rows)?;
         // Rounding may leave the interval by a bit.
         let probabilities: Vec<f64> =
-            values.estimates.iter().map(|estimate| (0.5 * (1.0 + estimate.value)).clamp(0.0, 1.0)).collect();
+            values.iter().map(|estimate| (0.5 * (1.0 + estimate.value)).clamp(0.0, 1.0)).collect();
         Ok(Scores::new(&probabilities, &samples.labels)?)
     }
 }
