@@ -7,6 +7,7 @@
 //! is `n . sigma / 2` with a unit vector `n` that depends on the binding. All of them are sums of matrix elements
 //! `Im <lambda|P|psi>` between the rotations and the diagonal operator of the layer: [`Probe`]s.
 
+use super::early::Early;
 use super::schedule::{Element, Factor, Layer, Turn, bits};
 use super::small_reverse::SmallReads;
 use super::tiles::Span;
@@ -273,6 +274,8 @@ pub(crate) struct Reads {
     first: Option<(usize, usize)>,
     /// The same on a small register.
     small: Option<SmallReads>,
+    /// The same for one derivative by an angle of the first layer, if the state is one tile.
+    early: Option<Early>,
 }
 
 impl Reads {
@@ -289,6 +292,7 @@ impl Reads {
             contributions: Vec::new(),
             first: None,
             small: None,
+            early: None,
         };
         let mut probes = Vec::new();
         for stage in &plan.stages {
@@ -310,6 +314,9 @@ impl Reads {
             .enumerate()
             .find_map(|(stage, parts)| parts.iter().position(|reads| !reads.is_empty()).map(|part| (stage, part)));
         reads.small = SmallReads::new(plan, &probes, &reads, &reads.contributions);
+        if rotations.len() == 1 && reads.first.is_none() && reads.start.len() == 1 && reads.small.is_none() {
+            reads.early = Early::new(&probes, &reads.contributions);
+        }
         reads
     }
 
@@ -372,6 +379,11 @@ impl Reads {
     /// The same on a small register.
     pub(super) fn small(&self) -> Option<&SmallReads> {
         self.small.as_ref()
+    }
+
+    /// The generator, if there is one derivative by an angle of the first layer.
+    pub(super) fn early(&self) -> Option<&Early> {
+        self.early.as_ref()
     }
 
     /// How many matrix elements there are.

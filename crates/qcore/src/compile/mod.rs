@@ -7,6 +7,7 @@
 
 mod batch;
 mod derivative;
+mod early;
 mod execute;
 mod recipes;
 mod reverse;

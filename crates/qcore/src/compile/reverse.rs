@@ -109,6 +109,10 @@ impl Plan {
         }
         let blocks = state.len();
         let Some(layers) = self.layers(blocks, reads) else { return false };
+        if let Some(early) = reads.early() {
+            self.forward_early(level, state, bound, (layers, early), tape);
+            return true;
+        }
         let Tape { stored, tables, .. } = tape;
         let keep = layers.len() * blocks <= TABLE_BLOCKS;
         let mut rest = at_least(stored, layers.stored() * blocks);
@@ -167,6 +171,10 @@ impl Plan {
     ) {
         if let Some(small) = reads.small() {
             return self.backward_small(level, bra, bound, small, tape, out);
+        }
+        if reads.early().is_some() {
+            out[0] += Self::derivative_early(level, bra, tape);
+            return;
         }
         let blocks = bra.len();
         let Some(layers) = self.layers(blocks, reads) else { return };
