@@ -141,7 +141,7 @@ proptest! {
 /// tiles of lanes.
 #[test]
 fn layers_agree_with_the_shift_rule_at_any_width_and_angle() {
-    for qubits in [1, 2, 3, 7, 9] {
+    for qubits in [1, 2, 3, 4, 5, 7, 9] {
         let mut circuit = Circuit::new(qubits).expect("width");
         let t = circuit.parameters_named("t", 3 * qubits).expect("new");
         for (q, (&y, &z)) in t[..qubits].iter().zip(&t[qubits..]).enumerate() {
@@ -162,7 +162,31 @@ fn layers_agree_with_the_shift_rule_at_any_width_and_angle() {
     }
 }
 
-/// Each derivative is the slope of the one before, by differences of sixth order.
+/// Each derivative along the line is the slope of the one before, by differences of sixth order.
+fn check_slopes(circuit: &Circuit, start: &[f64], rates: &[f64]) {
+    let program = Program::compile(circuit);
+    let observable = observable(circuit.num_qubits());
+    assert_eq!(program.rotations().len(), rates.len());
+    for level in Level::available() {
+        let at = |distance: f64| {
+            let parameters: Vec<f64> = start.iter().zip(rates).map(|(start, rate)| start + distance * rate).collect();
+            let [by_angle, change, sums] = along(&program, &parameters, rates, &observable, level).expect("a plan");
+            let dot = |v: &[f64]| v.iter().zip(rates).map(|(a, b)| a * b).sum::<f64>();
+            [sums[0], dot(&by_angle), dot(&change), sums[1]]
+        };
+        let h = 0.005;
+        let (near, far, farther) = ([at(h), at(-h)], [at(2.0 * h), at(-2.0 * h)], [at(3.0 * h), at(-3.0 * h)]);
+        let here = at(0.0);
+        for order in 0..3 {
+            let odd = |pair: &[[f64; 4]; 2]| pair[0][order] - pair[1][order];
+            let slope = (45.0 * odd(&near) - 9.0 * odd(&far) + odd(&farther)) / (60.0 * h);
+            let (qubits, difference) = (circuit.num_qubits(), (slope - here[order + 1]).abs());
+            let found = here[order + 1];
+            assert!(difference < 1e-8, "{qubits} qubits at {level}, order {}: {slope} against {found}", order + 1);
+        }
+    }
+}
+
 #[test]
 fn third_derivatives_are_slopes_of_second_ones() {
     let mut circuit = Circuit::new(3).expect("width");
@@ -178,27 +202,28 @@ fn third_derivatives_are_slopes_of_second_ones() {
         .gate(Gate::Crz, &[2, 1], &[t[7].into()])
         .expect("valid");
     circuit.ry(1, 0.2).expect("valid");
-    let program = Program::compile(&circuit);
-    let observable = observable(3);
     // The last rotation has a fixed angle.
     let rates: Vec<f64> = (0..9).map(|k| if k < 8 { (1.7 * k as f64).cos() } else { 0.0 }).collect();
-    assert_eq!(program.rotations().len(), rates.len());
-    for level in Level::available() {
-        let at = |distance: f64| {
-            let parameters: Vec<f64> = (0..8).map(|k| 0.2 + 0.55 * k as f64 + distance * rates[k]).collect();
-            let [by_angle, change, sums] = along(&program, &parameters, &rates, &observable, level).expect("a plan");
-            let dot = |v: &[f64]| v.iter().zip(&rates).map(|(a, b)| a * b).sum::<f64>();
-            [sums[0], dot(&by_angle), dot(&change), sums[1]]
-        };
-        let h = 0.005;
-        let (near, far, farther) = ([at(h), at(-h)], [at(2.0 * h), at(-2.0 * h)], [at(3.0 * h), at(-3.0 * h)]);
-        let here = at(0.0);
-        for order in 0..3 {
-            let odd = |pair: &[[f64; 4]; 2]| pair[0][order] - pair[1][order];
-            let slope = (45.0 * odd(&near) - 9.0 * odd(&far) + odd(&farther)) / (60.0 * h);
-            let difference = (slope - here[order + 1]).abs();
-            assert!(difference < 1e-8, "{level}, order {}: {slope} against {}", order + 1, here[order + 1]);
+    let start: Vec<f64> = (0..8).map(|k| 0.2 + 0.55 * k as f64).collect();
+    check_slopes(&circuit, &start, &rates);
+}
+
+/// The same for layers at every width of small registers and beyond; some angles stay.
+#[test]
+fn third_derivatives_are_slopes_at_any_width() {
+    for qubits in 1..=6 {
+        let mut circuit = Circuit::new(qubits).expect("width");
+        for layer in 0..2 {
+            let t = circuit.parameters_named(&format!("t{layer}_"), 2 * qubits).expect("new");
+            for q in 0..qubits {
+                circuit.ry(q, t[2 * q]).expect("valid").rz(q, t[2 * q + 1]).expect("valid");
+            }
+            (1..qubits).for_each(|q| assert!(circuit.cz(q - 1, q).is_ok()));
         }
+        let rates: Vec<f64> =
+            (0..4 * qubits).map(|k| if k % 5 == 3 { 0.0 } else { 0.3 * (1.7 * k as f64).cos() }).collect();
+        let start: Vec<f64> = (0..4 * qubits).map(|k| 0.2 + 0.55 * k as f64).collect();
+        check_slopes(&circuit, &start, &rates);
     }
 }
 

@@ -15,6 +15,7 @@ mod schedule;
 mod shared;
 mod small;
 mod small_reverse;
+mod small_tangent;
 mod tangent;
 #[cfg(test)]
 mod tests;

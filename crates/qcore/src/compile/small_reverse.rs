@@ -39,19 +39,27 @@ struct Number {
 }
 
 /// A plan of one sweep over a small register that has a first layer.
-struct Steps<'a> {
+pub(super) struct Steps<'a> {
     sweep: &'a Sweep,
     small: &'a Small,
-    first: &'a SmallLayer,
+    pub(super) first: &'a SmallLayer,
 }
 
-impl Steps<'_> {
-    fn rest(&self) -> &[SmallLayer] {
+impl<'a> Steps<'a> {
+    pub(super) fn rest(&self) -> &'a [SmallLayer] {
         &self.small.layers[1..]
     }
 
     fn len(&self) -> usize {
         self.small.layers.len()
+    }
+
+    /// Writes the tables that are made beforehand to their places among those of all layers.
+    pub(super) fn write_tables(&self, level: Level, bound: &Bound, tables: &mut [Block]) {
+        let blocks = tables.len() / self.len();
+        for (layer, part) in self.tables() {
+            part.write(level, &mut tables[layer * blocks..(layer + 1) * blocks], bound, 0);
+        }
     }
 
     /// The layers whose diagonal operators need tables that are made beforehand.
@@ -125,8 +133,22 @@ impl SmallReads {
         Some(Self { layers, from, strings, sums, numbers, frames })
     }
 
+    /// Whether any `X` is read.
+    pub(super) fn has_flips(&self) -> bool {
+        self.layers.iter().any(|read| read.flips)
+    }
+
+    /// How many sums there are.
+    pub(super) fn sums(&self) -> usize {
+        self.sums
+    }
+
+    pub(super) fn asked(&self) -> SmallAsked<'_> {
+        SmallAsked { layers: &self.layers, from: self.from, strings: &self.strings }
+    }
+
     /// Adds what the sums make of each derivative.
-    fn derivatives(&self, plan: &Plan, bound: &Bound, sums: &[f64], out: &mut [f64]) {
+    pub(super) fn derivatives(&self, plan: &Plan, bound: &Bound, sums: &[f64], out: &mut [f64]) {
         for &Number { output, at, weight } in &self.numbers {
             out[output as usize] += weight * sums[at as usize];
         }
@@ -153,7 +175,7 @@ impl Weight {
 }
 
 impl Plan {
-    fn small_steps(&self) -> Option<Steps<'_>> {
+    pub(super) fn small_steps(&self) -> Option<Steps<'_>> {
         let [Stage::Sweep(sweep @ Sweep { shape: Shape::Whole, small: Some(small), .. })] = self.stages.as_slice()
         else {
             return None;
@@ -167,9 +189,7 @@ impl Plan {
         let blocks = state.len();
         let stored = at_least(&mut tape.stored, steps.len() * blocks);
         let tables = at_least(&mut tape.tables, steps.len() * blocks);
-        for (layer, part) in steps.tables() {
-            part.write(level, &mut tables[layer * blocks..(layer + 1) * blocks], bound, 0);
-        }
+        steps.write_tables(level, bound, tables);
         let (tans, scales) = (bound.tan.as_slice(), bound.scales());
         let values = SmallValues { tans, values: bound.values(), scales, start: bound.phase(), tables: &[] };
         kernel::small_forward(level, state, steps.first, steps.rest(), values, stored, tables);
@@ -192,8 +212,7 @@ impl Plan {
         }
         let sums = &mut values[..reads.sums];
         let tape = SmallTape { first: steps.first, rest: steps.rest(), stored, tables, tans: &bound.tan };
-        let asked = SmallAsked { layers: &reads.layers, from: reads.from, strings: &reads.strings };
-        kernel::small_backward(level, bra, tape, asked, sums);
+        kernel::small_backward(level, bra, tape, reads.asked(), sums);
         reads.derivatives(self, bound, sums, out);
     }
 }

@@ -12,7 +12,7 @@ use super::reverse::{Backward, Ket, Layers, Pair};
 use super::{Part, Plan};
 use crate::Level;
 use crate::compile::Bound;
-use crate::kernel::{self, Block, LANE_QUBITS, Pass};
+use crate::kernel::{self, Block, LANE_QUBITS, LayerRates, Pass};
 use crate::program::{Rotation, Step};
 
 /// At most so many blocks are stored of each state; 64 bytes each.
@@ -21,41 +21,47 @@ const STORED_BLOCKS: usize = 1 << 18;
 /// A plan without products, and what is read for some derivatives.
 #[derive(Clone, Debug)]
 pub(crate) struct TangentPlan {
-    plan: Plan,
-    reads: Reads,
+    pub(super) plan: Plan,
+    pub(super) reads: Reads,
     /// The place of each rotation among the derivatives.
     outputs: Vec<Option<usize>>,
+    /// What the rates make of the phases of each layer.
+    phases: Vec<PhaseRates>,
     qubits: usize,
     /// The first layer that is read.
     first: usize,
+    /// Whether all layers are one call.
+    small: bool,
+}
+
+/// What the rates of the angles of a diagonal operator make of the phase of each amplitude: a sum of strings of `Z`.
+#[derive(Clone, Debug, Default)]
+struct PhaseRates {
+    /// Single `Z`: the position, the derivative whose rate it is, and the factor.
+    singles: Vec<(usize, usize, f64)>,
+    /// Others: the positions, the controls, and the same.
+    strings: Vec<(usize, usize, usize, f64)>,
 }
 
 /// Working memory, kept from one evaluation to the next.
 #[derive(Clone, Debug)]
 pub(crate) struct TangentMemory {
-    bound: Bound,
+    pub(super) bound: Bound,
     undo: Vec<f64>,
     /// Half the rate of each turn, and its negative.
-    halves: Vec<f64>,
+    pub(super) halves: Vec<f64>,
     back_halves: Vec<f64>,
     /// Per layer: the state behind the rotations, its tangent, the table of the diagonal operator, and `g`.
-    states: Vec<Block>,
-    tangents: Vec<Block>,
-    tables: Vec<Block>,
-    phases: Vec<[f64; 4]>,
-    layers: Vec<LayerRates>,
+    pub(super) states: Vec<Block>,
+    pub(super) tangents: Vec<Block>,
+    pub(super) tables: Vec<Block>,
+    pub(super) phases: Vec<[f64; 4]>,
+    pub(super) layers: Vec<LayerRates>,
     folds: Vec<Block>,
     /// Room for three states.
     spare: Vec<Block>,
-    values: Vec<f64>,
-    changes: Vec<f64>,
-}
-
-/// What of a layer changes.
-#[derive(Clone, Copy, Debug, Default)]
-struct LayerRates {
-    turns: bool,
-    phases: bool,
+    pub(super) values: Vec<f64>,
+    pub(super) changes: Vec<f64>,
 }
 
 impl TangentPlan {
@@ -74,7 +80,9 @@ impl TangentPlan {
         for (output, &rotation) in wanted.iter().enumerate() {
             outputs[rotation] = Some(output);
         }
-        Some(Self { plan, reads, outputs, qubits, first })
+        let phases = (0..layers.len()).map(|index| PhaseRates::new(layers.get(index), &outputs)).collect();
+        let small = plan.small_steps().is_some() && reads.small().is_some_and(|small| !small.has_flips());
+        Some(Self { plan, reads, outputs, phases, qubits, first, small })
     }
 
     fn blocks(&self) -> usize {
@@ -116,15 +124,17 @@ impl TangentMemory {
         bound.sin.copy_from_slice(&binding.sin);
         bound.cos[..count].copy_from_slice(&binding.cos[..count]);
         bound.follow(&plan.plan.recipes, level);
-        self.undo.clear();
-        self.undo.extend(bound.tan.iter().map(|tan| -tan));
         self.halves.clear();
         self.halves.resize(bound.tan.len(), 0.0);
         for (half, output) in self.halves.iter_mut().zip(&plan.outputs) {
             *half = output.map_or(0.0, |output| 0.5 * rates[output]);
         }
-        self.back_halves.clear();
-        self.back_halves.extend(self.halves.iter().map(|half| -half));
+        if !plan.small {
+            self.undo.clear();
+            self.undo.extend(bound.tan.iter().map(|tan| -tan));
+            self.back_halves.clear();
+            self.back_halves.extend(self.halves.iter().map(|half| -half));
+        }
         let layers = plan.layers();
         let blocks = plan.blocks();
         for (index, changes) in self.layers.iter_mut().enumerate() {
@@ -136,7 +146,7 @@ impl TangentMemory {
             let phases = &mut self.phases[index * blocks..(index + 1) * blocks];
             *changes = LayerRates {
                 turns: part.passes.iter().any(of_pass),
-                phases: write_phases(part, plan, rates, phases.as_flattened_mut()),
+                phases: plan.phases[index].write(plan.qubits, rates, phases.as_flattened_mut()),
             };
         }
     }
@@ -151,6 +161,9 @@ impl TangentMemory {
         (ket, ket_rate): (&mut [Block], &mut [Block]),
     ) {
         self.begin(level, plan, binding, rates);
+        if plan.small {
+            return self.forward_small(level, plan, (ket, ket_rate));
+        }
         let blocks = plan.blocks();
         let layers = plan.layers();
         let Self { bound, halves, states, tangents, tables, phases, layers: changes, .. } = self;
@@ -213,6 +226,9 @@ impl TangentMemory {
         third: bool,
         (out, out_rate): (&mut [f64], &mut [f64]),
     ) -> f64 {
+        if plan.small {
+            return self.backward_small(level, plan, [bra, rate], third, (out, out_rate));
+        }
         let blocks = plan.blocks();
         let layers = plan.layers();
         let Self { bound, undo, halves, back_halves, states, tangents, tables, phases, .. } = self;
@@ -291,48 +307,65 @@ fn third_of_turns(
     square - 3.0 * dot(of_bra, first) + 6.0 * dot(rate, first)
 }
 
-/// Writes what the rates of the angles of the diagonal operator of a part make of each amplitude; false if that is nothing.
-fn write_phases(part: &Part, plan: &TangentPlan, rates: &[f64], out: &mut [f64]) -> bool {
-    let wanted = |rotation: u32| plan.outputs[rotation as usize].map_or(0.0, |output| rates[output]);
-    let strings = part.sources.iter().filter_map(|source| match (source.probe, source.weight) {
-        (Probe::Z { local, controls, .. }, Weight::Number(weight)) => {
-            Some((local, controls, 0.5 * weight * wanted(source.rotation)))
-        }
-        _ => None,
-    });
-    let strings = strings.filter(|&(_, _, factor)| factor != 0.0);
-    if strings.clone().next().is_none() {
-        return false;
-    }
-    // A sum of strings of Z is the Walsh-Hadamard transform of their coefficients; of single Z it is a walk that doubles.
-    out.fill(0.0);
-    if strings.clone().all(|(local, controls, _)| local.is_power_of_two() && controls == 0) {
-        let mut singles = [0.0; super::WHOLE_QUBITS];
-        for (local, _, factor) in strings {
-            singles[local.trailing_zeros() as usize] += factor;
-        }
-        out[0] = singles.iter().sum();
-        for (bit, factor) in singles.iter().enumerate().take(plan.qubits) {
-            let (low, high) = out.split_at_mut(1 << bit);
-            low.iter().zip(high).for_each(|(low, high)| *high = low - 2.0 * factor);
-        }
-        return true;
-    }
-    for (local, _, factor) in strings.clone().filter(|&(_, controls, _)| controls == 0) {
-        out[local] += factor;
-    }
-    for bit in 0..plan.qubits {
-        for pair in out[..1 << plan.qubits].chunks_exact_mut(2 << bit) {
-            let (low, high) = pair.split_at_mut(1 << bit);
-            low.iter_mut().zip(high).for_each(|(low, high)| (*low, *high) = (*low + *high, *low - *high));
-        }
-    }
-    for (local, controls, factor) in strings.filter(|&(_, controls, _)| controls != 0) {
-        for (index, entry) in out[..1 << plan.qubits].iter_mut().enumerate() {
-            if index & controls == controls {
-                *entry += if (index & local).count_ones().is_multiple_of(2) { factor } else { -factor };
+impl PhaseRates {
+    fn new(part: &Part, outputs: &[Option<usize>]) -> Self {
+        let mut rates = Self::default();
+        for source in &part.sources {
+            let (Probe::Z { local, controls, .. }, Weight::Number(weight)) = (source.probe, source.weight) else {
+                continue;
+            };
+            let Some(output) = outputs[source.rotation as usize] else { continue };
+            if local.is_power_of_two() && controls == 0 {
+                rates.singles.push((local.trailing_zeros() as usize, output, 0.5 * weight));
+            } else {
+                rates.strings.push((local, controls, output, 0.5 * weight));
             }
         }
+        rates
     }
-    true
+
+    /// Writes what these rates make of each amplitude; false if that is nothing.
+    fn write(&self, qubits: usize, rates: &[f64], out: &mut [f64]) -> bool {
+        // A sum of strings of Z is the Walsh-Hadamard transform of their coefficients; of single Z it is a walk that doubles.
+        let mut singles = [0.0; super::WHOLE_QUBITS];
+        for &(position, output, factor) in &self.singles {
+            singles[position] += factor * rates[output];
+        }
+        let strings =
+            self.strings.iter().map(|&(local, controls, output, weight)| (local, controls, weight * rates[output]));
+        let strings = strings.filter(|&(_, _, factor)| factor != 0.0);
+        if strings.clone().next().is_none() {
+            if singles.iter().all(|&factor| factor == 0.0) {
+                return false;
+            }
+            out.fill(0.0);
+            out[0] = singles.iter().sum();
+            for (bit, factor) in singles.iter().enumerate().take(qubits) {
+                let (low, high) = out.split_at_mut(1 << bit);
+                low.iter().zip(high).for_each(|(low, high)| *high = low - 2.0 * factor);
+            }
+            return true;
+        }
+        out.fill(0.0);
+        for (position, factor) in singles.iter().enumerate().take(qubits) {
+            out[1 << position] += factor;
+        }
+        for (local, _, factor) in strings.clone().filter(|&(_, controls, _)| controls == 0) {
+            out[local] += factor;
+        }
+        for bit in 0..qubits {
+            for pair in out[..1 << qubits].chunks_exact_mut(2 << bit) {
+                let (low, high) = pair.split_at_mut(1 << bit);
+                low.iter_mut().zip(high).for_each(|(low, high)| (*low, *high) = (*low + *high, *low - *high));
+            }
+        }
+        for (local, controls, factor) in strings.filter(|&(_, controls, _)| controls != 0) {
+            for (index, entry) in out[..1 << qubits].iter_mut().enumerate() {
+                if index & controls == controls {
+                    *entry += if (index & local).count_ones().is_multiple_of(2) { factor } else { -factor };
+                }
+            }
+        }
+        true
+    }
 }

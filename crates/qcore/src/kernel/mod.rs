@@ -32,6 +32,7 @@ mod rotation;
 mod rows;
 mod small;
 mod small_reverse;
+mod small_tangent;
 #[cfg(test)]
 mod small_tests;
 mod tangent;
@@ -68,6 +69,7 @@ pub(crate) use reduce::{combine, norm_squared, probabilities, scale};
 pub(crate) use rotation::rotate;
 pub(crate) use small::{SMALL_QUBITS, SmallDiagonal, SmallLayer, SmallValues, run_small};
 pub(crate) use small_reverse::{SMALL_SUMS, SmallAsked, SmallRead, SmallSum, SmallTape, small_backward, small_forward};
+pub(crate) use small_tangent::{LayerRates, SmallKept, SmallMotion, small_tangent_backward, small_tangent_forward};
 pub(crate) use tangent::{add_phases, add_turns, multiply_tangent, third_of_phases};
 pub(crate) use team::{Counts, Cut, Piece, Team};
 pub(crate) use trig::{AngleLine, angles, double_angles, sin_cos, turns};

@@ -59,8 +59,9 @@ fn small_generic<V: Rows>(
     let table = table.as_chunks::<4>().0;
     assert!(out.len() == state.len() && table.len() == state.len(), "one weight per amplitude");
     let (shift, scale) = (V::splat(shift), V::splat(factor));
-    let lanes = flips.lane_weights.map(|weight| V::splat(factor * weight));
-    let rows = flips.row_weights.map(|weight| V::splat(factor * weight));
+    let ([lane0, lane1], [row0, row1, row2]) = (flips.lane_weights, flips.row_weights);
+    let lanes = [V::splat(factor * lane0), V::splat(factor * lane1)];
+    let rows = [V::splat(factor * row0), V::splat(factor * row1), V::splat(factor * row2)];
     for (k, (out, weights)) in out.iter_mut().zip(table).enumerate() {
         let weights = V::quad(weights).add(shift).mul(scale);
         for part in 0..V::PARTS {

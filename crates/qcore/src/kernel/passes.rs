@@ -193,7 +193,8 @@ impl<V: Rows, const ROWS: usize> Tangents<V, ROWS> {
         }
         let mut lanes = [V::zero(); 2];
         if LANES {
-            let [a, b] = p.lane_tans.map(|index| V::splat(tans[index as usize]));
+            let [a, b] = p.lane_tans;
+            let (a, b) = (V::splat(tans[a as usize]), V::splat(tans[b as usize]));
             lanes = [a.mul(V::quad(&[-1.0, 1.0, -1.0, 1.0])), b.mul(V::quad(&[-1.0, -1.0, 1.0, 1.0]))];
         }
         Self { rows, lanes }
@@ -206,7 +207,8 @@ impl<V: Rows, const ROWS: usize> Tangents<V, ROWS> {
         for (t, &index) in rows.iter_mut().zip(&p.row_tans) {
             *t = V::splat(-tans[index as usize]);
         }
-        let [a, b] = p.lane_tans.map(|index| V::splat(tans[index as usize]));
+        let [a, b] = p.lane_tans;
+        let (a, b) = (V::splat(tans[a as usize]), V::splat(tans[b as usize]));
         Self { rows, lanes: [a.mul(V::quad(&[1.0, -1.0, 1.0, -1.0])), b.mul(V::quad(&[1.0, 1.0, -1.0, -1.0]))] }
     }
 
@@ -225,6 +227,26 @@ impl<V: Rows, const ROWS: usize> Tangents<V, ROWS> {
                     let (a, b) = (r[k], r[partner]);
                     r[k] = b.neg_mul_add(t, a);
                     r[partner] = a.mul_add(t, b);
+                }
+            }
+        }
+    }
+}
+
+impl<V: Rows, const ROWS: usize> Tangents<V, ROWS> {
+    /// Adds what turns with these numbers as rates, lanes among them, make of `from` to `to`.
+    #[inline(always)]
+    pub(super) fn add<const SIZE: usize>(&self, from: &[V; SIZE], to: &mut [V; SIZE]) {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = from.flip1().mul_add(self.lanes[0], *to);
+            *to = from.flip2().mul_add(self.lanes[1], *to);
+        }
+        for (bit, &t) in self.rows.iter().enumerate() {
+            for k in 0..SIZE {
+                let partner = k | 1 << bit;
+                if partner != k {
+                    to[k] = from[partner].neg_mul_add(t, to[k]);
+                    to[partner] = from[k].mul_add(t, to[partner]);
                 }
             }
         }

@@ -389,8 +389,8 @@ mod avx512 {
 
         #[inline(always)]
         fn both_totals(crossed: [Self; 4], others: [Self; 4], [of_crossed, of_others]: [&mut [f64; 4]; 2]) {
-            let [a, b, c, d] = crossed.map(|v| v.0);
-            let [e, f, g, h] = others.map(|v| v.0);
+            let [Self(a), Self(b), Self(c), Self(d)] = crossed;
+            let [Self(e), Self(f), Self(g), Self(h)] = others;
             // SAFETY: AVX-512F is present (see the type); 32 writable bytes twice.
             unsafe {
                 // The halves of a and c, then those of b and d, and so on.

@@ -18,6 +18,14 @@ pub(crate) struct SmallLayer {
     pub(crate) scale: Option<usize>,
 }
 
+impl SmallLayer {
+    /// What its table begins with.
+    #[inline(always)]
+    pub(super) fn start(&self, scales: &[f64]) -> Quad {
+        self.scale.map_or(Quad::ONE, |scale| Quad { re: [scales[scale]; 4], im: [0.0; 4] })
+    }
+}
+
 /// A diagonal operator on a small register.
 #[derive(Clone, Debug)]
 pub(crate) enum SmallDiagonal {
@@ -155,11 +163,7 @@ fn layers_generic<V: Rows, const ROWS: usize, const BLOCKS: usize>(
         let table: &[Block; BLOCKS] = match layer.diagonal {
             SmallDiagonal::Table(table) => &values.tables.as_chunks::<BLOCKS>().0[table],
             SmallDiagonal::Factors { lanes, rows, signs } => {
-                let start = match (index, layer.scale) {
-                    (0, _) => values.start,
-                    (_, Some(scale)) => Quad { re: [values.scales[scale]; 4], im: [0.0; 4] },
-                    (_, None) => Quad::ONE,
-                };
+                let start = if index == 0 { values.start } else { layer.start(values.scales) };
                 write_factors::<V, ROWS, BLOCKS>(&mut own, start, (lanes, rows, signs), values.values);
                 &own
             }

@@ -3,7 +3,7 @@
 use super::passes::Tangents;
 use super::rows::Rows;
 use super::small::{SmallDiagonal, SmallLayer, SmallValues, write_factors};
-use super::{Block, LANE_QUBITS, Quad, kernel_rows};
+use super::{Block, LANE_QUBITS, kernel_rows};
 
 /// A layer has so many sums, in groups of four.
 pub(crate) const SMALL_SUMS: usize = 20;
@@ -128,10 +128,7 @@ fn forward<V: Rows, const ROWS: usize, const BLOCKS: usize>(
             }
         }
         if let SmallDiagonal::Factors { lanes, rows, signs } = layer.diagonal {
-            let start = match layer.scale {
-                Some(scale) => Quad { re: [values.scales[scale]; 4], im: [0.0; 4] },
-                None => Quad::ONE,
-            };
+            let start = layer.start(values.scales);
             write_factors::<V, ROWS, BLOCKS>(table, start, (lanes, rows, signs), values.values);
         }
         for k in 0..BLOCKS {
@@ -190,14 +187,10 @@ fn backward<V: Rows, const ROWS: usize, const BLOCKS: usize>(
                 flips::<V, ROWS, BLOCKS>(&kept, &ket, low, high);
             }
             for string in read.strings.clone() {
-                let mut sum = V::zero();
-                for k in 0..BLOCKS {
-                    sum = cross[k].mul_add(V::quad(&strings[string][k]), sum);
-                }
-                let [a, b, c, d] = sum.cross_lanes();
-                of_strings[string] = (a + b) + (c + d);
+                of_strings[string] = string_sum(&cross, &strings[string]);
             }
-            letters::<V, ROWS, BLOCKS>(&kept, &ket, cross, &mut of_layers[index]);
+            let y = y_sums::<V, ROWS, BLOCKS>(&kept, &ket);
+            write_letters::<V, ROWS>(z_sums::<V, ROWS, BLOCKS>(cross), y, &mut of_layers[index]);
         }
         if index > asked.from {
             let layer = index.checked_sub(1).map_or(tape.first, |rest| &tape.rest[rest]);
@@ -211,40 +204,60 @@ fn backward<V: Rows, const ROWS: usize, const BLOCKS: usize>(
 
 /// The parts of a block of a state in registers.
 #[inline(always)]
-fn block<V: Rows, const BLOCKS: usize>(state: &[[V; BLOCKS]; 2], k: usize) -> [V; 2] {
+pub(super) fn block<V: Rows, const BLOCKS: usize>(state: &[[V; BLOCKS]; 2], k: usize) -> [V; 2] {
     [state[0][k], state[V::PARTS - 1][k]]
 }
 
-/// Writes the sums for `Y` and `Z` on one qubit; `cross` is `Im(conj(bra) ket)`.
+/// What the sum of `cross` with these weights is.
+#[inline(always)]
+pub(super) fn string_sum<V: Rows, const BLOCKS: usize>(cross: &[V; BLOCKS], weights: &[[f64; 4]; BLOCKS]) -> f64 {
+    let mut sum = V::zero();
+    for (cross, weights) in cross.iter().zip(weights) {
+        sum = cross.mul_add(V::quad(weights), sum);
+    }
+    let [a, b, c, d] = sum.cross_lanes();
+    (a + b) + (c + d)
+}
+
+/// Vectors that add up to the matrix elements of `Z` on each qubit, lanes first; `cross` is `Im(conj(bra) ket)`.
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "constant ranges over several arrays at once, which unroll")]
-fn letters<V: Rows, const ROWS: usize, const BLOCKS: usize>(
-    bra: &[[V; BLOCKS]; 2],
-    ket: &[[V; BLOCKS]; 2],
-    mut cross: [V; BLOCKS],
-    out: &mut [[f64; 4]; SMALL_SUMS / 4],
-) {
+pub(super) fn z_sums<V: Rows, const ROWS: usize, const BLOCKS: usize>(mut cross: [V; BLOCKS]) -> [V; 5] {
     // Rows beyond the register keep zeros.
-    let (mut row_z, mut row_y) = ([V::zero(); 3], [V::zero(); 3]);
+    let mut sums = [V::zero(); 5];
     for bit in (0..ROWS).rev() {
         let half = 1 << bit;
         for k in 0..BLOCKS {
             if k < half {
-                row_z[bit] = row_z[bit].add(cross[k].sub(cross[k | half]));
+                let sum = &mut sums[LANE_QUBITS + bit];
+                *sum = sum.add(cross[k].sub(cross[k | half]));
                 cross[k] = cross[k].add(cross[k | half]);
             }
         }
     }
-    let mut lane_y = [[V::zero(); 2]; 2];
+    sums[0] = cross[0].mul(V::quad(&[1.0, -1.0, 1.0, -1.0]));
+    sums[1] = cross[0].mul(V::quad(&[1.0, 1.0, -1.0, -1.0]));
+    sums
+}
+
+/// Vectors that add up to the matrix elements of `Y` on each qubit, lanes first.
+#[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "as above")]
+pub(super) fn y_sums<V: Rows, const ROWS: usize, const BLOCKS: usize>(
+    bra: &[[V; BLOCKS]; 2],
+    ket: &[[V; BLOCKS]; 2],
+) -> [V; 5] {
+    let mut lanes = [[V::zero(); 2]; 2];
+    let mut sums = [V::zero(); 5];
     for part in 0..V::PARTS {
         let (b, c) = (&bra[part], &ket[part]);
         for k in 0..BLOCKS {
-            lane_y[0][k & 1] = c[k].flip1().mul_add(b[k], lane_y[0][k & 1]);
-            lane_y[1][k & 1] = c[k].flip2().mul_add(b[k], lane_y[1][k & 1]);
+            lanes[0][k & 1] = c[k].flip1().mul_add(b[k], lanes[0][k & 1]);
+            lanes[1][k & 1] = c[k].flip2().mul_add(b[k], lanes[1][k & 1]);
         }
         for bit in 0..ROWS {
             // Two chains of additions, so that their latencies overlap.
-            let (mut up, mut down) = (V::zero(), row_y[bit]);
+            let (mut up, mut down) = (V::zero(), sums[LANE_QUBITS + bit]);
             for k in 0..BLOCKS {
                 let partner = k | 1 << bit;
                 if partner != k {
@@ -252,18 +265,23 @@ fn letters<V: Rows, const ROWS: usize, const BLOCKS: usize>(
                     down = b[k].neg_mul_add(c[partner], down);
                 }
             }
-            row_y[bit] = up.add(down);
+            sums[LANE_QUBITS + bit] = up.add(down);
         }
     }
-    let signs = [V::quad(&[1.0, -1.0, 1.0, -1.0]), V::quad(&[1.0, 1.0, -1.0, -1.0])];
-    let opposite = [V::quad(&[-1.0, 1.0, -1.0, 1.0]), V::quad(&[-1.0, -1.0, 1.0, 1.0])];
-    let lane_y = [0, 1].map(|lane| lane_y[lane][0].add(lane_y[lane][1]).mul(opposite[lane]));
-    let lane_z = signs.map(|signs| cross[0].mul(signs));
+    let signs = [V::quad(&[-1.0, 1.0, -1.0, 1.0]), V::quad(&[-1.0, -1.0, 1.0, 1.0])];
+    for lane in 0..LANE_QUBITS {
+        sums[lane] = lanes[lane][0].add(lanes[lane][1]).mul(signs[lane]);
+    }
+    sums
+}
+
+/// Adds up the vectors of `Z` and `Y`.
+#[inline(always)]
+pub(super) fn write_letters<V: Rows, const ROWS: usize>(z: [V; 5], y: [V; 5], out: &mut [[f64; 4]; SMALL_SUMS / 4]) {
     let [all_z, all_y, last, ..] = out;
-    let z = [lane_z[0], lane_z[1], row_z[0], row_z[1]];
-    V::both_totals(z, [lane_y[0], lane_y[1], row_y[0], row_y[1]], [all_z, all_y]);
+    V::both_totals([z[0], z[1], z[2], z[3]], [y[0], y[1], y[2], y[3]], [all_z, all_y]);
     if ROWS > 2 {
-        V::totals([row_z[2], row_y[2], V::zero(), V::zero()], [true, false, false, false], last);
+        V::totals([z[4], y[4], V::zero(), V::zero()], [true, false, false, false], last);
     }
 }
 
