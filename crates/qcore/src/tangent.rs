@@ -35,7 +35,7 @@ impl TangentDerivatives {
 /// The states of second derivatives along a direction, and working memory; kept from one evaluation to the next.
 ///
 /// Adjoint differentiation of the compiled program in which the state and the adjoint state are carried together with their tangents
-/// (B. Pearlmutter, Neural Computation 6, 147 (1994)). **Cost**: three to four passes of [`Reverse`](crate::Reverse), whatever the number of
+/// (B. Pearlmutter, Neural Computation 6, 147 (1994)). **Cost**: two and a half to four passes of [`Reverse`](crate::Reverse), whatever the number of
 /// rotations; memory for two states and a table for every layer.
 ///
 /// ```

@@ -98,7 +98,7 @@ pub trait Simulator {
     /// A tangent of adjoint differentiation: the state and the adjoint state are carried together with their derivatives along the
     /// direction (B. Pearlmutter, Neural Computation 6, 147 (1994)).
     ///
-    /// **Cost** on state vectors: three to four gradients, whatever the number of parameters. Circuits of more than 13 qubits, and those with
+    /// **Cost** on state vectors: two and a half to four gradients, whatever the number of parameters. Circuits of more than 13 qubits, and those with
     /// two-qubit matrices that no layer of the compiled circuit holds, go gate by gate, with two states forward and four backward: 10 to 40
     /// gradients.
     ///
