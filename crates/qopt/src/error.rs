@@ -118,6 +118,14 @@ pub enum MethodError {
         /// The standard error.
         value: f64,
     },
+    /// A standard error of the gradient is NaN, infinite or negative.
+    #[error("the standard error of component {component} of the gradient is {value}")]
+    InvalidGradientStdError {
+        /// Its index.
+        component: usize,
+        /// The standard error.
+        value: f64,
+    },
     /// An array of the answer has the wrong length.
     #[error("{what} has {found} components instead of {expected}")]
     Length {

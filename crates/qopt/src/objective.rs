@@ -4,7 +4,7 @@ use std::error::Error;
 
 use thiserror::Error;
 
-use crate::vector::{checked_norm, first_non_finite};
+use crate::vector::{checked_norm, first_non_finite, norm};
 use crate::{Bill, MethodError, Query, StepStreams};
 
 /// A measured number with its standard error.
@@ -125,6 +125,18 @@ impl Answer {
             check_length("gradient_std_errors", dimension, found)?;
         }
         checked_norm(&self.gradient).map_err(|(component, value)| MethodError::NonFiniteGradient { component, value })
+    }
+
+    /// The root of the sum of the squared standard errors of the gradient, if they are known; each is finite and not negative.
+    pub(crate) fn gradient_std_error(&self) -> Result<Option<f64>, MethodError> {
+        let errors = &self.gradient_std_errors;
+        let invalid = |error: f64| !(0.0..=f64::MAX).contains(&error);
+        if errors.iter().fold(false, |any, &error| any | invalid(error))
+            && let Some((component, &value)) = errors.iter().enumerate().find(|(_, error)| invalid(**error))
+        {
+            return Err(MethodError::InvalidGradientStdError { component, value });
+        }
+        Ok((!errors.is_empty()).then(|| norm(errors)))
     }
 
     /// Checks that the metric is complete and finite.

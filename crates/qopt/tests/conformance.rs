@@ -262,8 +262,11 @@ impl Method for Faulty {
             return Err(other("I do not like the number 5"));
         }
         let loss = answer.value.ok_or_else(|| other("no loss"))?;
-        if !loss.value.is_finite() && self.how != "loss" {
+        if !loss.value.is_finite() && self.how != "loss" && !(self.probing && self.how == "second loss") {
             return Err(other("the loss is not finite"));
+        }
+        if !loss.std_error.is_finite() && self.how != "loss error" {
+            return Err(other("the standard error of the loss is not finite"));
         }
         if self.probing {
             self.probing = false;
@@ -275,8 +278,23 @@ impl Method for Faulty {
             }
             return Ok(self.done());
         }
-        if answer.gradient.iter().any(|g| !g.is_finite()) && self.how != "gradient" {
+        // A gap in a check: the first, the second or the last number is not looked at.
+        let refuses = |numbers: &[f64], gap: Option<usize>| {
+            numbers.iter().enumerate().any(|(k, number)| Some(k) != gap && !number.is_finite())
+        };
+        let last = answer.gradient.len() - 1;
+        let gap = match self.how {
+            "first" => Some(0),
+            "middle component" => Some(1),
+            "last" => Some(last),
+            _ => None,
+        };
+        let all = answer.gradient.iter().all(|g| !g.is_finite()) && self.how == "all";
+        if refuses(&answer.gradient, gap) && self.how != "gradient" && !all {
             return Err(other("the gradient is not finite"));
+        }
+        if refuses(&answer.gradient_std_errors, (self.how == "last error").then_some(last)) {
+            return Err(other("a standard error of the gradient is not finite"));
         }
         for ((c, t), g) in self.candidate.iter_mut().zip(&self.theta).zip(&answer.gradient) {
             *c = t - 0.1 * g;
@@ -332,8 +350,65 @@ fn broken_methods() {
     finds!(check_method(faulty("runaway")), Finding::NonFinitePoint { step: 7, component: 0, .. });
     finds!(check_method(faulty("report")), Finding::BadReport { step: 0, field: "gradient_norm", .. });
     finds!(check_method(faulty("middle")), Finding::ResumeDiffers { .. });
-    finds!(check_method(faulty("gradient")), Finding::AcceptsNonFinite { what: "gradient", .. });
     finds!(check_method(faulty("loss")), Finding::AcceptsNonFinite { what: "loss", .. });
+    finds!(check_method(faulty("second loss")), Finding::AcceptsNonFinite { what: "loss", .. });
+    finds!(check_method(faulty("loss error")), Finding::AcceptsNonFinite { what: "standard error of the loss", .. });
+    finds!(
+        check_method(faulty("last error")),
+        Finding::AcceptsNonFinite { what: "standard errors of the gradient", place: "the last one", .. }
+    );
+    for (how, expected) in [
+        ("gradient", "the first one"),
+        ("first", "the first one"),
+        ("middle component", "one in the middle"),
+        ("last", "the last one"),
+        ("all", "all of them"),
+    ] {
+        one(
+            &check_method(faulty(how)),
+            expected,
+            |finding| matches!(finding, Finding::AcceptsNonFinite { what: "gradient", place, .. } if *place == expected),
+        );
+    }
+}
+
+/// A list of losses of which one is not looked at.
+#[test]
+fn a_gap_in_a_list_of_losses() {
+    struct Careless(Spsa, usize);
+    impl Method for Careless {
+        fn plan(&self, visit: &mut dyn FnMut(&Query<'_>)) {
+            self.0.plan(visit);
+        }
+        fn ask(&mut self, context: &IterationContext) -> Ask<'_> {
+            self.0.ask(context)
+        }
+        fn tell(&mut self, answer: &Answer, context: &IterationContext) -> Result<Told, MethodError> {
+            let mut answer = answer.clone();
+            if let Some(loss) = answer.values.get_mut(self.1).filter(|loss| !loss.value.is_finite()) {
+                loss.value = 0.0;
+            }
+            self.0.tell(&answer, context)
+        }
+        fn theta(&self) -> &[f64] {
+            self.0.theta()
+        }
+        fn state(&self) -> State {
+            self.0.state()
+        }
+        fn restore(&mut self, state: &State) -> Result<(), StateError> {
+            self.0.restore(state)
+        }
+    }
+    // Three losses: one for tracking, two for the difference.
+    for (place, expected) in ["the first one", "one in the middle", "the last one"].into_iter().enumerate() {
+        let report = check_method(|theta| Made::Ok(Careless(Spsa::new(SpsaConfig::new(0.1, 20), theta)?, place)));
+        one(
+            &report,
+            expected,
+            |finding| matches!(finding, Finding::AcceptsNonFinite { what: "list of losses", place, .. } if *place == expected),
+        );
+    }
 }
 
 /// Asking twice is where random numbers of one's own show.

@@ -177,9 +177,11 @@ pub(super) fn check<M: Method, E: fmt::Display>(report: &mut Report, make: &dyn 
         report.run("resume", || resume(&made));
         report.run("resume", || refuses_foreign(|state| Ok(made(2)?.restore(state).is_ok())));
     }
-    for what in ["gradient", "loss", "list of losses"] {
-        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            report.run("answers that are not finite", || spoiled(made(3)?, what, value));
+    for what in Spoiled::ALL {
+        for place in Place::ALL {
+            for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                report.run("answers that are not finite", || spoil(&made, what, place, value));
+            }
         }
     }
     report.run("a gradient of 0", || {
@@ -245,34 +247,113 @@ fn resume<M: Method>(made: &dyn Fn(usize) -> Result<M, Finding>) -> Result<(), F
     Ok(())
 }
 
-/// Every query of the third iteration is answered with one number that is not finite, if it is answered with such a
-/// number at all. Whoever accepts it has not looked.
-fn spoiled<M: Method>(method: M, what: &'static str, value: f64) -> Result<(), Finding> {
-    let mut run = Run::new(method, Bowl::noisy(3));
-    for step in 0..2 {
-        run.iterate(step)?;
-    }
-    let context = context(2);
-    let mut number = 0;
-    loop {
-        let (used, _) = run.query(&context, number)?;
-        let spoiled = match what {
-            "gradient" => run.answer.gradient.last_mut(),
-            "loss" => run.answer.value.as_mut().map(|loss| &mut loss.value),
-            _ => run.answer.values.last_mut().map(|loss| &mut loss.value),
-        };
-        let is_spoiled = spoiled.is_some();
-        if let Some(number) = spoiled {
-            *number = value;
+/// Which numbers of an answer are spoiled.
+#[derive(Clone, Copy, Debug)]
+enum Spoiled {
+    Gradient,
+    Loss,
+    Losses,
+    GradientStdErrors,
+    LossStdError,
+    LossesStdErrors,
+}
+
+impl Spoiled {
+    const ALL: [Self; 6] =
+        [Self::Gradient, Self::Loss, Self::Losses, Self::GradientStdErrors, Self::LossStdError, Self::LossesStdErrors];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Gradient => "gradient",
+            Self::Loss => "loss",
+            Self::Losses => "list of losses",
+            Self::GradientStdErrors => "standard errors of the gradient",
+            Self::LossStdError => "standard error of the loss",
+            Self::LossesStdErrors => "standard errors of a list of losses",
         }
-        match run.method.tell(&run.answer, &context) {
-            Err(_) => return Ok(()),
-            Ok(_) if is_spoiled => return Err(Finding::AcceptsNonFinite { what, value }),
-            Ok(Told::Done(_)) => return Ok(()),
-            Ok(Told::MoreQueries) if number > MOST_QUERIES => {
-                return Err(Finding::EndlessIteration { queries: number });
+    }
+
+    fn numbers(self, answer: &mut Answer) -> Vec<&mut f64> {
+        match self {
+            Self::Gradient => answer.gradient.iter_mut().collect(),
+            Self::Loss => answer.value.iter_mut().map(|loss| &mut loss.value).collect(),
+            Self::Losses => answer.values.iter_mut().map(|loss| &mut loss.value).collect(),
+            Self::GradientStdErrors => answer.gradient_std_errors.iter_mut().collect(),
+            Self::LossStdError => answer.value.iter_mut().map(|loss| &mut loss.std_error).collect(),
+            Self::LossesStdErrors => answer.values.iter_mut().map(|loss| &mut loss.std_error).collect(),
+        }
+    }
+}
+
+/// Where among them.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    First,
+    Middle,
+    Last,
+    All,
+}
+
+impl Place {
+    const ALL: [Self; 4] = [Self::First, Self::Middle, Self::Last, Self::All];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::First => "the first one",
+            Self::Middle => "one in the middle",
+            Self::Last => "the last one",
+            Self::All => "all of them",
+        }
+    }
+
+    fn of(self, count: usize) -> std::ops::Range<usize> {
+        let one = |k: usize| k..k + 1;
+        match self {
+            Self::First => one(0),
+            Self::Middle => one(count / 2),
+            Self::Last => one(count - 1),
+            Self::All => 0..count,
+        }
+    }
+}
+
+/// Each query of the third iteration in turn is answered with numbers that are not finite, if it is answered with such numbers at all.
+/// Whoever accepts them has not looked.
+fn spoil<M: Method>(
+    made: &dyn Fn(usize) -> Result<M, Finding>,
+    what: Spoiled,
+    place: Place,
+    value: f64,
+) -> Result<(), Finding> {
+    for turn in 0.. {
+        let mut run = Run::new(made(3)?, Bowl::noisy(3));
+        for step in 0..2 {
+            run.iterate(step)?;
+        }
+        let context = context(2);
+        let (mut number, mut before) = (0, 0);
+        loop {
+            let (used, _) = run.query(&context, number)?;
+            let mut numbers = what.numbers(&mut run.answer);
+            let is_spoiled = !numbers.is_empty() && before == turn;
+            before += usize::from(!numbers.is_empty());
+            if is_spoiled {
+                let places = place.of(numbers.len());
+                numbers[places].iter_mut().for_each(|number| **number = value);
             }
-            Ok(Told::MoreQueries) => number = number.saturating_add(used),
+            match run.method.tell(&run.answer, &context) {
+                Err(_) if is_spoiled => break,
+                Ok(_) if is_spoiled => {
+                    return Err(Finding::AcceptsNonFinite { what: what.name(), place: place.name(), value });
+                }
+                Err(error) => return Err(Finding::RefusesAnswer { step: 2, message: error.to_string() }),
+                Ok(Told::Done(_)) => return Ok(()),
+                Ok(Told::MoreQueries) if number > MOST_QUERIES => {
+                    return Err(Finding::EndlessIteration { queries: number });
+                }
+                Ok(Told::MoreQueries) => number = number.saturating_add(used),
+            }
         }
     }
+    Ok(())
 }

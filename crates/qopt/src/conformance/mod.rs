@@ -10,7 +10,7 @@
 //! | plan | no iteration needs more than `plan` said |
 //! | determinism | the same streams, the same bytes; asking twice changes nothing |
 //! | resume | state taken anywhere, in the middle of an iteration too, restored in a fresh optimizer: the same bytes |
-//! | numbers | NaN and infinite answers are refused, a gradient of exactly 0 is not |
+//! | numbers | NaN and infinite numbers anywhere in an answer, its standard errors too, are refused; a gradient of exactly 0 is not |
 //! | rules | every component of the step is written, and a reset forgets everything |
 //!
 //! ```
@@ -189,11 +189,14 @@ pub enum Finding {
     AcceptsForeignState,
     /// An answer that is not finite is accepted.
     #[error(
-        "it accepts a {what} of {value}; return a `MethodError` from `tell`, since no comparison with it means anything"
+        "it accepts {value} in the {what} ({place}); look at every number of an answer, and return a `MethodError` from `tell`, \
+         since no comparison with such a number means anything"
     )]
     AcceptsNonFinite {
-        /// "gradient", "loss" or "list of losses".
+        /// "gradient", "loss", "list of losses", or "standard errors of the gradient" and so on.
         what: &'static str,
+        /// Which of its numbers: "the first one", "one in the middle", "the last one" or "all of them".
+        place: &'static str,
         /// NaN or infinity.
         value: f64,
     },

@@ -212,12 +212,7 @@ impl Method for AdaptiveShots {
         if found != dimension {
             return Err(MethodError::Length { what: "gradient_std_errors", expected: dimension, found });
         }
-        let invalid = |error: &f64| !(*error >= 0.0 && *error <= f64::MAX);
-        if answer.gradient_std_errors.iter().fold(false, |any, error| any | invalid(error))
-            && let Some(&value) = answer.gradient_std_errors.iter().find(|error| invalid(error))
-        {
-            return Err(MethodError::InvalidStdError { value });
-        }
+        let gradient_std_error = answer.gradient_std_error()?;
         for (u, g) in self.step.iter_mut().zip(&answer.gradient) {
             *u = self.config.rate * g;
         }
@@ -225,7 +220,7 @@ impl Method for AdaptiveShots {
         self.average(answer);
         self.allocate();
         let report = StepReport::descent(loss, gradient_norm, length);
-        Ok(Told::Done(report.with_std_errors(&answer.gradient_std_errors)))
+        Ok(Told::Done(StepReport { gradient_std_error, ..report }))
     }
 
     fn theta(&self) -> &[f64] {

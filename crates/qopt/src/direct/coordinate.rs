@@ -70,13 +70,22 @@ impl Method for RandomCoordinate {
 
     fn tell(&mut self, answer: &Answer, _context: &IterationContext) -> Result<Told, MethodError> {
         let loss = if self.config.track { Some(answer.measured_loss()?) } else { None };
-        answer.check_gradient(1)?;
         let [component] = self.component;
+        // The only entry of the answer is this component of the gradient.
+        let named = |error| match error {
+            MethodError::NonFiniteGradient { value, .. } => MethodError::NonFiniteGradient { component, value },
+            MethodError::InvalidGradientStdError { value, .. } => {
+                MethodError::InvalidGradientStdError { component, value }
+            }
+            other => other,
+        };
+        answer.check_gradient(1).map_err(named)?;
+        let gradient_std_error = answer.gradient_std_error().map_err(named)?;
         self.step.fill(0.0);
         self.step[component] = self.config.rate * answer.gradient[0];
         let length = take_step(&mut self.theta, &self.step)?;
         let report = StepReport::descent(loss, answer.gradient[0].abs(), length);
-        Ok(Told::Done(report.with_std_errors(&answer.gradient_std_errors)))
+        Ok(Told::Done(StepReport { gradient_std_error, ..report }))
     }
 
     fn theta(&self) -> &[f64] {

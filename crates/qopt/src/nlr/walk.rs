@@ -92,6 +92,7 @@ impl<R: UpdateRule> Walk<R> {
             None => (answer.measured_loss()?, answer.reusable),
         };
         let gradient_norm = answer.checked_gradient_norm(self.theta.len())?;
+        let gradient_std_error = answer.gradient_std_error()?;
         if self.rule.request().metric {
             answer.check_metric(self.theta.len())?;
         }
@@ -113,8 +114,7 @@ impl<R: UpdateRule> Walk<R> {
         self.loss = loss;
         self.loss_is_reusable = reusable;
         self.gradient_norm = gradient_norm;
-        let std_errors = &answer.gradient_std_errors;
-        self.gradient_std_error = (!std_errors.is_empty()).then(|| norm(std_errors));
+        self.gradient_std_error = gradient_std_error;
         self.known = None;
         Ok(())
     }
