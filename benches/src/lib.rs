@@ -47,6 +47,47 @@ pub fn brickwork(qubits: usize, layers: usize) -> Result<Circuit, Error> {
     Ok(circuit)
 }
 
+/// `layers` times RY on every qubit, then CX from every qubit to the next one, in this order; `n layers` parameters.
+///
+/// # Errors
+///
+/// Those of [`Circuit::new`].
+pub fn chain(qubits: usize, layers: usize) -> Result<Circuit, Error> {
+    let mut circuit = Circuit::new(qubits)?;
+    for layer in 0..layers {
+        for q in 0..qubits {
+            let y = circuit.parameter(format!("y{layer}_{q}"))?;
+            circuit.ry(q, y)?;
+        }
+        for q in 1..qubits {
+            circuit.cx(q - 1, q)?;
+        }
+    }
+    Ok(circuit)
+}
+
+/// `layers` times U on every qubit, then CX from every qubit to the next one around a ring, in this order; `3 n layers` parameters.
+///
+/// # Errors
+///
+/// Those of [`Circuit::new`].
+pub fn ring(qubits: usize, layers: usize) -> Result<Circuit, Error> {
+    let mut circuit = Circuit::new(qubits)?;
+    for layer in 0..layers {
+        for q in 0..qubits {
+            let mut angles = Vec::new();
+            for k in 0..3 {
+                angles.push(circuit.parameter(format!("u{layer}_{q}_{k}"))?.into());
+            }
+            circuit.gate(Gate::U, &[q], &angles)?;
+        }
+        for q in 0..qubits {
+            circuit.cx(q, (q + 1) % qubits)?;
+        }
+    }
+    Ok(circuit)
+}
+
 /// RY by a parameter on every qubit, then the quantum Fourier transform with its final swaps; `n` parameters.
 ///
 /// # Errors

@@ -117,7 +117,7 @@ impl Step {
     }
 
     /// Whether a plan can put it into layers.
-    fn has_layers(&self) -> bool {
+    pub(crate) fn has_layers(&self) -> bool {
         match self {
             Self::Rotate(_) | Self::Phase { .. } => true,
             Self::Exchange { x, controls } => *controls == 0 || x.count_ones() == 1,
@@ -126,7 +126,7 @@ impl Step {
     }
 
     /// The qubits that it exchanges, if it is a swap.
-    fn swapped(&self) -> Option<[usize; 2]> {
+    pub(crate) fn swapped(&self) -> Option<[usize; 2]> {
         match self {
             Self::Matrix(matrices) => matrices[0].swapped(),
             _ => None,

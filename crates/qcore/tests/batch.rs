@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{circuit_of, random_unitary};
+use common::{circuit_of, moving, random_unitary};
 use proptest::prelude::*;
 use qcore::{BatchBinding, Binding, Circuit, Error, Level, PauliString, PauliSum, Program, StateBatch, StateVector};
 
@@ -103,4 +103,20 @@ fn wrong_sizes_are_refused() {
     let mut batch = StateBatch::zero(2, 2).expect("small");
     batch.run(&program, &binding).expect("fits");
     assert!(batch.expectations_into(&"Z2".parse().expect("valid"), &mut Vec::new()).is_err());
+}
+
+#[test]
+fn members_of_circuits_that_move_basis_states() {
+    for kind in 0..5 {
+        for qubits in [3, 6, 8] {
+            let circuit = moving(qubits, kind);
+            let count = circuit.parameters().len();
+            let parameters: Vec<Vec<f64>> =
+                (0..5).map(|m| (0..count).map(|k| (0.3 * (m * count + k) as f64).sin()).collect()).collect();
+            let shifts: Vec<_> = (0..5).map(|m| (m % 2 == 1).then_some((2 * m, 0.4))).collect();
+            for level in Level::available() {
+                check(&circuit, &parameters, &shifts, level);
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{circuit_of, random_unitary};
+use common::{circuit_of, moving, random_unitary};
 use proptest::prelude::*;
 use qcore::{
     BatchDerivatives, BatchReverse, Binding, Circuit, Derivatives, Error, Level, PauliString, PauliSum, Program,
@@ -182,4 +182,21 @@ fn groups_allocate_nothing() {
         reverse.backward(&batch, &shared, &values, &mut by_angle).expect("fits");
     });
     assert_eq!(count.count_total, 0);
+}
+
+#[test]
+fn rows_of_circuits_that_move_basis_states() {
+    for kind in 0..5 {
+        for qubits in [3, 4, 6, 8] {
+            let circuit = moving(qubits, kind);
+            let count = circuit.parameters().len();
+            // Some parameters differ from row to row.
+            let value =
+                |row: usize, k: usize| (0.3 * (if k.is_multiple_of(3) { row * count } else { 0 } + k) as f64).sin();
+            let rows: Vec<Vec<f64>> = (0..5).map(|row| (0..count).map(|k| value(row, k)).collect()).collect();
+            for level in Level::available() {
+                assert!(check(&circuit, &rows, level), "{qubits} qubits, kind {kind}");
+            }
+        }
+    }
 }

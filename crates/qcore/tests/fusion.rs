@@ -209,6 +209,34 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn random_moves_between_rotations(
+        qubits in prop_oneof![6_usize..=12, Just(14), Just(15)],
+        gates in prop::collection::vec((0_usize..12, 0_usize..15, 0_usize..15, -7.0_f64..7.0), 20..150),
+    ) {
+        let mut circuit = Circuit::new(qubits).expect("width");
+        for (kind, a, b, angle) in gates {
+            let (a, b) = (a % qubits, b % qubits);
+            match kind {
+                0 => circuit.ry(a, angle),
+                1 => circuit.rx(a, angle),
+                2 if a != b => circuit.gate(Gate::Cp, &[a, b], &[angle.into()]),
+                3 if a != b => circuit.gate(Gate::Swap, &[a, b], &[]),
+                _ if a != b => circuit.cx(a, b),
+                _ => circuit.x(a),
+            }
+            .expect("valid");
+        }
+        for level in Level::available() {
+            let error = difference(&circuit, &[], level);
+            prop_assert!(error < 1e-13, "{level}: {error:e}");
+        }
+    }
+}
+
 /// Pauli sums as a whole against their terms one by one.
 #[test]
 fn expectations_of_sums_equal_those_of_their_terms() {

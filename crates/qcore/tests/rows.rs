@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{circuit_of, random_unitary};
+use common::{circuit_of, moving, random_unitary};
 use num_complex::Complex64;
 use proptest::prelude::*;
 use qcore::{Binding, Circuit, Error, Gate, Level, Program, RowStates, StateBatch, StateVector, Turning};
@@ -196,4 +196,18 @@ fn what_does_not_fit_is_refused() {
     let t = wide.parameter("t").expect("new");
     wide.ry(0, t).expect("valid");
     assert!(RowStates::new(&Program::compile(&wide)).expect("small").is_none());
+}
+
+#[test]
+fn rows_and_tangents_of_circuits_that_move_basis_states() {
+    for kind in 0..5 {
+        for qubits in [4, 6, 7] {
+            let circuit = moving(qubits, kind);
+            let count = circuit.parameters().len();
+            let value =
+                |row: usize, k: usize| (0.3 * (if k.is_multiple_of(3) { row * count } else { 0 } + k) as f64).sin();
+            let rows: Vec<Vec<f64>> = (0..3).map(|row| (0..count).map(|k| value(row, k)).collect()).collect();
+            check(&circuit, &rows, Level::best());
+        }
+    }
 }

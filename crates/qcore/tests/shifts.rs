@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{circuit_of, random_unitary};
+use common::{circuit_of, moving, random_unitary};
 use num_complex::Complex64;
 use proptest::prelude::*;
 use qcore::{Binding, Circuit, Error, Level, Program, ShiftFamily, ShiftGroup, ShiftedMember, StateBatch, StateVector};
@@ -167,4 +167,20 @@ fn what_does_not_fit_together_is_refused() {
     assert!(
         states.change_basis(0b100, 0).is_err() && states.copy_from(&other).is_err() && other.change_basis(0, 1).is_ok()
     );
+}
+
+#[test]
+fn shifted_runs_of_circuits_that_move_basis_states() {
+    for kind in 0..5 {
+        for qubits in [4, 6, 7] {
+            let circuit = moving(qubits, kind);
+            let parameters: Vec<f64> = (0..circuit.parameters().len()).map(|k| (0.3 * k as f64).sin()).collect();
+            let shift = |k: usize| vec![(k, 0.4 + k as f64)];
+            let last = parameters.len() - 1;
+            let groups = [vec![vec![], shift(0), shift(qubits + 1), shift(last)], vec![shift(last - 1), shift(last)]];
+            for level in Level::available() {
+                check(&circuit, &parameters, &groups, level);
+            }
+        }
+    }
 }

@@ -35,10 +35,10 @@ pub(crate) fn energy(circuit: &Circuit, level: Level, limit: f64, state_only: bo
     Ok((times, if state_only { Value::Null } else { json!({ "energy": result }) }))
 }
 
-/// `w2`: all derivatives of the energy after ten layers.
-pub(crate) fn gradient(qubits: usize, level: Level, limit: f64) -> Measured {
-    let expectation = Expectation::of_all_parameters(&hardware_efficient(qubits, 10)?, vec![ising(qubits)?])?;
-    let row = theta(20 * qubits);
+/// `w2`, `chain-gradient` and `ring-gradient`: all derivatives of the energy of an Ising chain.
+pub(crate) fn gradient(circuit: &Circuit, level: Level, limit: f64) -> Measured {
+    let expectation = Expectation::of_all_parameters(circuit, vec![ising(circuit.num_qubits())?])?;
+    let row = theta(circuit.parameters().len());
     let (mut backend, mut rng) = (StateVectorBackend::with_level(level), ChaCha8Rng::seed_from_u64(1));
     let (times, answer) = measure(limit, || Adjoint.gradient(&expectation, &row, &mut backend, &mut rng))?;
     Ok((times, json!({ "norm": norm(&answer.gradient), "first3": &answer.gradient[..3] })))

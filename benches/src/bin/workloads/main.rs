@@ -2,8 +2,9 @@
 //!
 //! `w1` is an exact energy after ten layers of a hardware-efficient circuit, `w1s` the evolution alone, `w2` all its derivatives,
 //! `w3` derivatives from shots (`--layers` for other depths), `w4` the gradient of a classifier over 128 samples (`--samples`), `w5` one derivative of each of 100 random
-//! circuits, `w6` a million shots from a state of 20 qubits, `w7` an energy under noise. `bricks`, `fourier` and `grid` are the
-//! exact energies of three circuits that nothing was tuned for. `hessian`, `hvp`, `line`, `curvature`, `metric`, `metric-layers` and
+//! circuits, `w6` a million shots from a state of 20 qubits, `w7` an energy under noise. `bricks`, `fourier`, `grid`, `chain` and
+//! `ring` are the exact energies of circuits that nothing was tuned for (`chain` and `ring`: with lines and rings of CX), `chain-gradient`
+//! and `ring-gradient` all their derivatives. `hessian`, `hvp`, `line`, `curvature`, `metric`, `metric-layers` and
 //! `metric-diagonal` are second derivatives and metrics of a circuit with about 96 parameters, `gradient` the gradient of that circuit; `value-z0`, `gradient-z0` and `shots-z0` (and the same with `-z`) are of
 //! one output of the circuit of `w4` (of all of them).
 #![forbid(unsafe_code)]
@@ -15,7 +16,7 @@ mod measure;
 use std::error::Error;
 use std::io::Write;
 
-use benches::{brickwork, fourier, grid, hardware_efficient};
+use benches::{brickwork, chain, fourier, grid, hardware_efficient, ring};
 use cases::Measured;
 use clap::Parser;
 use qcore::Level;
@@ -25,7 +26,7 @@ use serde_json::json;
 /// Times the peer workloads.
 #[derive(Parser)]
 struct Args {
-    /// Workloads, separated by commas: w1, w1s, w2, w3, w4, w5, w6, w7, bricks, fourier, grid, hessian, hvp and others.
+    /// Workloads, separated by commas: w1, w1s, w2, w3, w4, w5, w6, w7, bricks, fourier, grid, chain, ring, hessian, hvp and others.
     #[arg(long, value_delimiter = ',', default_value = "w1")]
     workload: Vec<String>,
     /// Register widths; each workload has a default.
@@ -58,7 +59,7 @@ fn run(workload: &str, n: usize, level: Level, args: &Args) -> Measured {
     let limit = args.limit;
     match workload {
         "w1" | "w1s" => cases::energy(&hardware_efficient(n, 10)?, level, limit, workload == "w1s"),
-        "w2" => cases::gradient(n, level, limit),
+        "w2" => cases::gradient(&hardware_efficient(n, 10)?, level, limit),
         "w3" => cases::shot_gradient(n, args.layers, level, limit),
         "w4" => cases::batch_gradient(n, args.samples, level, limit),
         "w5" => cases::plateau_scan(n, level, limit),
@@ -67,6 +68,10 @@ fn run(workload: &str, n: usize, level: Level, args: &Args) -> Measured {
         "bricks" => cases::energy(&brickwork(n, 10)?, level, limit, false),
         "fourier" => cases::energy(&fourier(n)?, level, limit, false),
         "grid" => cases::energy(&grid(n, 10)?, level, limit, false),
+        "chain" => cases::energy(&chain(n, 10)?, level, limit, false),
+        "ring" => cases::energy(&ring(n, 10)?, level, limit, false),
+        "chain-gradient" => cases::gradient(&chain(n, 10)?, level, limit),
+        "ring-gradient" => cases::gradient(&ring(n, 10)?, level, limit),
         "hessian" | "hvp" | "line" | "curvature" | "gradient" => beyond::second_order(n, workload, level, limit),
         "metric" => beyond::metric(n, &Blocks::Full, level, limit),
         "metric-layers" => beyond::metric(n, &Blocks::Layers, level, limit),
@@ -82,7 +87,7 @@ fn run(workload: &str, n: usize, level: Level, args: &Args) -> Measured {
 /// The sizes of a workload that are measured if none are given.
 fn sizes(workload: &str) -> &'static [usize] {
     match workload {
-        "w2" | "w5" => &[4, 8, 12, 16],
+        "w2" | "w5" | "chain-gradient" | "ring-gradient" => &[4, 8, 12, 16],
         "w3" | "w4" => &[4, 6, 8, 10, 12],
         "hessian" | "hvp" | "line" | "curvature" | "gradient" | "metric" | "metric-layers" | "metric-diagonal" => {
             &[4, 8, 12]

@@ -65,6 +65,8 @@ pub(crate) struct BatchGroup {
     pub(crate) end: Vec<Block>,
     pub(crate) bra: Vec<Block>,
     folds: Vec<Block>,
+    /// Room to move amplitudes.
+    spare: Vec<Block>,
     values: Vec<[f64; 4]>,
 }
 
@@ -80,8 +82,8 @@ fn layers(plan: &Plan) -> Option<(&Start, &Part, &[Part])> {
 impl BatchPlan {
     /// `None` for programs with steps between their layers or with too many layers.
     pub(crate) fn new(qubits: usize, steps: &[Step], rotations: &[Rotation], wanted: &[usize]) -> Option<Self> {
-        let group = Plan::unmerged(qubits, steps, rotations, 0);
-        let single = Plan::unmerged(qubits, steps, rotations, kernel::LANE_QUBITS);
+        let group = Plan::unmerged(qubits, steps, rotations, 0, true);
+        let single = Plan::unmerged(qubits, steps, rotations, kernel::LANE_QUBITS, true);
         let (_, _, rest) = layers(&group)?;
         layers(&single)?;
         let count = 1 + rest.len();
@@ -109,6 +111,22 @@ impl BatchPlan {
         match layer.checked_sub(1) {
             None => (first, &self.reads.of_start()[0]),
             Some(at) => (&rest[at], &self.reads.of_stage(0)[at]),
+        }
+    }
+
+    /// Applies the rotations of a layer to a group.
+    fn rotate(
+        &self,
+        level: Level,
+        layer: usize,
+        state: &mut [Block],
+        (own, bound, shared): (bool, &Bound, &BatchShared),
+    ) {
+        let passes = &self.part(layer).0.passes;
+        if own {
+            kernel::apply_batch_passes(level, state, passes, &bound.tan, None);
+        } else {
+            kernel::apply_passes(level, state, passes, &shared.bound.tan, None);
         }
     }
 
@@ -188,7 +206,11 @@ impl BatchPlan {
         let (_, first, rest) = layers(&self.single).expect("checked when it was made");
         let parts = std::iter::once(first).chain(rest);
         for ((part, table), _) in parts.zip(tables.chunks_exact_mut(size)).zip(&*own).filter(|(_, own)| !**own) {
-            part.write(level, table, bound, 0);
+            if part.is_map() {
+                table.fill(ONES);
+            } else {
+                part.write(level, table, bound, 0);
+            }
         }
         undo.clear();
         undo.extend(bound.tan.iter().map(|tan| -tan));
@@ -206,6 +228,7 @@ impl BatchPlan {
             end: blocks(size),
             bra: blocks(size),
             folds: blocks(size),
+            spare: blocks(size),
             values: vec![[0.0; 4]; self.reads.slots()],
         }
     }
@@ -223,7 +246,7 @@ impl BatchGroup {
 
     /// Runs the members, whose differing angles have their arguments set, and stores the state behind the rotations of every layer.
     pub(crate) fn forward(&mut self, level: Level, plan: &BatchPlan, shared: &BatchShared) {
-        let Self { bound, undo, stored, tables, end, .. } = self;
+        let Self { bound, undo, stored, tables, end, spare, .. } = self;
         bound.follow_some(&plan.group.recipes, level, &shared.rotations, &shared.extras, &shared.scales);
         for range in &shared.rotations {
             let range = 4 * range.start..4 * range.end;
@@ -234,20 +257,26 @@ impl BatchGroup {
         let mut own_tables = tables.chunks_exact_mut(size);
         // The layer before, whose diagonal operator is still to be applied.
         let mut last: Option<(&[Block], &[Block], bool)> = None;
+        let map_of = |layer: usize| plan.part(layer).0.map.as_ref();
         let mut rest = stored.as_mut_slice();
         for (layer, &own) in shared.own.iter().enumerate() {
             let (part, _) = plan.part(layer);
             let (state, left) = rest.split_at_mut(size);
             rest = left;
-            match last {
-                None => {
+            match (last, layer.checked_sub(1).and_then(map_of)) {
+                (None, _) => {
                     kernel::build_batch_table(level, state, &start.bare, bound.tangents(), bound.phase(), 0);
                 }
-                Some(last) if own => {
+                (Some(last), Some(map)) => {
+                    multiply_into(level, spare, last, None, &[]);
+                    map.apply(level, spare, state, 0);
+                    plan.rotate(level, layer, state, (own, bound, shared));
+                }
+                (Some(last), None) if own => {
                     multiply_into(level, state, last, None, &[]);
                     kernel::apply_batch_passes(level, state, &part.passes, &bound.tan, None);
                 }
-                Some(last) => {
+                (Some(last), None) => {
                     // Of the tangents of a single state every lane takes the same one.
                     let tans = &shared.bound.tan;
                     let done = multiply_into(level, state, last, part.passes.first(), tans);
@@ -265,6 +294,9 @@ impl BatchGroup {
         }
         if let Some(last) = last {
             multiply_into(level, end, last, None, &[]);
+        }
+        if let Some(map) = map_of(shared.own.len() - 1) {
+            map.apply_in(level, end, spare, 0);
         }
     }
 
@@ -293,6 +325,14 @@ impl BatchGroup {
                 &shared.tables[index * single..(index + 1) * single]
             };
             let last = (spare.as_slice(), table, own);
+            if let Some(map) = &plan.part(index).0.map {
+                multiply_into(level, to, last, None, &[]);
+                map.apply(level, &to[..size], &mut spare[..size], 0);
+                if let Some(&own) = shared.own.get(index + 1) {
+                    plan.rotate(level, index + 1, spare, (own, bound, shared));
+                }
+                continue;
+            }
             match shared.own.get(index + 1) {
                 None => {
                     multiply_into(level, to, last, None, &[]);
@@ -314,11 +354,15 @@ impl BatchGroup {
 
     /// Undoes the layers on `bra` and adds `2 Im <bra|G|ket>` of every member to `out`.
     pub(crate) fn backward(&mut self, level: Level, plan: &BatchPlan, shared: &BatchShared, out: &mut [[f64; 4]]) {
-        let Self { undo, stored, tables, end, bra, folds, values, .. } = self;
+        let Self { undo, stored, tables, end, bra, folds, spare, values, .. } = self;
         let (size, single) = (end.len(), shared.tables.len() / shared.own.len());
         let mut own_left = shared.own.iter().filter(|own| **own).count();
         for (layer, &own) in shared.own.iter().enumerate().skip(plan.first).rev() {
             let (part, reads) = plan.part(layer);
+            if let Some(map) = &part.map {
+                map.undo(level, bra, spare, 0);
+                std::mem::swap(bra, spare);
+            }
             let ket = &stored[layer * size..(layer + 1) * size];
             let mut table = None;
             if own {
@@ -394,6 +438,9 @@ impl BatchGroup {
         plan.reads.derivatives_of_lanes(values, out);
     }
 }
+
+/// A block of a table that changes nothing.
+const ONES: Block = Block { re: [1.0; 4], im: [0.0; 4] };
 
 /// No rotation.
 const NO_PASS: Pass = Pass { rows: 0, bits: [0; 3], lanes: false, row_tans: [0; 3], lane_tans: [0; 2] };

@@ -53,7 +53,7 @@ impl Plan {
     ) {
         let blocks = state.len();
         let tangent = at_least(&mut tape.stored, blocks);
-        let table = at_least(&mut tape.tables, blocks);
+        let (table, spare) = at_least(&mut tape.tables, 2 * blocks).split_at_mut(blocks);
         kernel::build_table(level, state, &layers.start.bare, bound.tangents(), bound.phase(), 0);
         tangent.fill(Block::default());
         for &Letters { x, z, weight } in &early.strings {
@@ -73,6 +73,9 @@ impl Plan {
                     kernel::apply_passes(level, state, &[], &bound.tan, Some(table));
                 } else {
                     part.apply(level, state, &bound.tan, table);
+                }
+                if let Some(map) = &part.map {
+                    map.apply_in(level, state, spare, 0);
                 }
             }
         }

@@ -22,7 +22,7 @@ pub(crate) struct Scratch {
 struct Own {
     /// The tables that all tiles of a sweep share; every thread makes them for itself, which takes less than handing them around.
     tables: Vec<Block>,
-    /// A table of a tile, and the tiles of a column.
+    /// A table of a tile, room to move its amplitudes where a map does, and the tiles of a column.
     buffers: Vec<Block>,
 }
 
@@ -133,8 +133,9 @@ struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    /// Applies the parts to a tile.
-    fn work(&self, tile: &mut [Block], own_table: &mut [Block], outer: u64, mut ahead: Ahead) {
+    /// Applies the parts to a tile; `spare` has room for one if there are maps.
+    fn work(&self, tile: &mut [Block], own_table: &mut [Block], spare: &mut [Block], outer: u64, mut ahead: Ahead) {
+        let (mut tile, mut spare, mut moved) = (tile, spare, false);
         if let Some(start) = &self.sweep.start {
             start.write(self.level, tile, self.bound, outer);
         }
@@ -154,20 +155,29 @@ impl Shared<'_> {
             });
             if !walk.chunks {
                 apply_walk(self.level, tile, before, tans, table, after, &mut ahead);
-                continue;
+            } else {
+                let size = table.map(|table| table.len() * chunk / tile.len());
+                for (k, chunk) in tile.chunks_exact_mut(chunk).enumerate() {
+                    let table = table.zip(size).map(|(table, size)| &table[k * size..(k + 1) * size]);
+                    apply_walk(self.level, chunk, before, tans, table, after, &mut ahead);
+                }
             }
-            let size = table.map(|table| table.len() * chunk / tile.len());
-            for (k, chunk) in tile.chunks_exact_mut(chunk).enumerate() {
-                let table = table.zip(size).map(|(table, size)| &table[k * size..(k + 1) * size]);
-                apply_walk(self.level, chunk, before, tans, table, after, &mut ahead);
+            if let Some(map) = walk.map.and_then(|part| self.sweep.parts[part].map.as_ref()) {
+                map.apply(self.level, tile, spare, outer);
+                std::mem::swap(&mut tile, &mut spare);
+                moved = !moved;
             }
+        }
+        if moved {
+            spare.copy_from_slice(tile);
         }
     }
 
     fn piece(&self, piece: Piece<'_>, buffers: &mut [Block]) {
-        let (own_table, tiles) = buffers.split_at_mut(self.tile);
+        let (own_table, rest) = buffers.split_at_mut(self.tile);
+        let (spare, tiles) = rest.split_at_mut(if self.sweep.moves() { self.tile } else { 0 });
         match piece {
-            Piece::Row(tile, outer, ahead) => self.work(tile, own_table, outer, ahead),
+            Piece::Row(tile, outer, ahead) => self.work(tile, own_table, spare, outer, ahead),
             Piece::Column(mut column, index, next) => {
                 let width = self.tile / column.rows();
                 let count = COLUMN_BLOCKS / width;
@@ -176,7 +186,7 @@ impl Shared<'_> {
                 for (k, tile) in tiles.chunks_exact_mut(self.tile).enumerate() {
                     let ahead = next.map_or(Ahead::nothing(), |next| column.ahead(next, k, count));
                     let outer = (index * COLUMN_BLOCKS + k * width) << LANE_QUBITS;
-                    self.work(tile, own_table, outer as u64, ahead);
+                    self.work(tile, own_table, spare, outer as u64, ahead);
                 }
                 let past = column.past();
                 scatter_tiles(self.level, &mut column, index, tiles, width, past);
@@ -262,12 +272,13 @@ impl Sweep {
         }
     }
 
-    /// Blocks that a thread needs for a table of its own and for a column.
+    /// Blocks that a thread needs for a table of its own, for moved amplitudes and for a column.
     fn buffers(&self, blocks: usize) -> usize {
-        match self.shape {
-            Shape::Columns { width, .. } => (1 + COLUMN_BLOCKS / width) * self.tile(blocks),
-            _ => self.tile(blocks),
-        }
+        let tiles = match self.shape {
+            Shape::Columns { width, .. } => COLUMN_BLOCKS / width,
+            _ => 0,
+        };
+        (1 + usize::from(self.moves()) + tiles) * self.tile(blocks)
     }
 
     /// Blocks of the tables that its tiles share.
@@ -292,10 +303,12 @@ impl Sweep {
         if let Some(small) = &self.small {
             return small.run(self, level, state, bound, &mut scratch.own[0].tables);
         }
-        let table = at_least(&mut scratch.own[0].tables, state.len());
+        let own = &mut scratch.own[0];
+        let table = at_least(&mut own.tables, state.len());
+        let spare = at_least(&mut own.buffers, if self.moves() { state.len() } else { 0 });
         if bound.stride == 1 {
             let shared = Shared { sweep: self, level, bound, tables: &[], tile: state.len() };
-            shared.work(state, table, 0, Ahead::nothing());
+            shared.work(state, table, spare, 0, Ahead::nothing());
             return;
         }
         if let Some(start) = &self.start {
@@ -305,6 +318,9 @@ impl Sweep {
             part.write(level, table, bound, 0);
             let table = part.diagonal.as_ref().map(|_| &*table);
             apply_batch_passes(level, state, &part.passes, &bound.tan, table);
+            if let Some(map) = &part.map {
+                map.apply_in(level, state, spare, 0);
+            }
         }
     }
 }

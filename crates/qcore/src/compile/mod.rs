@@ -9,13 +9,17 @@ mod batch;
 mod derivative;
 mod early;
 mod execute;
+mod linear;
+mod moves;
 mod recipes;
 mod reverse;
+mod runs;
 mod schedule;
 mod shared;
 mod small;
 mod small_reverse;
 mod small_tangent;
+mod sweeps;
 mod tangent;
 #[cfg(test)]
 mod tests;
@@ -34,11 +38,14 @@ pub(crate) use shared::{Members, Places, Tables};
 pub(crate) use tangent::{TangentMemory, TangentPlan};
 pub(crate) use values::Bound;
 
-use crate::kernel::{COLUMN_BLOCKS, Diagonal, LANE_QUBITS, Pass};
+use crate::kernel::{COLUMN_BLOCKS, Diagonal, LANE_QUBITS, Pass, SMALL_QUBITS};
 use crate::program::{Rotation, RotationGenerator, Step, without_swaps};
 use derivative::{Occurrence, Source};
-use schedule::{Factor, Layer, Segment, bits};
+use linear::LinearMap;
+use moves::TileMap;
+use schedule::{Factor, Layer, Schedule, Segment, bits};
 use small::Small;
+use sweeps::Halves;
 use tiles::Span;
 use walks::{CHUNK_BITS, Walks};
 
@@ -118,7 +125,7 @@ struct Start {
     back: Vec<Part>,
 }
 
-/// Rotations, then a diagonal operator.
+/// Rotations, then a diagonal operator, then a map of basis states.
 #[derive(Clone, Debug, Default)]
 struct Part {
     passes: Vec<Pass>,
@@ -132,22 +139,37 @@ struct Part {
     pair: Option<usize>,
     /// Which derivatives are read here.
     sources: Vec<Source>,
+    /// What moves the amplitudes of a tile behind the diagonal operator.
+    map: Option<Box<TileMap>>,
+}
+
+/// What a plan may do.
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    /// Multiply one-qubit rotations out with other gates.
+    merge: bool,
+    /// Move basis states.
+    maps: bool,
 }
 
 impl Plan {
     pub(crate) fn new(qubits: usize, steps: &[Step], rotations: &[Rotation], lanes: usize) -> Self {
-        Self::scheduled(qubits, steps, rotations, lanes, true, rows(qubits))
+        // Small registers take their layers in one call, which knows no maps.
+        let options = Options { merge: true, maps: qubits > SMALL_QUBITS };
+        Self::scheduled(qubits, steps, rotations, lanes, options, rows(qubits))
     }
 
-    /// As [`Plan::new`], with a layer for every one-qubit rotation: none is multiplied out with other gates.
-    pub(crate) fn unmerged(qubits: usize, steps: &[Step], rotations: &[Rotation], lanes: usize) -> Self {
-        Self::scheduled(qubits, steps, rotations, lanes, false, rows(qubits))
+    /// As [`Plan::new`], with a layer for every one-qubit rotation: none is multiplied out with other gates; with maps of basis states only
+    /// if `maps` says so.
+    pub(crate) fn unmerged(qubits: usize, steps: &[Step], rotations: &[Rotation], lanes: usize, maps: bool) -> Self {
+        Self::scheduled(qubits, steps, rotations, lanes, Options { merge: false, maps }, rows(qubits))
     }
 
     /// As [`Plan::new`], for a state that is cut into rows of so many qubits whatever its size.
     #[cfg(test)]
     pub(crate) fn in_rows(qubits: usize, steps: &[Step], rotations: &[Rotation], row: usize) -> Self {
-        Self::scheduled(qubits, steps, rotations, LANE_QUBITS, true, Some(row))
+        let options = Options { merge: true, maps: qubits > SMALL_QUBITS };
+        Self::scheduled(qubits, steps, rotations, LANE_QUBITS, options, Some(row))
     }
 
     fn scheduled(
@@ -155,24 +177,45 @@ impl Plan {
         steps: &[Step],
         rotations: &[Rotation],
         lanes: usize,
-        merge: bool,
+        Options { merge, maps }: Options,
         rows: Option<usize>,
     ) -> Self {
         let moved = without_swaps(qubits, steps, rotations);
         let (steps, rotations) = moved.as_ref().map_or((steps, rotations), |(steps, rotations)| (steps, rotations));
-        let schedule = schedule::schedule(qubits, steps, rotations, merge);
+        let rows = rows.filter(|_| lanes > 0);
+        let orders = if maps { runs::found(qubits, steps, rotations, rows) } else { Vec::new() };
+        let schedules = std::iter::once(None).chain(orders.iter().map(|units| Some(units.as_slice())));
+        let mut schedules = schedules.map(|units| schedule::schedule(qubits, steps, rotations, merge, units));
+        let planned = |schedule: &Schedule| Self::of_schedule(qubits, rotations, lanes, rows, schedule);
+        // Lines of gates overlap where layers follow each other, so what is less work is seen behind the schedule only; for states that are
+        // cut behind the plan, while groups and single states of one tile must have the same one.
+        let best = match rows {
+            _ if orders.is_empty() => schedules.next().as_ref().map(planned),
+            None => schedules.min_by_key(Schedule::work).as_ref().map(planned),
+            Some(_) => schedules.map(|schedule| planned(&schedule)).min_by_key(|plan| plan.work(qubits)),
+        };
+        best.expect("there is one schedule at least")
+    }
+
+    fn of_schedule(
+        qubits: usize,
+        rotations: &[Rotation],
+        lanes: usize,
+        rows: Option<usize>,
+        schedule: &Schedule,
+    ) -> Self {
         let whole_angles = (0..rotations.len())
             .filter(|&k| matches!(rotations[k].generator(), RotationGenerator::Phase { .. }))
             .collect();
         let mut planner = Planner {
             qubits,
             lanes,
-            rows: rows.filter(|_| lanes > 0),
+            rows,
             one: 0,
             minus_one: 0,
             zero: 0,
             stages: Vec::new(),
-            recipes: Recipes::new(rotations.len(), whole_angles, &schedule),
+            recipes: Recipes::new(rotations.len(), whole_angles, schedule),
         };
         planner.one = planner.recipes.constant(Complex64::new(1.0, 0.0));
         planner.minus_one = planner.recipes.constant(Complex64::new(-1.0, 0.0));
@@ -185,6 +228,23 @@ impl Plan {
         }
         Self { lanes, stages: planner.stages, recipes: planner.recipes }
     }
+
+    /// What it takes to run it on a state that is cut, about: in passes over the state within the cache.
+    fn work(&self, qubits: usize) -> usize {
+        let far = if qubits < 22 { 1 } else { 2 };
+        let of_part = |part: &Part| {
+            let walks = part.passes.len().max(usize::from(part.diagonal.is_some()));
+            walks + usize::from(part.map.is_some())
+        };
+        let of_stage = |stage: &Stage| match stage {
+            Stage::Step(_) => 4 * far,
+            Stage::Sweep(sweep) => {
+                let memory = if matches!(sweep.shape, Shape::Columns { .. }) { 3 } else { 1 };
+                far * memory + sweep.parts.iter().map(of_part).sum::<usize>()
+            }
+        };
+        self.stages.iter().map(of_stage).sum()
+    }
 }
 
 /// A layer with its values numbered.
@@ -195,6 +255,25 @@ struct Numbered {
     parities: Vec<(schedule::ParityRotation, u32)>,
     scale: Option<usize>,
     occurrences: Vec<Occurrence>,
+    map: Option<LinearMap>,
+}
+
+impl Numbered {
+    /// Whether its diagonal operator has a factor on qubits of `mask` and on others.
+    fn crosses(&self, mask: u64) -> bool {
+        let reach = self.terms.iter().map(|term| term.0).chain(self.parities.iter().map(|(p, _)| p.z | p.controls));
+        reach.into_iter().any(|on| on & mask != 0 && on & !mask != 0)
+    }
+}
+
+/// Which cosines the diagonal operator of a part brings along.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Scaled {
+    Nothing,
+    /// Those of the rotations of the part.
+    Own,
+    /// Those of the whole layer.
+    Layer,
 }
 
 struct Planner {
@@ -225,6 +304,7 @@ impl Planner {
                 .collect(),
             scale,
             occurrences: derivative::occurrences(layer, products),
+            map: layer.map.clone(),
         }
     }
 
@@ -239,6 +319,7 @@ impl Planner {
                     parities: Vec::new(),
                     scale: None,
                     occurrences: Vec::new(),
+                    map: None,
                 });
             }
             layers.remove(0)
@@ -246,11 +327,16 @@ impl Planner {
         let Some(low_qubits) = self.rows else {
             let span = Span::new(0..self.qubits, self.lanes);
             let all = |_: u64| true;
+            let mut parts = Vec::with_capacity(layers.len());
             let start = start.map(|layer| {
-                let back = self.part(&span, &layer, all, true);
+                let back = self.part(&span, &layer, all, Scaled::Layer);
+                layer.map.iter().for_each(|map| moves::append(&mut parts, &span, map));
                 self.start(&span, &layer, back.into_iter().collect())
             });
-            let parts = layers.iter().filter_map(|layer| self.part(&span, layer, all, true)).collect();
+            for layer in &layers {
+                parts.extend(self.part(&span, layer, all, Scaled::Layer));
+                layer.map.iter().for_each(|map| moves::append(&mut parts, &span, map));
+            }
             let mut sweep = Sweep::new(Shape::Whole, start, parts, &span);
             sweep.small = Small::new(&sweep, &span, self.recipes.no_turn(), self.minus_one);
             self.stages.push(Stage::Sweep(sweep));
@@ -262,36 +348,28 @@ impl Planner {
         let rows = Span::new(0..low_qubits, LANE_QUBITS);
         let of_columns = (0..LANE_QUBITS + width.ilog2() as usize).chain(low_qubits..self.qubits);
         let columns = Span::new(of_columns, LANE_QUBITS);
-        let mut start = start.map(|layer| {
+        let map_of_start = start.as_ref().and_then(|layer| layer.map.clone());
+        let start = start.map(|layer| {
             // Nothing is left to undo behind them, so both halves see the state without a scale.
             let halves = [
-                self.part(&rows, &layer, |mask| mask & low_mask != 0, false),
-                self.part(&columns, &layer, |mask| mask & low_mask == 0, false),
+                self.part(&rows, &layer, |mask| mask & low_mask != 0, Scaled::Nothing),
+                self.part(&columns, &layer, |mask| mask & low_mask == 0, Scaled::Nothing),
             ];
             let back = halves.map(|half| Part { pair: None, ..half.unwrap_or_default() });
             self.start(&rows, &layer, back.into())
         });
-        let mut parts = Vec::new();
         let shapes = [
             (Shape::Rows { qubits: low_qubits }, &rows, low_mask),
             (Shape::Columns { qubits: low_qubits, width }, &columns, high_mask),
         ];
-        for (index, layer) in layers.iter().enumerate() {
-            let (shape, span, own) = shapes[index % 2];
-            let (_, other_span, _) = shapes[1 - index % 2];
-            parts.extend(self.part(span, layer, |mask| mask & !own == 0, false));
-            self.push(Sweep::new(shape, start.take(), std::mem::take(&mut parts), span));
-            // The second half has everything that the first one could not do.
-            parts.extend(self.part(other_span, layer, |mask| mask & !own != 0, true));
+        let mut halves = Halves::new(shapes, start);
+        if let Some(map) = map_of_start {
+            halves.map(self, &map);
         }
-        let (shape, span, _) = shapes[layers.len() % 2];
-        self.push(Sweep::new(shape, start, parts, span));
-    }
-
-    fn push(&mut self, sweep: Sweep) {
-        if sweep.start.is_some() || !sweep.parts.is_empty() {
-            self.stages.push(Stage::Sweep(sweep));
+        for layer in &layers {
+            halves.layer(self, layer);
         }
+        halves.finish(self);
     }
 
     /// The product state after a first layer: every amplitude is a product of tangents and phases.
@@ -312,12 +390,16 @@ impl Planner {
     }
 
     /// The rotations and factors of a layer whose qubits `take` accepts.
-    fn part(&mut self, span: &Span, layer: &Numbered, take: impl Fn(u64) -> bool, scaled: bool) -> Option<Part> {
+    fn part(&mut self, span: &Span, layer: &Numbered, take: impl Fn(u64) -> bool, scaled: Scaled) -> Option<Part> {
         let turns = chosen(&layer.turns, |&(qubit, _)| take(1 << qubit));
         let terms = chosen(&layer.terms, |&(mask, _)| take(mask));
         let parities = chosen(&layer.parities, |(parity, _)| take(parity.z | parity.controls));
         let phase = |qubit: usize| if take(1 << qubit) { layer.phases[qubit] } else { self.one };
-        let scale = layer.scale.filter(|_| scaled);
+        let pair = match scaled {
+            Scaled::Layer => layer.scale,
+            _ => (!turns.is_empty()).then(|| self.recipes.scale(turns.iter().map(|&(_, turn)| turn).collect())),
+        };
+        let scale = pair.filter(|_| scaled != Scaled::Nothing);
         let trivial = span.qubits.iter().all(|&qubit| phase(qubit) == self.one)
             && terms.is_empty()
             && parities.is_empty()
@@ -327,11 +409,6 @@ impl Planner {
         }
         let inside = span.mask();
         let reach = terms.iter().map(|&(mask, _)| mask).chain(parities.iter().map(|(p, _)| p.z | p.controls));
-        let pair = if scaled {
-            layer.scale
-        } else {
-            (!turns.is_empty()).then(|| self.recipes.scale(turns.iter().map(|&(_, turn)| turn).collect()))
-        };
         let diagonal = (!trivial).then(|| span.diagonal(phase, &terms, &parities, self.one, self.minus_one));
         let mut sources = Vec::with_capacity(layer.occurrences.len());
         sources.extend(layer.occurrences.iter().filter(|o| take(o.reach())).map(|o| o.on(span)));
@@ -345,6 +422,7 @@ impl Planner {
             diagonal,
             scale,
             outer: reach.fold(0, |all, mask| all | mask) & !inside,
+            map: None,
         })
     }
 }

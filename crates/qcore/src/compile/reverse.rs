@@ -29,6 +29,8 @@ pub(crate) struct Tape {
     /// The tables of the layers, or room for one.
     pub(super) tables: Vec<Block>,
     buffers: Vec<Block>,
+    /// Room to move the amplitudes of a state.
+    spare: Vec<Block>,
     /// The tangents of the inverse rotations.
     tangents: Vec<f64>,
     /// One value per matrix element that is read.
@@ -65,6 +67,11 @@ impl<'a> Layers<'a> {
 
     pub(super) fn len(&self) -> usize {
         1 + self.rest.len()
+    }
+
+    /// Whether any of them has a map.
+    fn move_any(&self) -> bool {
+        self.rest.iter().any(|part| part.map.is_some())
     }
 
     pub(super) fn get(&self, index: usize) -> &'a Part {
@@ -113,24 +120,28 @@ impl Plan {
             self.forward_early(level, state, bound, (layers, early), tape);
             return true;
         }
-        let Tape { stored, tables, .. } = tape;
+        let Tape { stored, tables, spare, .. } = tape;
+        let spare = at_least(spare, if layers.move_any() { blocks } else { 0 });
         let keep = layers.len() * blocks <= TABLE_BLOCKS;
         let mut rest = at_least(stored, layers.stored() * blocks);
         let tables = at_least(tables, if keep { layers.len() * blocks } else { blocks });
         let of = |index: usize| if keep { index * blocks..(index + 1) * blocks } else { 0..blocks };
-        // What was stored for the layer before, whose diagonal operator is still to be applied; else the state is in `state`.
+        // What was stored for the layer before, whose diagonal operator and map are still to be applied; else the state is in `state`.
         let mut last: Option<&[Block]> = None;
         for index in 0..layers.len() {
             let part = layers.get(index);
             if layers.reads(index).is_empty() {
                 if let Some(stored) = last.take() {
-                    kernel::multiply_into(level, state, stored, &tables[of(index - 1)]);
+                    layers.get(index - 1).leave(level, state, stored, &tables[of(index - 1)], spare);
                 }
                 if index == 0 {
                     layers.start.write(level, state, bound, 0);
                 } else {
                     part.write(level, &mut tables[of(index)], bound, 0);
                     part.apply(level, state, &bound.tan, &tables[of(index)]);
+                }
+                if let Some(map) = &part.map {
+                    map.apply_in(level, state, spare, 0);
                 }
                 continue;
             }
@@ -139,6 +150,10 @@ impl Plan {
             match (last, part.passes.split_first()) {
                 _ if index == 0 => {
                     kernel::build_table(level, own, &layers.start.bare, bound.tangents(), bound.phase(), 0);
+                }
+                (Some(stored), _) if layers.get(index - 1).map.is_some() => {
+                    layers.get(index - 1).leave(level, own, stored, &tables[of(index - 1)], spare);
+                    kernel::apply_passes(level, own, &part.passes, &bound.tan, None);
                 }
                 (None, _) => {
                     own.copy_from_slice(state);
@@ -154,7 +169,8 @@ impl Plan {
             last = Some(own);
         }
         if let Some(stored) = last {
-            kernel::multiply_into(level, state, stored, &tables[of(layers.len() - 1)]);
+            let index = layers.len() - 1;
+            layers.get(index).leave(level, state, stored, &tables[of(index)], spare);
         }
         true
     }
@@ -180,13 +196,19 @@ impl Plan {
         let Some(layers) = self.layers(blocks, reads) else { return };
         let Some(first) = (0..layers.len()).find(|&index| !layers.reads(index).is_empty()) else { return };
         tape.begin(bound, reads);
-        let Tape { stored, tables, buffers, tangents, values, .. } = tape;
+        let Tape { stored, tables, buffers, spare, tangents, values, .. } = tape;
+        let (mut bra, mut spare) = (bra, at_least(spare, if layers.move_any() { blocks } else { 0 }));
         let keep = layers.len() * blocks <= TABLE_BLOCKS;
         let back = Backward { level, bound, tangents, none: self.recipes.no_turn(), ket: Ket::Stored };
         let folds = at_least(buffers, blocks);
         let mut left = layers.stored();
         for index in (first..layers.len()).rev() {
             let (part, reads) = (layers.get(index), layers.reads(index));
+            if let Some(map) = &part.map {
+                // Nobody asks for what is left of this state in the end.
+                map.undo(level, bra, spare, 0);
+                std::mem::swap(&mut bra, &mut spare);
+            }
             let at = if keep { index * blocks } else { 0 };
             let table = &mut tables[at..at + blocks];
             if !keep {
@@ -308,14 +330,30 @@ pub(super) struct Pair<'a> {
     pub(super) outer: u64,
 }
 
+/// What a tile needs besides itself.
+struct Room<'a> {
+    table: &'a mut [Block],
+    folds: &'a mut [Block],
+    /// For moved amplitudes.
+    spare: &'a mut [Block],
+}
+
+impl<'a> Room<'a> {
+    fn new(buffers: &'a mut [Block], tile: usize) -> Self {
+        let (table, rest) = buffers.split_at_mut(tile);
+        let (folds, spare) = rest.split_at_mut(tile);
+        Self { table, folds, spare: &mut spare[..tile] }
+    }
+}
+
 /// Some tiles of both states.
 enum Tiles<'a> {
     Rows { ket: &'a mut [Block], bra: &'a mut [Block], first: usize },
     Columns { ket: Columns<'a>, bra: Columns<'a> },
 }
 
-/// Tiles that a thread needs for itself: a table, sums, and a column of each state, which is four tiles at most.
-const BUFFERS: usize = 2 + 2 * 4;
+/// Tiles that a thread needs for itself: a table, sums, moved amplitudes, and a column of each state, which is four tiles at most.
+const BUFFERS: usize = 3 + 2 * 4;
 
 impl Backward<'_> {
     fn sweep(
@@ -330,8 +368,8 @@ impl Backward<'_> {
         let (tiles, tile) = match shape {
             Shape::Whole => {
                 let tile = ket.len();
-                let (table, folds) = at_least(buffers, 2 * tile).split_at_mut(tile);
-                self.tile(parts, ket, bra, (table, folds), 0, values, 0);
+                let room = Room::new(at_least(buffers, 3 * tile), tile);
+                self.tile(parts, ket, bra, room, 0, values, 0);
                 return;
             }
             Shape::Rows { qubits } => (Tiles::Rows { ket, bra, first: 0 }, 1 << (qubits - LANE_QUBITS)),
@@ -382,13 +420,12 @@ impl Backward<'_> {
             }
             return;
         }
-        let (own, columns) = buffers[..BUFFERS * tile].split_at_mut(2 * tile);
-        let (table, folds) = own.split_at_mut(tile);
+        let (own, columns) = buffers[..BUFFERS * tile].split_at_mut(3 * tile);
         match tiles {
             Tiles::Rows { ket, bra, first } => {
                 for (k, (ket, bra)) in ket.chunks_exact_mut(tile).zip(bra.chunks_exact_mut(tile)).enumerate() {
                     let outer = ((first + k) * tile) << LANE_QUBITS;
-                    self.tile(parts, ket, bra, (table, folds), outer as u64, partial, low);
+                    self.tile(parts, ket, bra, Room::new(own, tile), outer as u64, partial, low);
                 }
             }
             Tiles::Columns { mut ket, mut bra } => {
@@ -404,7 +441,7 @@ impl Backward<'_> {
                     let tiles = own_ket.chunks_exact_mut(tile).zip(own_bra.chunks_exact_mut(tile));
                     for (k, (ket, bra)) in tiles.enumerate() {
                         let outer = ((column * COLUMN_BLOCKS + k * width) as u64) << LANE_QUBITS;
-                        self.tile(parts, ket, bra, (&mut *table, &mut *folds), outer, partial, low);
+                        self.tile(parts, ket, bra, Room::new(own, tile), outer, partial, low);
                     }
                     if !absent {
                         kernel::scatter_tiles(self.level, &mut ket, column, own_ket, width, past);
@@ -422,12 +459,19 @@ impl Backward<'_> {
         parts: Parts<'_>,
         ket: &mut [Block],
         bra: &mut [Block],
-        (table, folds): (&mut [Block], &mut [Block]),
+        room: Room<'_>,
         outer: u64,
         sums: &mut [f64],
         low: usize,
     ) {
+        let Room { table, folds, spare } = room;
         for (index, (part, reads)) in parts.parts.iter().zip(parts.reads).enumerate().rev() {
+            if let Some(map) = &part.map {
+                map.undo_in(self.level, bra, spare, outer);
+                if self.ket == Ket::Undone {
+                    map.undo_in(self.level, ket, spare, outer);
+                }
+            }
             part.write(self.level, table, self.bound, outer);
             let table = part.diagonal.is_some().then_some(&*table);
             let rotate = index > 0 || parts.undo_first;
@@ -530,6 +574,13 @@ impl Backward<'_> {
 }
 
 impl Part {
+    /// What its diagonal operator and its map make of a stored state.
+    fn leave(&self, level: Level, to: &mut [Block], stored: &[Block], table: &[Block], spare: &mut [Block]) {
+        let Some(map) = &self.map else { return kernel::multiply_into(level, to, stored, table) };
+        kernel::multiply_into(level, spare, stored, table);
+        map.apply(level, spare, to, 0);
+    }
+
     /// What matrix elements are multiplied with where both states carry the cosines of this part.
     fn pair_factor(&self, bound: &Bound) -> f64 {
         let scale = bound.scale(self.pair).re[0];

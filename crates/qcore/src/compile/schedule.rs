@@ -7,6 +7,8 @@
 use num_complex::Complex64;
 use smallvec::{SmallVec, smallvec};
 
+use super::linear::LinearMap;
+use super::runs::Unit;
 use crate::kernel::{self, Matrix};
 use crate::program::{Rotation, RotationGenerator, Step};
 
@@ -63,12 +65,19 @@ pub(super) struct Layer {
     pub(super) phases: Vec<Factors>,
     pub(super) terms: Vec<(u64, Factor)>,
     pub(super) parities: Vec<ParityRotation>,
+    /// What moves basis states behind the diagonal operator.
+    pub(super) map: Option<LinearMap>,
 }
 
 impl Layer {
     /// One that does nothing.
     fn of(qubits: usize) -> Self {
         Self { phases: (0..qubits).map(|_| Factors::new()).collect(), ..Self::default() }
+    }
+
+    /// Whether a qubit takes part in its map.
+    fn moves(&self, qubit: usize) -> bool {
+        self.map.as_ref().is_some_and(|map| map.support() >> qubit & 1 == 1)
     }
 }
 
@@ -88,6 +97,18 @@ pub(super) struct Schedule {
     /// each with its `w`.
     pub(super) phase: Complex64,
     pub(super) global_turns: Vec<(usize, f64)>,
+}
+
+impl Schedule {
+    /// What it takes to carry it out on a state that is one tile, about: in passes over the state.
+    pub(super) fn work(&self) -> usize {
+        let of_layer = |layer: &Layer| layer.turns.len().div_ceil(3).max(1) + usize::from(layer.map.is_some());
+        let of_segment = |segment: &Segment| match segment {
+            Segment::Layers(layers) => layers.iter().map(of_layer).sum(),
+            Segment::Step(_) => 2,
+        };
+        self.segments.iter().map(of_segment).sum()
+    }
 }
 
 const ZERO: Complex64 = Complex64::new(0.0, 0.0);
@@ -139,22 +160,39 @@ struct Builder<'a> {
     slots: Vec<Vec<Slot>>,
     /// Per qubit: the layer of the last diagonal operator that it shares with another qubit.
     shared: Vec<Option<usize>>,
+    /// Per qubit: the first layer behind its last map.
+    floor: Vec<usize>,
 }
 
 /// Schedules the steps of a program. Without `merge` a one-qubit rotation is not multiplied out with another gate: each has a layer of its
-/// own.
-pub(super) fn schedule(qubits: usize, steps: &[Step], rotations: &[Rotation], merge: bool) -> Schedule {
+/// own. `units` gives their order, and maps for some of them.
+pub(super) fn schedule(
+    qubits: usize,
+    steps: &[Step],
+    rotations: &[Rotation],
+    merge: bool,
+    units: Option<&[Unit]>,
+) -> Schedule {
     let schedule = Schedule { segments: Vec::new(), products: Vec::new(), phase: ONE, global_turns: Vec::new() };
-    let mut builder =
-        Builder { qubits, rotations, merge, schedule, layers: Vec::new(), slots: Vec::new(), shared: Vec::new() };
+    let mut builder = Builder {
+        qubits,
+        rotations,
+        merge,
+        schedule,
+        layers: Vec::new(),
+        slots: Vec::new(),
+        shared: Vec::new(),
+        floor: Vec::new(),
+    };
     builder.open();
     // A slot per layer and qubit: rarely more than every second step.
     builder.slots.iter_mut().for_each(|slots| slots.reserve(steps.len() / (2 * qubits)));
-    for (index, step) in steps.iter().enumerate() {
-        if !builder.step(step) {
-            builder.close();
-            builder.schedule.segments.push(Segment::Step(index));
-        }
+    match units {
+        None => (0..steps.len()).for_each(|index| builder.take(steps, index)),
+        Some(units) => units.iter().for_each(|unit| match unit {
+            Unit::Step(index) => builder.take(steps, *index),
+            Unit::Map(map) => builder.map(map),
+        }),
     }
     builder.close();
     builder.schedule
@@ -165,6 +203,14 @@ impl Builder<'_> {
         self.layers = Vec::new();
         self.slots = (0..self.qubits).map(|_| Vec::new()).collect();
         self.shared = vec![None; self.qubits];
+        self.floor = vec![0; self.qubits];
+    }
+
+    fn take(&mut self, steps: &[Step], index: usize) {
+        if !self.step(&steps[index]) {
+            self.close();
+            self.schedule.segments.push(Segment::Step(index));
+        }
     }
 
     fn layer(&mut self, index: usize) -> &mut Layer {
@@ -287,17 +333,20 @@ impl Builder<'_> {
     }
 
     fn single(&mut self, qubit: usize, element: Element) {
-        let open = match (self.slots[qubit].last(), self.shared[qubit]) {
+        // What stands before the last map is closed.
+        let floor = self.floor[qubit];
+        let shared = self.shared[qubit].filter(|&shared| shared >= floor);
+        let open = match (self.slots[qubit].last().filter(|slot| slot.layer >= floor), shared) {
             (Some(slot), Some(shared)) => slot.layer > shared,
             (Some(_), None) => true,
             (None, _) => false,
         };
         if !open {
-            if let (Element::Diagonal(factor), Some(shared)) = (element, self.shared[qubit]) {
+            if let (Element::Diagonal(factor), Some(shared)) = (element, shared) {
                 self.layer(shared).phases[qubit].push(factor);
                 return;
             }
-            let layer = self.shared[qubit].map_or(0, |shared| shared + 1);
+            let layer = shared.map_or(floor, |shared| shared + 1);
             self.slots[qubit].push(Slot { layer, elements: Elements::new() });
             self.layer(layer);
         }
@@ -330,11 +379,33 @@ impl Builder<'_> {
 
     /// The first layer in which a diagonal operator on these qubits may stand.
     fn shared_layer(&mut self, mask: u64) -> usize {
-        let layer = bits(mask).filter_map(|q| self.slots[q].last().map(|slot| slot.layer)).max().unwrap_or(0);
+        let earliest = |q: usize| self.slots[q].last().map_or(0, |slot| slot.layer).max(self.floor[q]);
+        let layer = bits(mask).map(earliest).max().unwrap_or(0);
         for qubit in bits(mask) {
             self.shared[qubit] = Some(self.shared[qubit].map_or(layer, |shared| shared.max(layer)));
         }
         layer
+    }
+
+    /// Puts a map behind the first layer that it may follow.
+    fn map(&mut self, map: &LinearMap) {
+        let support = map.support();
+        let before = self.shared.clone();
+        let layer = self.shared_layer(support);
+        let layer = bits(support).filter_map(|q| self.shared[q]).max().unwrap_or(layer);
+        // Rotations that nothing follows before the map wait for the layer in front of it.
+        for qubit in bits(support) {
+            let (floor, shared) = (self.floor[qubit], before[qubit]);
+            if let Some(slot) = self.slots[qubit].last_mut()
+                && slot.layer >= floor
+                && shared.is_none_or(|shared| slot.layer > shared)
+            {
+                slot.layer = layer;
+            }
+        }
+        bits(support).for_each(|qubit| self.floor[qubit] = layer + 1);
+        let place = &mut self.layer(layer).map;
+        *place = Some(place.as_ref().map_or_else(|| map.clone(), |other| other.then(map)));
     }
 
     /// Ends a run of layers.
@@ -342,13 +413,23 @@ impl Builder<'_> {
         // A diagonal before the first layer does nothing to |0...0>, but it does to other states.
         let first = self.schedule.segments.is_empty();
         let mut leading = Layer::of(self.qubits);
+        // Diagonals between the map of a layer and the rotations of the next one.
+        let mut between: Vec<Option<Layer>> = self.layers.iter().map(|_| None).collect();
         for (qubit, slots) in std::mem::take(&mut self.slots).into_iter().enumerate() {
             for slot in slots {
-                let (before, turn, after) = self.decompose(slot.elements);
+                let (mut before, mut turn, mut after) = self.decompose(slot.elements);
+                let moved = slot.layer > 0 && self.layers[slot.layer - 1].moves(qubit);
+                if moved {
+                    mirror(&mut before, &mut turn, &mut after);
+                }
                 if let Some(turn) = turn {
                     self.layers[slot.layer].turns.push((qubit, turn));
                 }
                 match slot.layer.checked_sub(1) {
+                    Some(previous) if moved && !before.is_empty() => {
+                        let layer = between[previous].get_or_insert_with(|| Layer::of(self.qubits));
+                        layer.phases[qubit].extend_from_slice(&before);
+                    }
                     Some(previous) => self.layers[previous].phases[qubit].extend_from_slice(&before),
                     None => leading.phases[qubit].extend_from_slice(&before),
                 }
@@ -356,6 +437,9 @@ impl Builder<'_> {
             }
         }
         let mut layers = std::mem::take(&mut self.layers);
+        if between.iter().any(Option::is_some) {
+            layers = layers.into_iter().zip(between).flat_map(|(layer, next)| [Some(layer), next]).flatten().collect();
+        }
         if !first && leading.phases.iter().any(|factors| !factors.is_empty()) {
             layers.insert(0, leading);
         }
@@ -451,6 +535,27 @@ impl Builder<'_> {
             }
         };
         (before, Some(turn), after)
+    }
+}
+
+/// Takes away what need not stand before a rotation: a sign of fixed gates goes to its other side.
+fn mirror(before: &mut Factors, turn: &mut Option<Turn>, after: &mut Factors) {
+    let constant = |factor: &Factor| match factor {
+        Factor::Constant(value) => Some(*value),
+        _ => None,
+    };
+    let Some(product) = before.iter().map(constant).try_fold(ONE, |product, value| Some(product * value?)) else {
+        return;
+    };
+    if (product - ONE).norm() < 1e-15 {
+        before.clear();
+    } else if let Some(Turn::Fixed { tan, .. }) = turn
+        && (product + ONE).norm() < 1e-15
+    {
+        // RY(t) Z = Z RY(-t)
+        *tan = -*tan;
+        before.clear();
+        after.push(Factor::Constant(MINUS_ONE));
     }
 }
 

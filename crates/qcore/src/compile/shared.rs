@@ -173,6 +173,7 @@ fn each_value(diagonal: &Diagonal, each: &mut impl FnMut(u32)) {
 pub(crate) struct Tables {
     blocks: Vec<Block>,
     before: Vec<Block>,
+    spare: Vec<Block>,
     size: usize,
 }
 
@@ -202,6 +203,7 @@ impl Tables {
         let all = plan.items().count() * self.size;
         self.blocks.resize(all, Block::default());
         self.before.resize(all, Block::default());
+        self.spare.resize(self.size, Block::default());
         let kept = self.blocks.chunks_exact_mut(self.size).zip(self.before.chunks_exact_mut(self.size));
         for (item, (table, before)) in plan.items().zip(kept) {
             before.copy_from_slice(state);
@@ -216,6 +218,9 @@ impl Tables {
                         &*table
                     });
                     apply_passes(level, state, &part.passes, &bound.tan, table);
+                    if let Some(map) = &part.map {
+                        map.apply_in(level, state, &mut self.spare, 0);
+                    }
                 }
                 Item::Step(index) => step(state, index),
             }
@@ -269,6 +274,9 @@ impl Tables {
                     }
                 }
                 Item::Step(index) => step(group, index),
+            }
+            if let Item::Part(Part { map: Some(map), .. }) = item {
+                map.apply_in(level, group, members.table, 0);
             }
         }
     }

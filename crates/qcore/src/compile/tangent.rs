@@ -68,7 +68,7 @@ impl TangentPlan {
     /// `None` for states that are not one tile, programs with steps between their layers or too many layers, and if no derivative can be
     /// other than 0.
     pub(crate) fn new(qubits: usize, steps: &[Step], rotations: &[Rotation], wanted: &[usize]) -> Option<Self> {
-        let plan = Plan::unmerged(qubits, steps, rotations, LANE_QUBITS);
+        let plan = Plan::unmerged(qubits, steps, rotations, LANE_QUBITS, false);
         let reads = Reads::new(&plan, rotations.len(), wanted);
         let blocks = 1 << qubits.saturating_sub(LANE_QUBITS);
         let layers = plan.layers(blocks, &reads)?;

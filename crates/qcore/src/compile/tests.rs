@@ -125,3 +125,176 @@ fn small_registers_have_a_way_of_their_own_up_to_a_depth() {
         }
     }
 }
+
+/// Lines of CX down and up, rings, and random gates that move basis states, between rotations and diagonals.
+fn moving(qubits: usize, kind: usize) -> (Circuit, Vec<f64>) {
+    let mut circuit = Circuit::new(qubits).expect("small");
+    let mut values = Vec::new();
+    let mut random = 7_usize;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    for layer in 0..3 {
+        for q in 0..qubits {
+            let angle = circuit.parameter(format!("t{layer}_{q}")).expect("a new name");
+            values.push((0.3 + 0.37 * values.len() as f64) % 6.0);
+            match (kind, layer * q % 5) {
+                (0..3, _) | (_, 0) => circuit.ry(q, angle),
+                (_, 1) => circuit.rz(q, angle),
+                (_, 2) => circuit.rx(q, angle),
+                (_, 3) => circuit.h(q).expect("valid").rz(q, angle),
+                _ => circuit.gate(crate::Gate::U, &[q], &[angle.into(), 0.4.into(), 1.9.into()]),
+            }
+            .expect("valid");
+        }
+        if kind > 3 {
+            let at = next(qubits - 1);
+            circuit.gate(crate::Gate::Rzz, &[at, qubits - 1], &[1.1.into()]).expect("valid");
+            circuit.gate(crate::Gate::Crx, &[(at + 1) % qubits, at], &[0.6.into()]).expect("valid");
+        }
+        match kind {
+            0 => (1..qubits).for_each(|q| {
+                circuit.cx(q - 1, q).expect("valid");
+            }),
+            1 => (1..qubits).rev().for_each(|q| {
+                circuit.cx(q, q - 1).expect("valid");
+            }),
+            2 | 3 => (0..qubits).for_each(|q| {
+                circuit.cx(q, (q + 1) % qubits).expect("valid");
+            }),
+            _ => {
+                for _ in 0..4 * qubits {
+                    let (a, b) = (next(qubits), next(qubits));
+                    match next(9) {
+                        _ if a == b => circuit.x(a),
+                        0 if kind > 4 => circuit.gate(crate::Gate::Swap, &[a, b], &[]),
+                        // Few gates between that end a run.
+                        1 if kind > 5 => circuit.gate(crate::Gate::Cp, &[a, b], &[0.7.into()]),
+                        2 if kind > 5 => circuit.rz(a, 0.2),
+                        _ => circuit.cx(a, b),
+                    }
+                    .expect("valid");
+                }
+            }
+        }
+    }
+    if kind == 7 {
+        // A step that no layer holds.
+        let angles = [0.3, 0.7, 1.9, 0.4].map(Into::into);
+        circuit.gate(crate::Gate::Cswap, &[0, 1, 2], &[]).expect("valid");
+        circuit.gate(crate::Gate::Cu, &[1, 3], &angles).expect("valid");
+        (1..qubits).for_each(|q| {
+            circuit.cx(q, q - 1).expect("valid");
+        });
+    }
+    (circuit, values)
+}
+
+/// How many parts of a plan have maps, and how many sweeps it takes.
+fn maps_and_sweeps(program: &Program) -> (usize, usize) {
+    let sweeps = program.plan().stages.iter().filter_map(|stage| match stage {
+        super::Stage::Sweep(sweep) => Some(sweep.parts.iter().filter(|part| part.map.is_some()).count()),
+        super::Stage::Step(_) => None,
+    });
+    sweeps.fold((0, 0), |(maps, sweeps), of_sweep| (maps + of_sweep, sweeps + 1))
+}
+
+#[test]
+fn moved_states_are_those_of_the_steps() {
+    for kind in 0..8 {
+        for (qubits, row) in [
+            (4, None),
+            (6, None),
+            (7, None),
+            (10, None),
+            (13, None),
+            (12, Some(6)),
+            (12, Some(9)),
+            (13, Some(10)),
+            (14, None),
+            (16, None),
+        ] {
+            if qubits > 13 && kind % 3 != 0 {
+                continue;
+            }
+            let (circuit, values) = moving(qubits, kind);
+            let program = Program::compile(&circuit);
+            let program = row.map_or_else(|| program.clone(), |row| program.clone().in_rows(row));
+            let mut binding = Binding::new(&program);
+            program.bind(&values, &mut binding).expect("finite");
+            let mut expected = StateVector::zero(qubits).expect("small");
+            expected.apply_steps(&program, &binding, 0..program.num_steps()).expect("fits");
+            assert_eq!(maps_and_sweeps(&program).0 > 0, qubits > 5, "{qubits} qubits, kind {kind}");
+            for level in Level::available() {
+                let mut state = StateVector::zero(qubits).expect("small").with_level(level);
+                state.run(&program, &binding).expect("fits");
+                let pairs = expected.amplitudes().into_iter().zip(state.amplitudes());
+                let error = pairs.map(|(a, b)| (a - b).norm()).fold(0.0, f64::max);
+                assert!(error < 1e-14, "{qubits} qubits in rows of {row:?}, kind {kind} at {level}: {error:e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn derivatives_behind_moves_are_those_of_the_steps() {
+    for kind in 0..8 {
+        for (qubits, row) in [(6, None), (9, None), (11, None), (11, Some(9)), (12, Some(6))] {
+            let (circuit, values) = moving(qubits, kind);
+            let program = Program::compile(&circuit);
+            let program = row.map_or_else(|| program.clone(), |row| program.clone().in_rows(row));
+            let chain = PauliSum::transverse_field_ising(qubits, 1.0, 0.8).expect("finite");
+            let derivatives = |binding: &mut Binding, wanted: &[usize]| {
+                program.bind(&values, binding).expect("finite");
+                let (derivatives, mut reverse) =
+                    (Derivatives::new(&program, wanted), Reverse::new(qubits).expect("small"));
+                let mut out = vec![0.0; wanted.len()];
+                // Twice: the memory of one pass is that of the next one.
+                for _ in 0..2 {
+                    reverse.forward(&program, binding, &derivatives).expect("fits");
+                    reverse.backward(&program, binding, &derivatives, &[(1.0, &chain)], &mut out).expect("fits");
+                }
+                out
+            };
+            let all: Vec<usize> = (0..program.rotations().len()).collect();
+            let expected = derivatives(&mut Binding::stepwise(&program), &all);
+            let some: Vec<usize> = (0..all.len()).filter(|k| k % 7 == 5).collect();
+            for wanted in [all.clone(), some, vec![1], vec![all.len() - 1], vec![qubits + 1]] {
+                let got = derivatives(&mut Binding::new(&program), &wanted);
+                for (value, &rotation) in got.iter().zip(&wanted) {
+                    let error = (value - expected[rotation]).abs();
+                    assert!(
+                        error < 1e-12,
+                        "{qubits} qubits, rows of {row:?}, kind {kind}, rotation {rotation}: {error:e}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A line is one map per layer of the circuit, with two sweeps at most where the state is cut; layers of disjoint CX are layers.
+#[test]
+fn lines_are_maps_and_bricks_are_not() {
+    let program = |qubits: usize, line: bool, layers: usize| {
+        let mut circuit = Circuit::new(qubits).expect("small");
+        for layer in 0..layers {
+            for q in 0..qubits {
+                circuit.ry(q, 0.3 + q as f64).expect("valid");
+            }
+            let first = if line { 0 } else { layer % 2 };
+            for q in (first..qubits - 1).step_by(if line { 1 } else { 2 }) {
+                circuit.cx(q, q + 1).expect("valid");
+            }
+        }
+        Program::compile(&circuit)
+    };
+    assert_eq!(maps_and_sweeps(&program(5, true, 6)), (0, 1));
+    assert_eq!(maps_and_sweeps(&program(6, true, 6)), (6, 1));
+    assert_eq!(maps_and_sweeps(&program(13, true, 6)), (6, 1));
+    let (maps, sweeps) = maps_and_sweeps(&program(16, true, 6));
+    assert!(maps <= 12 && sweeps <= 13, "{maps} maps in {sweeps} sweeps");
+    assert_eq!(maps_and_sweeps(&program(13, false, 6)), (0, 1));
+    assert_eq!(maps_and_sweeps(&program(16, false, 6)).0, 0);
+}

@@ -33,6 +33,8 @@ pub(super) struct Walk {
     /// The part whose table is multiplied with.
     pub(super) part: Option<usize>,
     after: Range<usize>,
+    /// The part whose map follows.
+    pub(super) map: Option<usize>,
 }
 
 impl Sweep {
@@ -49,8 +51,16 @@ impl Part {
         self.passes.partition_point(|pass| pass.within(chunk))
     }
 
-    /// Applies it to a tile, with the table of its diagonal operator: what stays within chunks chunk by chunk.
+    /// Whether it is a map alone.
+    pub(super) fn is_map(&self) -> bool {
+        self.passes.is_empty() && self.diagonal.is_none()
+    }
+
+    /// Applies its rotations and its diagonal operator to a tile, with the table of its diagonal operator: what stays within chunks chunk by chunk.
     pub(super) fn apply(&self, level: Level, tile: &mut [Block], tans: &[f64], table: &[Block]) {
+        if self.is_map() {
+            return;
+        }
         let bits = chunk_bits(tile.len().ilog2() as usize);
         let (inner, outer) = self.passes.split_at(self.inner(bits));
         let chunks = tile.chunks_exact_mut(1 << bits);
@@ -66,6 +76,9 @@ impl Part {
 
     /// Undoes [`Part::apply`]; `tans` are the tangents of the inverse rotations.
     pub(super) fn undo(&self, level: Level, tile: &mut [Block], tans: &[f64], table: &[Block]) {
+        if self.is_map() {
+            return;
+        }
         let bits = chunk_bits(tile.len().ilog2() as usize);
         let (inner, outer) = self.passes.split_at(self.inner(bits));
         if outer.is_empty() {
@@ -98,7 +111,19 @@ impl Walks {
         self.passes.extend(after);
         let end = self.passes.len();
         if start < end || part.is_some() {
-            self.walks.push(Walk { chunks, before: start..middle, part, after: middle..end });
+            self.walks.push(Walk { chunks, before: start..middle, part, after: middle..end, map: None });
+        }
+    }
+
+    /// Puts the map of a part behind the walks so far.
+    fn push_map(&mut self, part: usize) {
+        match self.walks.last_mut().filter(|walk| walk.map.is_none()) {
+            Some(walk) => walk.map = Some(part),
+            None => {
+                let end = self.passes.len();
+                let walk = Walk { chunks: false, before: end..end, part: None, after: end..end, map: Some(part) };
+                self.walks.push(walk);
+            }
         }
     }
 
@@ -106,6 +131,9 @@ impl Walks {
     fn in_one(&mut self, parts: &[Part]) {
         for (index, part) in parts.iter().enumerate() {
             self.push(false, &part.passes, part.diagonal.is_some().then_some(index), std::iter::empty());
+            if part.map.is_some() {
+                self.push_map(index);
+            }
         }
     }
 
@@ -129,12 +157,16 @@ impl Walks {
                 (_, true) => inner,
                 (_, false) => outer,
             };
-            let after = parts.get(index + 1).map_or(&[][..], |next| {
+            let next = parts.get(index + 1).filter(|_| part.map.is_none());
+            let after = next.map_or(&[][..], |next| {
                 let (inner, outer) = next.passes.split_at(split(next));
                 if chunks { inner } else { outer }
             });
             self.push(chunks, rest, part.diagonal.is_some().then_some(index), after.iter().rev().copied());
-            done = Some(chunks);
+            done = Some(chunks).filter(|_| part.map.is_none());
+            if part.map.is_some() {
+                self.push_map(index);
+            }
         }
     }
 

@@ -119,6 +119,11 @@ impl Matrix {
         self.swap.then_some(self.targets)
     }
 
+    /// The qubits that it acts on, controls included.
+    pub(crate) fn qubits(&self) -> u64 {
+        self.targets[..self.count].iter().fold(self.control_mask, |mask, &target| mask | 1 << target)
+    }
+
     /// The same matrix on other qubits.
     pub(crate) fn on(&self, qubit: impl Fn(usize) -> usize, mask: impl Fn(u64) -> u64) -> Self {
         let targets = self.targets.map(qubit);

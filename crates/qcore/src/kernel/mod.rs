@@ -22,6 +22,7 @@ mod insert;
 mod lanes;
 mod level;
 mod matrix;
+mod moves;
 mod observable;
 mod pages;
 mod passes;
@@ -60,6 +61,7 @@ pub(crate) use group::{class_overlaps, class_squares, hadamards, shared_diagonal
 pub(crate) use insert::{Insertion, class_overlaps_of_lanes, insert};
 pub use level::Level;
 pub(crate) use matrix::{Matrix, apply_matrix};
+pub(crate) use moves::{Moves, move_tile};
 pub(crate) use observable::{add_flips, add_strings, apply_small, strings_energy, weigh};
 pub(crate) use pages::prefer_small_pages;
 pub(crate) use passes::{Pass, apply_batch_passes, apply_conjugate, apply_passes, apply_walk};

@@ -54,6 +54,31 @@ pub(super) trait Rows: Copy {
     fn both_totals(crossed: [Self; 4], others: [Self; 4], to: [&mut [f64; 4]; 2]);
     /// The complex product of a block in memory with per-lane factors.
     fn product(block: &Block, re: &[f64; 4], im: &[f64; 4], out: &mut Block);
+    /// Writes amplitudes of the first two blocks, or with `FOUR` of all of them, to the lanes of another one; see [`Picked`].
+    #[inline(always)]
+    fn pick<const FOUR: bool>(from: [&Block; 4], picked: &Picked, to: &mut Block) {
+        for (lane, &at) in picked.0.iter().enumerate().take(4) {
+            let from = from[at as usize >> 3 & if FOUR { 3 } else { 1 }];
+            to.re[lane] = from.re[at as usize & 3];
+            to.im[lane] = from.im[at as usize & 3];
+        }
+    }
+}
+
+/// Which numbers of four blocks go to the places of another one: the number of the block times 8 plus the place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(64))]
+pub(super) struct Picked([u64; 8]);
+
+impl Picked {
+    /// With the block and the lane for every lane.
+    pub(super) fn new(lanes: [(usize, usize); 4]) -> Self {
+        let at = |place: usize| {
+            let (block, lane) = lanes[place % 4];
+            (8 * block + lane % 4 + place / 4 * 4) as u64
+        };
+        Self(std::array::from_fn(at))
+    }
 }
 
 macro_rules! rows_from_lanes {
@@ -203,13 +228,14 @@ pub(super) use avx512::Avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     use super::super::lanes::{Avx2, Lanes};
-    use super::{Block, Rows};
+    use super::{Block, Picked, Rows};
     use std::arch::x86_64::{
         __m256d, __m512d, _mm256_add_pd, _mm256_loadu_pd, _mm256_set1_pd, _mm256_storeu_pd, _mm256_sub_pd,
         _mm512_add_pd, _mm512_broadcast_f64x4, _mm512_castpd_si512, _mm512_castpd256_pd512, _mm512_castpd512_pd256,
         _mm512_castsi512_pd, _mm512_extractf64x4_pd, _mm512_fmadd_pd, _mm512_fnmadd_pd, _mm512_insertf64x4,
-        _mm512_loadu_pd, _mm512_mul_pd, _mm512_permute_pd, _mm512_permutex_pd, _mm512_set1_pd, _mm512_setr_pd,
-        _mm512_shuffle_f64x2, _mm512_storeu_pd, _mm512_sub_pd, _mm512_unpackhi_pd, _mm512_unpacklo_pd,
+        _mm512_load_si512, _mm512_loadu_pd, _mm512_mask_blend_pd, _mm512_mul_pd, _mm512_permute_pd, _mm512_permutex_pd,
+        _mm512_permutex2var_pd, _mm512_set1_epi64, _mm512_set1_pd, _mm512_setr_pd, _mm512_shuffle_f64x2,
+        _mm512_storeu_pd, _mm512_sub_pd, _mm512_test_epi64_mask, _mm512_unpackhi_pd, _mm512_unpacklo_pd,
         _mm512_xor_si512,
     };
 
@@ -293,6 +319,23 @@ mod avx512 {
         fn store(self, block: &mut Block, _: usize) {
             // SAFETY: a block is 64 writable bytes, eight doubles; AVX-512F is present.
             unsafe { _mm512_storeu_pd(std::ptr::from_mut(block).cast(), self.0) }
+        }
+
+        #[inline(always)]
+        fn pick<const FOUR: bool>(from: [&Block; 4], picked: &Picked, to: &mut Block) {
+            // SAFETY: the places are 64 readable bytes, aligned to that; any index is one of sixteen numbers; AVX-512F is present.
+            let v = unsafe {
+                let at = _mm512_load_si512(std::ptr::from_ref(picked).cast());
+                let [a, b, c, d] = from.map(|block| Self::load(block, 0).0);
+                let first = _mm512_permutex2var_pd(a, at, b);
+                if FOUR {
+                    let second = _mm512_permutex2var_pd(c, at, d);
+                    _mm512_mask_blend_pd(_mm512_test_epi64_mask(at, _mm512_set1_epi64(16)), first, second)
+                } else {
+                    first
+                }
+            };
+            Self(v).store(to, 0);
         }
 
         #[inline(always)]

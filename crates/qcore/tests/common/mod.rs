@@ -261,3 +261,45 @@ pub(crate) fn circuit_of(qubits: usize, choices: &[(usize, usize, f64)]) -> Circ
     }
     circuit
 }
+
+/// Lines of CX up and down, a ring, and random CX, X and swaps, each behind rotations by parameters on all qubits: what plans do as
+/// maps of basis states.
+pub(crate) fn moving(qubits: usize, kind: usize) -> Circuit {
+    let mut circuit = Circuit::new(qubits).expect("width");
+    let mut rng = ChaCha8Rng::seed_from_u64(kind as u64);
+    for layer in 0..3 {
+        for q in 0..qubits {
+            let angle = circuit.parameter(format!("t{layer}_{q}")).expect("a new name");
+            match (layer + q + kind) % 3 {
+                0 => circuit.rx(q, angle),
+                1 => circuit.rz(q, angle).expect("valid").ry(q, 0.3),
+                _ => circuit.ry(q, angle),
+            }
+            .expect("valid");
+        }
+        match kind {
+            0 => (1..qubits).for_each(|q| {
+                circuit.cx(q - 1, q).expect("valid");
+            }),
+            1 => (1..qubits).rev().for_each(|q| {
+                circuit.cx(q, q - 1).expect("valid");
+            }),
+            2 => (0..qubits).for_each(|q| {
+                circuit.cx(q, (q + 1) % qubits).expect("valid");
+            }),
+            _ => {
+                for _ in 0..3 * qubits {
+                    let (a, b) = (rng.random_range(0..qubits), rng.random_range(0..qubits));
+                    match rng.random_range(0..8) {
+                        _ if a == b => circuit.x(a),
+                        0 => circuit.gate(Gate::Swap, &[a, b], &[]),
+                        1 => circuit.gate(Gate::Crx, &[a, b], &[0.7.into()]),
+                        _ => circuit.cx(a, b),
+                    }
+                    .expect("valid");
+                }
+            }
+        }
+    }
+    circuit
+}
