@@ -1,6 +1,6 @@
 //! Derivatives of expectation values for many rows of parameters, four rows at a time.
 
-use crate::compile::{BatchGroup, BatchPlan, BatchShared, Bound, WHOLE_QUBITS};
+use crate::compile::{BatchGroup, BatchPlan, BatchReads, BatchShared, Bound, WHOLE_QUBITS};
 use crate::kernel::{self, Block};
 use crate::{Error, Level, PauliSum, Program};
 
@@ -39,6 +39,14 @@ pub struct BatchDerivatives {
     parameters: usize,
     wanted: usize,
     angles: Vec<AngleOf>,
+}
+
+/// Some of the rotations of a program, for backward passes that go no further than they need.
+#[derive(Clone, Debug)]
+pub struct BatchSelection {
+    reads: BatchReads,
+    wanted: usize,
+    layers: usize,
 }
 
 /// How the angle of a rotation follows from a row.
@@ -134,6 +142,18 @@ impl BatchDerivatives {
         Some(Self { plan, qubits, parameters, wanted: rotations.len(), angles })
     }
 
+    /// For [`BatchReverse::backward_to`]: the derivatives by the angles of these rotations alone, in this order. `None` if they are all 0, whatever
+    /// the angles are.
+    ///
+    /// # Panics
+    ///
+    /// If an index is out of range.
+    #[must_use]
+    pub fn select(&self, rotations: &[usize]) -> Option<BatchSelection> {
+        let reads = self.plan.reads_of(self.angles.len(), rotations)?;
+        Some(BatchSelection { reads, wanted: rotations.len(), layers: self.plan.num_layers() })
+    }
+
     /// Bytes of the states of one group, which are kept from its forward to its backward pass.
     #[must_use]
     pub fn bytes_per_group(&self) -> usize {
@@ -161,6 +181,15 @@ impl BatchDerivatives {
         self.share_into(program, rows, level, &mut shared)?;
         let observables = observables.iter().map(|observable| Tabulated::new(observable, self.qubits)).collect();
         Ok(SharedRows { shared, observables, level })
+    }
+
+    /// As [`BatchDerivatives::share`] for other rows of the same program, with the observables and the kernel level that were given there. Allocates little.
+    ///
+    /// # Errors
+    ///
+    /// As [`BatchDerivatives::share`]; what is shared is then of no use until the next call.
+    pub fn share_again(&self, program: &Program, rows: &[&[f64]], shared: &mut SharedRows) -> Result<(), Error> {
+        self.share_into(program, rows, shared.level, &mut shared.shared)
     }
 
     /// As [`BatchDerivatives::share`] without observables, into room that the plan has made.
@@ -220,17 +249,20 @@ impl BatchDerivatives {
         if let Some(row) = rows.iter().find(|row| row.len() != self.parameters) {
             return Err(Error::ParameterCount { expected: self.parameters, got: row.len() });
         }
+        let lanes: [&[f64]; GROUP] = std::array::from_fn(|lane| rows[lane.min(rows.len() - 1)]);
         for rotation in shared.rotations.iter().cloned().flatten() {
-            let argument = program.rotations()[rotation].argument();
-            for lane in 0..GROUP {
-                let row = rows[lane.min(rows.len() - 1)];
-                let angle = self.angles[rotation].value(program, rotation, row);
-                if !angle.is_finite() {
-                    return Err(program.bad_angle(rotation, angle));
-                }
-                bound.angles[4 * rotation + lane] = angle;
-                bound.arguments[4 * rotation + lane] = argument * angle;
+            let of = &self.angles[rotation];
+            let angles = match of.affine {
+                Some((constant, parameter, factor)) => lanes.map(|row| constant + factor * row[parameter]),
+                None => lanes.map(|row| of.value(program, rotation, row)),
+            };
+            if let Some(&angle) = angles.iter().find(|angle| !angle.is_finite()) {
+                return Err(program.bad_angle(rotation, angle));
             }
+            let argument = program.rotations()[rotation].argument();
+            let range = GROUP * rotation..GROUP * (rotation + 1);
+            bound.angles[range.clone()].copy_from_slice(&angles);
+            bound.arguments[range].copy_from_slice(&angles.map(|angle| argument * angle));
         }
         Ok(())
     }
@@ -307,19 +339,51 @@ impl BatchReverse {
         weights: &[[f64; 4]],
         by_angle: &mut [[f64; 4]],
     ) -> Result<(), Error> {
+        let all = (derivatives.plan.reads(), derivatives.wanted);
+        self.back(derivatives, all, shared, weights, by_angle)
+    }
+
+    /// As [`BatchReverse::backward`] for some of the rotations: nothing before the first of them is undone, and the derivatives by others are not read.
+    ///
+    /// # Errors
+    ///
+    /// As [`BatchReverse::backward`]; [`Error::WidthMismatch`] for a selection from a program with another number of layers.
+    pub fn backward_to(
+        &mut self,
+        derivatives: &BatchDerivatives,
+        selection: &BatchSelection,
+        shared: &SharedRows,
+        weights: &[[f64; 4]],
+        by_angle: &mut [[f64; 4]],
+    ) -> Result<(), Error> {
+        let (got, expected) = (selection.layers, derivatives.plan.num_layers());
+        if got != expected {
+            return Err(Error::WidthMismatch { what: "selection", got, expected });
+        }
+        self.back(derivatives, (&selection.reads, selection.wanted), shared, weights, by_angle)
+    }
+
+    fn back(
+        &mut self,
+        derivatives: &BatchDerivatives,
+        (reads, wanted): (&BatchReads, usize),
+        shared: &SharedRows,
+        weights: &[[f64; 4]],
+        by_angle: &mut [[f64; 4]],
+    ) -> Result<(), Error> {
         let mismatch = |what, got, expected| Err(Error::WidthMismatch { what, got, expected });
         if weights.len() != shared.observables.len() {
             return mismatch("weights", weights.len(), shared.observables.len());
         }
-        if by_angle.len() != derivatives.wanted {
-            return mismatch("gradient", by_angle.len(), derivatives.wanted);
+        if by_angle.len() != wanted {
+            return mismatch("gradient", by_angle.len(), wanted);
         }
         by_angle.fill([0.0; 4]);
         self.group.bra.fill(Block::default());
         for (observable, weights) in shared.observables.iter().zip(weights) {
             observable.accumulate(shared.level, &mut self.group.bra, &self.group.end, weights);
         }
-        self.group.backward(shared.level, &derivatives.plan, &shared.shared, by_angle);
+        self.group.backward(shared.level, &derivatives.plan, reads, &shared.shared, by_angle);
         Ok(())
     }
 }

@@ -37,6 +37,7 @@ mod batch;
 mod batch_reverse;
 mod batch_rows;
 mod batch_shift;
+mod binomial;
 mod circuit;
 mod compile;
 mod cone;
@@ -58,7 +59,7 @@ mod tangent;
 
 pub use angle::{Angle, Param};
 pub use batch::{BatchBinding, StateBatch};
-pub use batch_reverse::{BatchDerivatives, BatchReverse, SharedRows};
+pub use batch_reverse::{BatchDerivatives, BatchReverse, BatchSelection, SharedRows};
 pub use batch_rows::{RowStates, Turning};
 pub use batch_shift::{ShiftFamily, ShiftGroup, ShiftedMember};
 pub use circuit::{Circuit, Control, Instruction, Operation};

@@ -1,10 +1,10 @@
 //! Exact multinomial sampling.
 
 use rand::Rng;
-use rand_distr::{Binomial, Distribution};
 use smallvec::SmallVec;
 
 use crate::Error;
+use crate::binomial::{binomial, uniform};
 
 /// How many times each outcome occurs in `shots` independent draws from a distribution.
 ///
@@ -103,13 +103,7 @@ fn conditional_binomials<R: Rng + ?Sized>(weights: &[f64], shots: u64, rng: &mut
             continue;
         }
         // The last outcome with weight has weight == tail and takes all that is left.
-        *count = if weight >= tail {
-            left
-        } else {
-            Binomial::new(left, weight / tail)
-                .expect("a ratio of weights within their sum is a probability")
-                .sample(rng)
-        };
+        *count = if weight >= tail { left } else { binomial(left, weight / tail, rng) };
         left -= *count;
     }
 }
@@ -153,7 +147,7 @@ impl Guide {
     }
 
     fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> usize {
-        let u = (rng.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64);
+        let u = uniform(rng);
         let mut outcome = self.starts[(u * self.intervals) as usize] as usize;
         let place = u * self.cumulative[self.last];
         while outcome < self.last && self.cumulative[outcome] <= place {

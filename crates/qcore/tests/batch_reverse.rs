@@ -38,7 +38,9 @@ fn check(circuit: &Circuit, rows: &[Vec<f64>], level: Level) -> bool {
     let Some(batch) = BatchDerivatives::new(&program, &wanted) else { return false };
     let observables = observables(qubits);
     let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
-    let shared = batch.share(&program, &rows, &observables, level).expect("finite");
+    // What other rows shared before leaves nothing behind.
+    let mut shared = batch.share(&program, &rows[rows.len() - 1..], &observables, level).expect("finite");
+    batch.share_again(&program, &rows, &mut shared).expect("finite");
     let mut reverse = BatchReverse::new(&batch);
     let single = Derivatives::new(&program, &wanted);
     let mut binding = Binding::new(&program);
@@ -51,6 +53,19 @@ fn check(circuit: &Circuit, rows: &[Vec<f64>], level: Level) -> bool {
         let weights: Vec<[f64; 4]> =
             (0..observables.len()).map(|o| std::array::from_fn(|lane| weight(o, lane))).collect();
         reverse.backward(&batch, &shared, &weights, &mut by_angle).expect("fits");
+        // Some alone.
+        let tolerance = 1e-13 * observables.iter().map(|sum| 1.0 + sum.one_norm()).sum::<f64>();
+        for some in [0..1, wanted.len() / 2..wanted.len() / 2 + 1, wanted.len() / 3..wanted.len()] {
+            let mut found = vec![[0.0; 4]; some.len()];
+            if let Some(selection) = batch.select(&wanted[some.clone()]) {
+                reverse.backward_to(&batch, &selection, &shared, &weights, &mut found).expect("fits");
+                let wrong = reverse.backward_to(&batch, &selection, &shared, &weights, &mut [[0.0; 4]; 99]);
+                assert!(matches!(wrong, Err(Error::WidthMismatch { what: "gradient", .. })));
+            }
+            for (found, expected) in found.iter().flatten().zip(by_angle[some].iter().flatten()) {
+                assert!((found - expected).abs() < tolerance, "{found} for {expected} at {level}");
+            }
+        }
         for (lane, row) in group.iter().enumerate() {
             program.bind(row, &mut binding).expect("finite");
             alone.forward(&program, &binding, &single).expect("fits");

@@ -5,7 +5,7 @@ use rand::Rng;
 use crate::backend::Point;
 use crate::estimator::check_weights;
 use crate::family::{Family, Moments, add_product};
-use crate::{Backend, Bill, Cotangents, Error, Estimate, Expectation, JobShots, Shots, Values, Vjp};
+use crate::{Backend, Bill, Cotangents, Error, Estimate, Expectation, JobShots, Shots, Simulator, Values, Vjp};
 
 /// Which components of a gradient are wanted, and with how many shots.
 ///
@@ -186,10 +186,24 @@ pub(crate) fn adjoint(
                 let own = &weights[row * observables..][..observables];
                 places.iter_mut().zip(own).for_each(|(place, &weight)| *place = Estimate::exact(weight));
             };
-            simulator.adjoint(expectation, rows, Cotangents::OfValues(&mut as_they_are))?
+            components_of(simulator, expectation, rows, wanted.components, Cotangents::OfValues(&mut as_they_are))?
         }
-        cotangents => simulator.adjoint(expectation, rows, cotangents)?,
+        cotangents => components_of(simulator, expectation, rows, wanted.components, cotangents)?,
     };
-    let gradient: Vec<f64> = wanted.components.iter().map(|&component| gradient[component]).collect();
     Ok(Vjp { values, std_errors: vec![0.0; gradient.len()], gradient, bill })
+}
+
+fn components_of(
+    simulator: &mut dyn Simulator,
+    expectation: &Expectation,
+    rows: &[f64],
+    components: &[usize],
+    cotangents: Cotangents<'_>,
+) -> Result<(Vec<Estimate>, Vec<f64>), Error> {
+    if let &[component] = components {
+        let (values, derivative) = simulator.adjoint_component(expectation, rows, cotangents, component)?;
+        return Ok((values, vec![derivative]));
+    }
+    let (values, gradient) = simulator.adjoint(expectation, rows, cotangents)?;
+    Ok((values, components.iter().map(|&component| gradient[component]).collect()))
 }

@@ -2,7 +2,7 @@
 
 use qcore::{Circuit, Param, PauliSum};
 use qgrad::{
-    Adjoint, Cotangents, Estimate, Estimator, Expectation, ParameterShift, Shots, Simulator, StateVectorBackend,
+    Adjoint, Cotangents, Error, Estimate, Estimator, Expectation, ParameterShift, Shots, Simulator, StateVectorBackend,
 };
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -88,9 +88,58 @@ fn many_rows_have_the_values_and_the_gradient_of_rows_one_by_one() {
             for ((a, b), c) in only.estimates.iter().zip(&one_by_one.estimates).zip(&values) {
                 assert!((a.value - b.value).abs() < 1e-12 && (a.value - c.value).abs() < 1e-12);
             }
+            // Each component alone.
+            for component in 0..gradient.len() {
+                let of_values = Cotangents::OfValues(&mut weigh);
+                let (same, found) = backend.adjoint_component(&expectation, &rows, of_values, component).expect("runs");
+                assert_eq!(same, values);
+                assert!((found - gradient[component]).abs() < 1e-13, "{qubits} qubits, component {component}");
+                let of_fixed = Cotangents::Fixed(&cotangents);
+                let (none, found) = backend.adjoint_component(&expectation, &rows, of_fixed, component).expect("runs");
+                assert!(none.is_empty() && (found - fixed.1[component]).abs() < 1e-13, "component {component}, fixed");
+            }
+            let beyond = backend.adjoint_component(&expectation, &rows, Cotangents::Fixed(&cotangents), gradient.len());
+            assert!(matches!(beyond, Err(Error::Index { what: "component", .. })));
+            let short = backend.adjoint_component(&expectation, &rows, Cotangents::Fixed(&[]), 0);
+            assert!(matches!(short, Err(Error::Length { what: "cotangents", .. })));
             for ((found, again), expected) in gradient.iter().zip(&fixed.1).zip(&alone) {
                 assert!((found - expected).abs() < 1e-10, "{qubits} qubits, {count} rows: {found} for {expected}");
                 assert!((again - expected).abs() < 1e-10, "{qubits} qubits, {count} rows, fixed");
+            }
+        }
+    }
+}
+
+/// Samples at several points of the weights, one point after the other, as methods that compare losses ask for them: every point shares its
+/// own tables. One backend answers all of them in turn.
+#[test]
+fn samples_at_several_points_have_the_values_of_rows_one_by_one() {
+    let mut backend = StateVectorBackend::new();
+    for (qubits, samples, points) in [(2, 3, 2), (4, 7, 2), (4, 1, 5), (5, 60, 3), (4, 7, 1), (6, 5, 4), (4, 7, 3)] {
+        let (circuit, weights) = classifier(qubits);
+        let observables: Vec<PauliSum> = vec![
+            PauliSum::transverse_field_ising(qubits, 1.0, 0.8).expect("finite"),
+            "0.5 * Z0 + 0.25 * Y0 Y1 + 0.1".parse().expect("valid"),
+        ];
+        let expectation = Expectation::new(&circuit, observables, &weights).expect("valid");
+        let mut all = Vec::new();
+        for point in 0..points {
+            let mut of_point = rows(qubits, samples);
+            for row in of_point.chunks_mut(5 * qubits) {
+                row[qubits..].iter_mut().for_each(|weight| *weight += 0.7 * point as f64);
+            }
+            all.extend(of_point);
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let together = Adjoint.values(&expectation, &all, &mut backend, &mut rng).expect("runs");
+        let again = Adjoint.values(&expectation, &all, &mut StateVectorBackend::new(), &mut rng).expect("runs");
+        assert_eq!(together, again, "what a backend ran before changes no bit");
+        let shift = ParameterShift { shots: Shots::Exact };
+        assert_eq!(together.bill, shift.price_values(&expectation, (samples * points) as u64));
+        for (row, values) in all.chunks(5 * qubits).zip(together.estimates.chunks(2)) {
+            let alone = shift.values(&expectation, row, &mut backend, &mut rng).expect("runs");
+            for (found, expected) in values.iter().zip(&alone.estimates) {
+                assert!((found.value - expected.value).abs() < 1e-13, "{qubits} qubits: {found:?} for {expected:?}");
             }
         }
     }
@@ -106,8 +155,10 @@ fn gradients_of_many_rows_do_not_depend_on_the_number_of_threads() {
     let on = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         pool.install(|| {
+            let mut backend = StateVectorBackend::new();
             let cotangents = Cotangents::OfValues(&mut weigh);
-            StateVectorBackend::new().adjoint(&expectation, &rows, cotangents).expect("runs")
+            let derivatives = backend.adjoint(&expectation, &rows, cotangents).expect("runs");
+            (derivatives, backend.values_of_rows(&expectation, &rows).expect("runs"))
         })
     };
     let one = on(1);

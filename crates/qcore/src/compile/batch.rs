@@ -19,14 +19,36 @@ const STORED_BLOCKS: usize = 1 << 20;
 pub(crate) struct BatchPlan {
     single: Plan,
     group: Plan,
-    reads: Reads,
+    reads: BatchReads,
     /// The rotations that the numbers of each layer depend on.
     of_layer: Vec<Vec<usize>>,
     /// The same for the values and scales of a binding.
     of_extra: Vec<Vec<usize>>,
     of_scale: Vec<Vec<usize>>,
+}
+
+/// What is read for some derivatives.
+#[derive(Clone, Debug)]
+pub(crate) struct BatchReads {
+    reads: Reads,
     /// The first layer that is read.
     first: usize,
+}
+
+impl BatchReads {
+    /// `None` if there is nothing to read.
+    fn new(group: &Plan, rotations: usize, wanted: &[usize]) -> Option<Self> {
+        let reads = Reads::new(group, rotations, wanted);
+        let first = reads.of_start().iter().chain(reads.of_stage(0)).position(|reads| !reads.is_empty())?;
+        Some(Self { reads, first })
+    }
+
+    fn of(&self, layer: usize) -> &PartReads {
+        match layer.checked_sub(1) {
+            None => &self.reads.of_start()[0],
+            Some(at) => &self.reads.of_stage(0)[at],
+        }
+    }
 }
 
 /// What the members of a batch share.
@@ -90,28 +112,33 @@ impl BatchPlan {
         if count << qubits > STORED_BLOCKS {
             return None;
         }
-        let reads = Reads::new(&group, rotations.len(), wanted);
-        let all: Vec<&PartReads> = reads.of_start().iter().chain(reads.of_stage(0)).collect();
-        let first = all.iter().position(|reads| !reads.is_empty())?;
+        let reads = BatchReads::new(&group, rotations.len(), wanted)?;
         let mut of_layer = vec![Vec::new(); count];
         for (rotations, item) in of_layer.iter_mut().zip(group.items()) {
             group.recipes.each_rotation(item, &mut |rotation| rotations.push(rotation));
         }
         let of_extra = group.recipes.rotations_of_extras();
         let of_scale = group.recipes.rotations_of_scales();
-        Some(Self { single, group, reads, of_layer, of_extra, of_scale, first })
+        Some(Self { single, group, reads, of_layer, of_extra, of_scale })
     }
 
     pub(crate) fn num_layers(&self) -> usize {
         self.of_layer.len()
     }
 
-    fn part(&self, layer: usize) -> (&Part, &PartReads) {
+    fn part(&self, layer: usize) -> &Part {
         let (_, first, rest) = layers(&self.group).expect("checked when it was made");
-        match layer.checked_sub(1) {
-            None => (first, &self.reads.of_start()[0]),
-            Some(at) => (&rest[at], &self.reads.of_stage(0)[at]),
-        }
+        layer.checked_sub(1).map_or(first, |at| &rest[at])
+    }
+
+    /// What is read for all derivatives.
+    pub(crate) fn reads(&self) -> &BatchReads {
+        &self.reads
+    }
+
+    /// What is read for the derivatives by some rotations of so many; `None` if they are all 0.
+    pub(crate) fn reads_of(&self, rotations: usize, wanted: &[usize]) -> Option<BatchReads> {
+        BatchReads::new(&self.group, rotations, wanted)
     }
 
     /// Applies the rotations of a layer to a group.
@@ -122,7 +149,7 @@ impl BatchPlan {
         state: &mut [Block],
         (own, bound, shared): (bool, &Bound, &BatchShared),
     ) {
-        let passes = &self.part(layer).0.passes;
+        let passes = &self.part(layer).passes;
         if own {
             kernel::apply_batch_passes(level, state, passes, &bound.tan, None);
         } else {
@@ -134,7 +161,7 @@ impl BatchPlan {
     pub(crate) fn generators(&self, rotations: usize) -> Vec<Place> {
         let mut found: Vec<Vec<(usize, Probe, f64)>> = vec![Vec::new(); rotations];
         for layer in 0..self.num_layers() {
-            for source in &self.part(layer).0.sources {
+            for source in &self.part(layer).sources {
                 let weight = match source.weight {
                     Weight::Number(weight) => weight,
                     // No derivative of such a plan is read from a product, but if it were it would not be a string.
@@ -229,7 +256,7 @@ impl BatchPlan {
             bra: blocks(size),
             folds: blocks(size),
             spare: blocks(size),
-            values: vec![[0.0; 4]; self.reads.slots()],
+            values: vec![[0.0; 4]; self.reads.reads.slots()],
         }
     }
 }
@@ -257,10 +284,10 @@ impl BatchGroup {
         let mut own_tables = tables.chunks_exact_mut(size);
         // The layer before, whose diagonal operator is still to be applied.
         let mut last: Option<(&[Block], &[Block], bool)> = None;
-        let map_of = |layer: usize| plan.part(layer).0.map.as_ref();
+        let map_of = |layer: usize| plan.part(layer).map.as_ref();
         let mut rest = stored.as_mut_slice();
         for (layer, &own) in shared.own.iter().enumerate() {
-            let (part, _) = plan.part(layer);
+            let part = plan.part(layer);
             let (state, left) = rest.split_at_mut(size);
             rest = left;
             match (last, layer.checked_sub(1).and_then(map_of)) {
@@ -325,7 +352,7 @@ impl BatchGroup {
                 &shared.tables[index * single..(index + 1) * single]
             };
             let last = (spare.as_slice(), table, own);
-            if let Some(map) = &plan.part(index).0.map {
+            if let Some(map) = &plan.part(index).map {
                 multiply_into(level, to, last, None, &[]);
                 map.apply(level, &to[..size], &mut spare[..size], 0);
                 if let Some(&own) = shared.own.get(index + 1) {
@@ -339,10 +366,10 @@ impl BatchGroup {
                 }
                 Some(true) => {
                     multiply_into(level, to, last, None, &[]);
-                    kernel::apply_batch_passes(level, to, &plan.part(index + 1).0.passes, &bound.tan, None);
+                    kernel::apply_batch_passes(level, to, &plan.part(index + 1).passes, &bound.tan, None);
                 }
                 Some(false) => {
-                    let (passes, tans) = (&plan.part(index + 1).0.passes, &shared.bound.tan);
+                    let (passes, tans) = (&plan.part(index + 1).passes, &shared.bound.tan);
                     let done = multiply_into(level, to, last, passes.first(), tans);
                     kernel::apply_passes(level, to, &passes[done..], tans, None);
                 }
@@ -352,13 +379,23 @@ impl BatchGroup {
         std::mem::swap(to, spare);
     }
 
-    /// Undoes the layers on `bra` and adds `2 Im <bra|G|ket>` of every member to `out`.
-    pub(crate) fn backward(&mut self, level: Level, plan: &BatchPlan, shared: &BatchShared, out: &mut [[f64; 4]]) {
+    /// Undoes the layers on `bra`, as far as something is read there, and adds `2 Im <bra|G|ket>` of every member to `out`.
+    pub(crate) fn backward(
+        &mut self,
+        level: Level,
+        plan: &BatchPlan,
+        wanted: &BatchReads,
+        shared: &BatchShared,
+        out: &mut [[f64; 4]],
+    ) {
+        if self.values.len() < wanted.reads.slots() {
+            self.values.resize(wanted.reads.slots(), [0.0; 4]);
+        }
         let Self { undo, stored, tables, end, bra, folds, spare, values, .. } = self;
         let (size, single) = (end.len(), shared.tables.len() / shared.own.len());
         let mut own_left = shared.own.iter().filter(|own| **own).count();
-        for (layer, &own) in shared.own.iter().enumerate().skip(plan.first).rev() {
-            let (part, reads) = plan.part(layer);
+        for (layer, &own) in shared.own.iter().enumerate().skip(wanted.first).rev() {
+            let (part, reads) = (plan.part(layer), wanted.of(layer));
             if let Some(map) = &part.map {
                 map.undo(level, bra, spare, 0);
                 std::mem::swap(bra, spare);
@@ -392,13 +429,13 @@ impl BatchGroup {
             let mut rotated = passes.len();
             let mut turns = reads.turns.as_slice();
             for (index, pass) in passes.iter().enumerate().take(last_read + 1) {
-                let (wanted, later) = turns.split_at(turns.iter().take_while(|turn| turn.0 == index).count());
+                let (of_pass, later) = turns.split_at(turns.iter().take_while(|turn| turn.0 == index).count());
                 turns = later;
                 let fold = index == 0 && !reads.folds.is_empty();
-                if wanted.is_empty() && !fold {
+                if of_pass.is_empty() && !fold {
                     continue;
                 }
-                let rotate = index == last_read && layer > plan.first;
+                let rotate = index == last_read && layer > wanted.first;
                 if rotate {
                     rotated = index;
                 }
@@ -408,7 +445,7 @@ impl BatchGroup {
                 } else {
                     kernel::shared_adjoint_pass(level, bra, ket, table.take(), pass, tans, rotate, folds)
                 };
-                for &(_, place, slot) in wanted {
+                for &(_, place, slot) in of_pass {
                     values[slot] = sums[place];
                 }
                 if fold {
@@ -423,7 +460,7 @@ impl BatchGroup {
                     }
                 }
             }
-            if layer > plan.first {
+            if layer > wanted.first {
                 for passes in
                     [&part.passes[..rotated.min(part.passes.len())], part.passes.get(rotated + 1..).unwrap_or(&[])]
                 {
@@ -435,7 +472,7 @@ impl BatchGroup {
                 }
             }
         }
-        plan.reads.derivatives_of_lanes(values, out);
+        wanted.reads.derivatives_of_lanes(values, out);
     }
 }
 

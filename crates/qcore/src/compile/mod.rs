@@ -29,7 +29,7 @@ mod walks;
 
 use num_complex::Complex64;
 
-pub(crate) use batch::{BatchGroup, BatchPlan, BatchShared, Place};
+pub(crate) use batch::{BatchGroup, BatchPlan, BatchReads, BatchShared, Place};
 pub(crate) use derivative::Reads;
 pub(crate) use execute::{Scratch, join, threads};
 pub(crate) use recipes::Recipes;

@@ -3,10 +3,11 @@
 use nalgebra::DMatrix;
 use qcore::PauliSum;
 
-use super::batch::Batches;
+use super::batch::{Batches, Wanted};
 use super::directional::{Along, Directional};
 use super::gradient::Gradients;
-use super::{Simulator, StateVectorBackend};
+use super::rows::Runs;
+use super::{Simulator, StateVectorBackend, one_of};
 use crate::estimator::{check_row, check_weights};
 use crate::metric::exact;
 use crate::{Blocks, Cotangents, Error, Estimate, Expectation, HessianProduct, LineDerivatives, Metric, second_order};
@@ -77,7 +78,7 @@ impl Simulator for StateVectorBackend {
             && let Some(batch) = plan.batch(expectation)
         {
             let rows = expectation.rows(rows)?;
-            return Batches::vjp(&mut self.batches, self.level, expectation, batch, &rows, cotangents);
+            return Batches::vjp(&mut self.batches, self.level, expectation, batch, &rows, cotangents, Wanted::All);
         }
         let gradients = Gradients::of(&mut self.gradients, expectation, self.level)?;
         let mut values = Vec::new();
@@ -119,12 +120,40 @@ impl Simulator for StateVectorBackend {
         Ok((values, gradient))
     }
 
+    fn adjoint_component(
+        &mut self,
+        expectation: &Expectation,
+        rows: &[f64],
+        cotangents: Cotangents<'_>,
+        component: usize,
+    ) -> Result<(Vec<Estimate>, f64), Error> {
+        let count = expectation.count_rows(rows)?;
+        let plan = expectation.adjoint_plan();
+        if let Some(batch) = plan.batch(expectation).filter(|_| count >= BATCH_ROWS)
+            && component < expectation.wrt().len()
+        {
+            if let Cotangents::Fixed(weights) = &cotangents {
+                check_weights(weights, count, expectation.num_observables())?;
+            }
+            let (rows, wanted) = (expectation.rows(rows)?, Wanted::One(plan.component(batch, component)));
+            let (values, gradient) =
+                Batches::vjp(&mut self.batches, self.level, expectation, batch, &rows, cotangents, wanted)?;
+            return Ok((values, gradient[0]));
+        }
+        one_of(self.adjoint(expectation, rows, cotangents)?, component)
+    }
+
     fn values_of_rows(&mut self, expectation: &Expectation, rows: &[f64]) -> Result<Option<Vec<Estimate>>, Error> {
         let rows = expectation.rows(rows)?;
         let plan = expectation.adjoint_plan();
         match plan.batch(expectation) {
             Some(batch) if rows.len() >= BATCH_ROWS => {
-                Batches::values(&mut self.batches, self.level, expectation, batch, &rows).map(Some)
+                let runs = Runs::of(rows.iter().copied());
+                let mut values = Vec::with_capacity(rows.len() * expectation.num_observables());
+                for run in rows.chunk_by(|a, b| runs.go_on(a, b)) {
+                    Batches::values(&mut self.batches, self.level, expectation, batch, run, &mut values)?;
+                }
+                Ok(Some(values))
             }
             _ => Ok(None),
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use qcore::{BatchDerivatives, BatchReverse, Level, Program, SharedRows};
 
-use super::gradient::AdjointPlan;
+use super::gradient::{AdjointPlan, Component};
 use crate::estimator::check_row;
 use crate::{Cotangents, Error, Estimate, Expectation};
 
@@ -24,6 +24,7 @@ const GROUP: usize = 4;
 #[derive(Clone, Debug)]
 pub(super) struct Batches {
     plan: Arc<AdjointPlan>,
+    shared: Option<SharedRows>,
     units: Vec<Unit>,
 }
 
@@ -43,12 +44,20 @@ struct Group {
     weights: Vec<[f64; 4]>,
 }
 
+/// Which components of a gradient are wanted.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    All,
+    /// One of them, which is 0 everywhere if there is nothing to do for it.
+    One(Option<&'a Component>),
+}
+
 /// What all units of a call see.
 struct Call<'a> {
     program: &'a Program,
     plan: &'a AdjointPlan,
     batch: &'a BatchDerivatives,
-    shared: SharedRows,
+    shared: &'a SharedRows,
     rows_of_unit: usize,
 }
 
@@ -63,12 +72,18 @@ impl Batches {
     ) -> Result<(Call<'a>, &'a mut [Unit]), Error> {
         let plan = expectation.adjoint_plan();
         let (program, observables) = (plan.program(expectation), plan.observables(expectation));
-        let shared = batch.share(program, rows, observables, level)?;
         let batches = match kept.take() {
             Some(same) if Arc::ptr_eq(&same.plan, plan) => same,
-            _ => Self { plan: plan.clone(), units: Vec::new() },
+            _ => Self { plan: plan.clone(), shared: None, units: Vec::new() },
         };
-        let Self { units, .. } = kept.insert(batches);
+        let Self { units, shared, .. } = kept.insert(batches);
+        let shared = match shared {
+            Some(shared) => {
+                batch.share_again(program, rows, shared)?;
+                shared
+            }
+            None => shared.insert(batch.share(program, rows, observables, level)?),
+        };
         let bytes = batch.bytes_per_group();
         let groups = (UNIT_BYTES / bytes).clamp(1, MOST_GROUPS);
         let threads = if rows.len() / GROUP * bytes < PARALLEL_BYTES { 1 } else { threads() };
@@ -79,21 +94,21 @@ impl Batches {
         let parameters = expectation.wrt().len();
         for unit in &mut *units {
             unit.prepare(groups.min(rows.len().div_ceil(GROUP)), observables.len(), batch, plan, parameters);
-            unit.groups.iter_mut().for_each(|group| group.reverse.begin(&shared));
+            unit.groups.iter_mut().for_each(|group| group.reverse.begin(shared));
         }
         Ok((Call { program, plan, batch, shared, rows_of_unit: GROUP * groups }, units))
     }
 
-    /// The values of all observables at every row, the observable varying fastest.
+    /// Adds the values of all observables at every row, the observable varying fastest.
     pub(super) fn values(
         kept: &mut Option<Self>,
         level: Level,
         expectation: &Expectation,
         batch: &BatchDerivatives,
         rows: &[&[f64]],
-    ) -> Result<Vec<Estimate>, Error> {
+        values: &mut Vec<Estimate>,
+    ) -> Result<(), Error> {
         let (call, units) = Self::begin(kept, level, expectation, batch, rows)?;
-        let mut values = Vec::with_capacity(rows.len() * expectation.num_observables());
         for rows in rows.chunks(call.rows_of_unit * units.len()) {
             call.forward(units, rows)?;
             for at in 0..rows.len() {
@@ -101,10 +116,10 @@ impl Batches {
                 values.extend(group.values.iter().map(|value| Estimate::exact(value[lane])));
             }
         }
-        Ok(values)
+        Ok(())
     }
 
-    /// Values (if the cotangents are made from them) and the vector-Jacobian product. The result does not depend on the number of
+    /// Values (if the cotangents are made from them) and the vector-Jacobian product, or the one component of it that is wanted. The result does not depend on the number of
     /// threads: units are the same whatever it is, and are added in their order.
     pub(super) fn vjp(
         kept: &mut Option<Self>,
@@ -113,11 +128,13 @@ impl Batches {
         batch: &BatchDerivatives,
         rows: &[&[f64]],
         mut cotangents: Cotangents<'_>,
+        wanted: Wanted<'_>,
     ) -> Result<(Vec<Estimate>, Vec<f64>), Error> {
         let observables = expectation.num_observables();
         let (call, units) = Self::begin(kept, level, expectation, batch, rows)?;
         let mut values = Vec::new();
-        let mut gradient = vec![0.0; expectation.wrt().len()];
+        let components = if matches!(wanted, Wanted::All) { expectation.wrt().len() } else { 1 };
+        let mut gradient = vec![0.0; components];
         let mut row_values = vec![Estimate::default(); observables];
         let mut row_weights = vec![Estimate::default(); observables];
         let mut row = 0;
@@ -143,7 +160,7 @@ impl Batches {
                 row += 1;
             }
             let busy = call.units_of(rows);
-            each(&mut units[..busy], |index, unit| unit.backward(&call, call.rows_of(index, rows)))?;
+            each(&mut units[..busy], |index, unit| unit.backward(&call, call.rows_of(index, rows), wanted))?;
             for sums in units[..busy].iter().map(|unit| &unit.sums) {
                 for (component, [a, b, c, d]) in gradient.iter_mut().zip(sums) {
                     *component += (a + b) + (c + d);
@@ -197,18 +214,30 @@ impl Unit {
 
     fn forward(&mut self, call: &Call<'_>, rows: &[&[f64]]) -> Result<(), Error> {
         for (group, rows) in self.groups.iter_mut().zip(rows.chunks(GROUP)) {
-            group.reverse.forward(call.program, call.batch, &call.shared, rows, &mut group.values)?;
+            group.reverse.forward(call.program, call.batch, call.shared, rows, &mut group.values)?;
             // Lanes beyond the last row have weight 0.
             group.weights.fill([0.0; 4]);
         }
         Ok(())
     }
 
-    fn backward(&mut self, call: &Call<'_>, rows: &[&[f64]]) -> Result<(), Error> {
-        self.sums.fill([0.0; 4]);
-        for (group, rows) in self.groups.iter_mut().zip(rows.chunks(GROUP)) {
-            group.reverse.backward(call.batch, &call.shared, &group.weights, &mut self.by_angle)?;
-            call.plan.chain_lanes(call.program, rows, &self.by_angle, &mut self.sums);
+    fn backward(&mut self, call: &Call<'_>, rows: &[&[f64]], wanted: Wanted<'_>) -> Result<(), Error> {
+        let Self { groups, by_angle, sums } = self;
+        sums.fill([0.0; 4]);
+        let (batch, shared) = (call.batch, call.shared);
+        for (group, rows) in groups.iter_mut().zip(rows.chunks(GROUP)) {
+            match wanted {
+                Wanted::All => {
+                    group.reverse.backward(batch, shared, &group.weights, by_angle)?;
+                    call.plan.chain_lanes(call.program, rows, by_angle, sums);
+                }
+                Wanted::One(Some(component)) => {
+                    let by_angle = &mut by_angle[..component.num_derivatives()];
+                    group.reverse.backward_to(batch, &component.selection, shared, &group.weights, by_angle)?;
+                    component.chain_lanes(call.program, rows, by_angle, sums);
+                }
+                Wanted::One(None) => {}
+            }
         }
         Ok(())
     }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use qcore::{
-    BatchDerivatives, Binding, Cone, Derivatives, Level, Param, PauliSum, Program, Reverse, TangentDerivatives,
+    BatchDerivatives, BatchSelection, Binding, Cone, Derivatives, Level, Param, PauliSum, Program, Reverse,
+    TangentDerivatives,
 };
 
 use crate::{Error, Estimate, Expectation};
@@ -22,6 +23,8 @@ pub(crate) struct AdjointPlan {
     stepwise: bool,
     /// The same derivatives for many rows; made when they are asked for.
     batch: OnceLock<Option<BatchDerivatives>>,
+    /// For many rows, what each component of the gradient alone needs; made when it is asked for.
+    components: Vec<OnceLock<Option<Component>>>,
     /// The same derivatives along directions; made when they are asked for.
     tangents: OnceLock<Option<TangentDerivatives>>,
 }
@@ -30,13 +33,22 @@ pub(crate) struct AdjointPlan {
 const STEPWISE: (usize, usize) = (8, 2);
 
 /// `gradient[position] += by_angle[derivative] * d angle / d parameter`.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Link {
     derivative: usize,
     position: usize,
     param: Param,
     /// The derivative of the angle, where it does not depend on the parameters.
     factor: Option<f64>,
+}
+
+/// One component of the gradient, for many rows.
+#[derive(Debug)]
+pub(super) struct Component {
+    pub(super) selection: BatchSelection,
+    /// The links of its rotations, as numbers of the selection and all to position 0.
+    links: Vec<Link>,
+    rotations: Vec<usize>,
 }
 
 /// `gradient[position] += factor * by_angle[derivative]`: a [`Link`] whose factor is known.
@@ -79,7 +91,9 @@ impl AdjointPlan {
         };
         let lines = chain.iter().filter_map(line).collect();
         let curves = (0..chain.len()).filter(|&link| chain[link].factor.is_none()).collect();
-        Self { cone, derivatives, chain, lines, curves, stepwise, batch: OnceLock::new(), tangents: OnceLock::new() }
+        let components = expectation.wrt().iter().map(|_| OnceLock::new()).collect();
+        let (batch, tangents) = (OnceLock::new(), OnceLock::new());
+        Self { cone, derivatives, chain, lines, curves, stepwise, batch, components, tangents }
     }
 
     /// The circuit that is run: what the observables see of it.
@@ -96,6 +110,20 @@ impl AdjointPlan {
     pub(super) fn batch(&self, expectation: &Expectation) -> Option<&BatchDerivatives> {
         let new = || BatchDerivatives::new(self.program(expectation), self.derivatives.rotations());
         self.batch.get_or_init(new).as_ref()
+    }
+
+    /// What the component at a position of [`Expectation::wrt`] needs of the derivatives for many rows; `None` if it is 0 everywhere.
+    pub(super) fn component(&self, batch: &BatchDerivatives, position: usize) -> Option<&Component> {
+        let new = || {
+            let (mut links, mut rotations) = (Vec::new(), Vec::new());
+            for link in self.chain.iter().filter(|link| link.position == position) {
+                links.push(Link { derivative: rotations.len(), position: 0, ..*link });
+                rotations.push(self.derivatives.rotations()[link.derivative]);
+            }
+            let selection = if links.is_empty() { None } else { batch.select(&rotations) };
+            Some(Component { selection: selection?, links, rotations })
+        };
+        self.components.get(position)?.get_or_init(new).as_ref()
     }
 
     /// The derivatives along directions, if the circuit has a plan for them and anything is to be differentiated.
@@ -157,22 +185,45 @@ impl AdjointPlan {
 
     /// Adds what the derivatives by angles at up to four rows make of each component of the gradient.
     pub(super) fn chain_lanes(&self, program: &Program, rows: &[&[f64]], by_angle: &[[f64; 4]], out: &mut [[f64; 4]]) {
-        for link in &self.chain {
-            let (to, derivative) = (&mut out[link.position], &by_angle[link.derivative]);
-            if let Some(factor) = link.factor {
-                to.iter_mut().zip(derivative).for_each(|(to, derivative)| *to += factor * derivative);
-                continue;
-            }
-            let angle = program.rotations()[self.derivatives.rotations()[link.derivative]].angle();
-            for ((to, derivative), row) in to.iter_mut().zip(derivative).zip(rows) {
-                *to += angle.derivative(row, link.param) * derivative;
-            }
-        }
+        chain_lanes(&self.chain, self.derivatives.rotations(), program, rows, by_angle, out);
     }
 
     /// Whether nothing is to be differentiated.
     pub(super) fn is_empty(&self) -> bool {
         self.chain.is_empty()
+    }
+}
+
+impl Component {
+    /// Number of derivatives by angles.
+    pub(super) fn num_derivatives(&self) -> usize {
+        self.rotations.len()
+    }
+
+    /// As [`AdjointPlan::chain_lanes`], from the derivatives of the selection to one number.
+    pub(super) fn chain_lanes(&self, program: &Program, rows: &[&[f64]], by_angle: &[[f64; 4]], out: &mut [[f64; 4]]) {
+        chain_lanes(&self.links, &self.rotations, program, rows, by_angle, out);
+    }
+}
+
+fn chain_lanes(
+    links: &[Link],
+    rotations: &[usize],
+    program: &Program,
+    rows: &[&[f64]],
+    by_angle: &[[f64; 4]],
+    out: &mut [[f64; 4]],
+) {
+    for link in links {
+        let (to, derivative) = (&mut out[link.position], &by_angle[link.derivative]);
+        if let Some(factor) = link.factor {
+            to.iter_mut().zip(derivative).for_each(|(to, derivative)| *to += factor * derivative);
+            continue;
+        }
+        let angle = program.rotations()[rotations[link.derivative]].angle();
+        for ((to, derivative), row) in to.iter_mut().zip(derivative).zip(rows) {
+            *to += angle.derivative(row, link.param) * derivative;
+        }
     }
 }
 

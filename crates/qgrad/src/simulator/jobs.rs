@@ -1,12 +1,12 @@
 //! Jobs on state vectors: families of shifted circuits, and what is read from their states.
 
 use qcore::{Binding, StateVector};
-use rand::rngs::ChaCha8Rng;
-use rand::{Rng, SeedableRng};
+use rand::Rng;
 
 use super::families::{Families, same_rotation, tangent_factor};
 use super::rows::Rows;
 use super::seen::Seen;
+use super::streams::{Stream, Streams};
 use super::{Simulator, StateVectorBackend, States};
 use crate::backend::{Job, JobResult, JobShots, Point};
 use crate::expectation::split_rows;
@@ -22,16 +22,18 @@ impl Backend for StateVectorBackend {
     fn run(&mut self, job: &Job<'_>, rng: &mut dyn Rng) -> Result<JobResult, Error> {
         let rows = split_rows(job.parameters, job.program.num_parameters())?;
         job.check(rows.len())?;
-        let mut key = [0; 32];
-        rng.fill_bytes(&mut key);
+        let mut random = std::mem::take(&mut self.random);
+        let circuits = if job.shots == JobShots::Exact { 0 } else { job.circuits() };
+        let streams = Streams::new(rng, circuits, &mut random);
         let values = match Seen::of(&mut self.seen, job)? {
-            None => self.values(&Readout { job, key }, &rows)?,
+            None => self.values(&Readout { job, streams }, &rows)?,
             Some(seen) => {
                 let points = seen.points(job.points);
                 let part = Job { program: &seen.program, measurement: &seen.measurement, points: &points, ..*job };
-                self.values(&Readout { job: &part, key }, &rows)?
+                self.values(&Readout { job: &part, streams }, &rows)?
             }
         };
+        self.random = random;
         Ok(JobResult { values, bill: job.bill() })
     }
 
@@ -127,8 +129,8 @@ fn one_by_one(
 /// How the states of a job become estimates.
 pub(super) struct Readout<'a> {
     pub(super) job: &'a Job<'a>,
-    /// One for the job, and with it a stream for each circuit: shots never depend on how the work is divided.
-    key: [u8; 32],
+    /// One for each circuit: shots never depend on how the work is divided.
+    streams: Streams<'a>,
 }
 
 impl Readout<'_> {
@@ -138,10 +140,8 @@ impl Readout<'_> {
         &mut values[index * observables..][..observables]
     }
 
-    fn stream(&self, index: usize, group: usize) -> ChaCha8Rng {
-        let mut stream = ChaCha8Rng::from_seed(self.key);
-        stream.set_stream((index * self.job.measurement.groups().len() + group) as u64);
-        stream
+    fn stream(&self, index: usize, group: usize) -> Stream {
+        self.streams.of(index * self.job.measurement.groups().len() + group)
     }
 
     /// Adds what the shots of one circuit say, whose classes have these probabilities.

@@ -207,14 +207,14 @@ fn sin_cos(angle: f64) -> (f64, f64) {
 
 /// How rows are divided into runs that have most of their parameters in common, such as the samples of a batch at each of several points.
 #[derive(Clone, Copy, Debug)]
-struct Runs {
+pub(super) struct Runs {
     breaks: usize,
     divided: bool,
 }
 
 impl Runs {
     /// For these rows: runs of fewer than three rows on average are not worth what is made for each.
-    fn of<'r>(rows: impl Iterator<Item = &'r [f64]> + Clone) -> Self {
+    pub(super) fn of<'r>(rows: impl Iterator<Item = &'r [f64]> + Clone) -> Self {
         let count = rows.clone().count();
         let breaks = rows.clone().zip(rows.skip(1)).filter(|(a, b)| !are_alike(a, b)).count();
         Self { breaks, divided: 3 * (breaks + 1) <= count }
@@ -226,7 +226,7 @@ impl Runs {
     }
 
     /// Whether a row belongs to the run of the one before it.
-    fn go_on(self, before: &[f64], row: &[f64]) -> bool {
+    pub(super) fn go_on(self, before: &[f64], row: &[f64]) -> bool {
         !self.divided || are_alike(before, row)
     }
 }
