@@ -3,6 +3,7 @@
 use nalgebra::DMatrix;
 use qcore::PauliSum;
 
+use super::alone::Alone;
 use super::batch::{Batches, Wanted};
 use super::directional::{Along, Directional};
 use super::gradient::Gradients;
@@ -145,18 +146,15 @@ impl Simulator for StateVectorBackend {
 
     fn values_of_rows(&mut self, expectation: &Expectation, rows: &[f64]) -> Result<Option<Vec<Estimate>>, Error> {
         let rows = expectation.rows(rows)?;
-        let plan = expectation.adjoint_plan();
-        match plan.batch(expectation) {
-            Some(batch) if rows.len() >= BATCH_ROWS => {
-                let runs = Runs::of(rows.iter().copied());
-                let mut values = Vec::with_capacity(rows.len() * expectation.num_observables());
-                for run in rows.chunk_by(|a, b| runs.go_on(a, b)) {
-                    Batches::values(&mut self.batches, self.level, expectation, batch, run, &mut values)?;
-                }
-                Ok(Some(values))
-            }
-            _ => Ok(None),
+        let Some(batch) = expectation.adjoint_plan().batch(expectation).filter(|_| rows.len() >= BATCH_ROWS) else {
+            return Alone::values(&mut self.alone, self.level, expectation, &rows).map(Some);
+        };
+        let runs = Runs::of(rows.iter().copied());
+        let mut values = Vec::with_capacity(rows.len() * expectation.num_observables());
+        for run in rows.chunk_by(|a, b| runs.go_on(a, b)) {
+            Batches::values(&mut self.batches, self.level, expectation, batch, run, &mut values)?;
         }
+        Ok(Some(values))
     }
 
     fn metric_tensor(&mut self, expectation: &Expectation, row: &[f64]) -> Result<DMatrix<f64>, Error> {

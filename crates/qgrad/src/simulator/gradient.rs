@@ -101,6 +101,11 @@ impl AdjointPlan {
         self.cone.as_ref().map_or(expectation.program(), |(cone, _)| cone.program())
     }
 
+    /// A binding for the circuit that is run.
+    pub(super) fn binding(&self, program: &Program) -> Binding {
+        if self.stepwise { Binding::stepwise(program) } else { Binding::new(program) }
+    }
+
     /// The observables on the qubits of the program.
     pub(super) fn observables<'a>(&'a self, expectation: &'a Expectation) -> &'a [PauliSum] {
         self.cone.as_ref().map_or(expectation.measurement().observables(), |(_, observables)| observables)
@@ -252,7 +257,7 @@ impl Gradients {
                 None => Reverse::new(program.num_qubits())?.with_level(level),
             };
             let by_angle = vec![0.0; plan.derivatives.rotations().len()];
-            let binding = if plan.stepwise { Binding::stepwise(program) } else { Binding::new(program) };
+            let binding = plan.binding(program);
             *kept = Some(Self { plan: plan.clone(), binding, reverse, by_angle });
         }
         Ok(kept.as_mut().expect("it has just been made if it was not there"))

@@ -1,6 +1,7 @@
 //! The exact simulator as a backend, and the abilities that only a simulator has.
 
 mod adjoint;
+mod alone;
 mod batch;
 mod directional;
 mod families;
@@ -53,7 +54,7 @@ pub trait Simulator {
     /// faster than a job; `None` otherwise.
     ///
     /// **Cost** on state vectors, up to 13 qubits and from three rows on: a forward pass for every four rows; what rows have in common is
-    /// made once.
+    /// made once. Otherwise one run of the circuit per row.
     ///
     /// # Errors
     ///
@@ -191,6 +192,7 @@ pub struct StateVectorBackend {
     families: Option<families::Families>,
     rows: Option<rows::Rows>,
     batches: Option<batch::Batches>,
+    alone: Option<alone::Alone>,
     directional: Option<directional::Directional>,
     seen: Option<seen::LastSeen>,
     /// Room for the random numbers of a job.
@@ -224,6 +226,7 @@ impl StateVectorBackend {
             families: None,
             rows: None,
             batches: None,
+            alone: None,
             directional: None,
             seen: None,
             random: Vec::new(),
