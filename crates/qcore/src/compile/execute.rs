@@ -1,5 +1,6 @@
 //! Plans carried out.
 
+use super::opening::{Opening, Paths};
 use super::walks::chunk_bits;
 use super::{CLASS_QUBITS, Part, Plan, Shape, Stage, Start, Sweep, class_of, classes};
 use crate::Level;
@@ -15,6 +16,7 @@ pub(crate) struct Scratch {
     /// One per thread.
     own: Vec<Own>,
     counts: Counts,
+    paths: Paths,
 }
 
 /// What a thread has for itself.
@@ -56,20 +58,29 @@ impl Plan {
         if scratch.own.len() < threads {
             scratch.own.resize_with(threads, Own::default);
         }
-        let mut stages = self.stages.as_slice();
-        while let [first, rest @ ..] = stages {
-            match first {
-                Stage::Step(index) => step(state, *index),
-                Stage::Sweep(sweep) if sweep.shape == Shape::Whole => sweep.run_whole(level, state, bound, scratch),
-                Stage::Sweep(_) => {
+        let mut opening = self.opening.as_ref();
+        let mut stages = &self.stages[opening.map_or(0, |opening| opening.stages)..];
+        if let Some(opening) = opening {
+            opening.expand(level, bound, &mut scratch.paths, threads);
+        }
+        loop {
+            match stages {
+                [] if opening.is_none() => break,
+                [Stage::Step(index), rest @ ..] if opening.is_none() => {
+                    step(state, *index);
+                    stages = rest;
+                }
+                [Stage::Sweep(sweep), rest @ ..] if sweep.shape == Shape::Whole => {
+                    sweep.run_whole(level, state, bound, scratch);
+                    stages = rest;
+                }
+                _ => {
                     let sweeps = stages.iter().take_while(|stage| matches!(stage, Stage::Sweep(_))).count();
                     let (run, behind) = stages.split_at(sweeps);
-                    Sweeps { stages: run, level, bound }.run(state, scratch, threads);
+                    Sweeps { opening: opening.take(), stages: run, level, bound }.run(state, scratch, threads);
                     stages = behind;
-                    continue;
                 }
             }
-            stages = rest;
         }
     }
 }
@@ -205,20 +216,36 @@ impl Part {
 /// Sweeps over a state in tiles, without a step between them.
 #[derive(Clone, Copy)]
 struct Sweeps<'a> {
+    /// What comes before the stages, if the run begins here.
+    opening: Option<&'a Opening>,
     stages: &'a [Stage],
     level: Level,
     bound: &'a Bound,
 }
 
 impl<'a> Sweeps<'a> {
+    fn len(&self) -> usize {
+        usize::from(self.opening.is_some()) + self.stages.len()
+    }
+
     fn get(&self, index: usize) -> &'a Sweep {
+        let index = match self.opening {
+            Some(opening) if index == 0 => return &opening.sweep,
+            Some(_) => index - 1,
+            None => index,
+        };
         let Stage::Sweep(sweep) = &self.stages[index] else { unreachable!("they are all sweeps") };
         sweep
     }
 
+    /// The opening, if it is this sweep.
+    fn opening(&self, index: usize) -> Option<&'a Opening> {
+        self.opening.filter(|_| index == 0)
+    }
+
     fn run(&self, state: &mut [Block], scratch: &mut Scratch, threads: usize) {
         let blocks = state.len();
-        let most = |of: &dyn Fn(&Sweep) -> usize| (0..self.stages.len()).map(|index| of(self.get(index))).max();
+        let most = |of: &dyn Fn(&Sweep) -> usize| (0..self.len()).map(|index| of(self.get(index))).max();
         let tables = most(&|sweep| sweep.table_blocks(blocks)).unwrap_or(0);
         let buffers = most(&|sweep| sweep.buffers(blocks)).unwrap_or(0);
         let own = &mut scratch.own[..threads];
@@ -226,29 +253,31 @@ impl<'a> Sweeps<'a> {
             at_least(&mut own.tables, tables);
             at_least(&mut own.buffers, buffers);
         }
-        let cuts = (0..self.stages.len()).map(|index| match self.get(index).shape {
+        let cuts = (0..self.len()).map(|index| match self.get(index).shape {
             Shape::Whole => Cut::Rows(blocks),
-            Shape::Rows { qubits } => Cut::Rows(1 << (qubits - LANE_QUBITS)),
+            Shape::Rows { qubits } => {
+                Cut::Rows(self.opening(index).map_or(1, Opening::group) << (qubits - LANE_QUBITS))
+            }
             Shape::Columns { qubits, .. } => Cut::Columns(1 << (qubits - LANE_QUBITS)),
         });
         let team = Team::new(state, cuts, blocks > CACHED_BLOCKS, &mut scratch.counts);
-        self.together(&team, blocks, own);
+        self.together(&team, blocks, own, &scratch.paths);
     }
 
     /// All threads at once.
-    fn together(&self, team: &Team<'_>, blocks: usize, own: &mut [Own]) {
+    fn together(&self, team: &Team<'_>, blocks: usize, own: &mut [Own], paths: &Paths) {
         match own {
             [] => {}
-            [own] => self.alone(team, blocks, own),
+            [own] => self.alone(team, blocks, own, paths),
             _ => {
                 let (left, right) = own.split_at_mut(own.len() / 2);
-                join(|| self.together(team, blocks, left), || self.together(team, blocks, right));
+                join(|| self.together(team, blocks, left, paths), || self.together(team, blocks, right, paths));
             }
         }
     }
 
     /// One thread.
-    fn alone(&self, team: &Team<'_>, blocks: usize, own: &mut Own) {
+    fn alone(&self, team: &Team<'_>, blocks: usize, own: &mut Own, paths: &Paths) {
         let begin = |own: &mut Own, phase: usize| {
             let sweep = self.get(phase);
             sweep.write_tables(self.level, self.bound, sweep.tile(blocks), &mut own.tables);
@@ -257,7 +286,16 @@ impl<'a> Sweeps<'a> {
             let sweep = self.get(phase);
             let tables = &own.tables[..sweep.table_blocks(blocks)];
             let shared = Shared { sweep, level: self.level, bound: self.bound, tables, tile: sweep.tile(blocks) };
-            shared.piece(piece, &mut own.buffers);
+            match (self.opening(phase), piece) {
+                (Some(opening), Piece::Row(rows, outer, _)) => {
+                    opening.write(self.level, rows, outer, paths);
+                    for (row, tile) in rows.chunks_exact_mut(shared.tile).enumerate() {
+                        let outer = outer + ((row * shared.tile) << LANE_QUBITS) as u64;
+                        shared.piece(Piece::Row(tile, outer, Ahead::nothing()), &mut own.buffers);
+                    }
+                }
+                (_, piece) => shared.piece(piece, &mut own.buffers),
+            }
         });
     }
 }

@@ -3,7 +3,8 @@
 //! [`schedule`] turns the steps of a program into layers of real one-qubit rotations and diagonal operators. A state that fits
 //! into the cache is one tile and takes all layers one after the other. A larger one is cut twice: into runs of its low qubits,
 //! and into columns of its high qubits (gathered into a buffer), and each sweep over these tiles ends one layer and begins the
-//! next. In a tile, rotations are done three qubits at a time and every diagonal operator is a table.
+//! next. In a tile, rotations are done three qubits at a time and every diagonal operator is a table. Where few gates meet the cut
+//! between low and high qubits, the first sweeps are replaced by a sum of products: see [`opening`].
 
 mod batch;
 mod derivative;
@@ -11,6 +12,7 @@ mod early;
 mod execute;
 mod linear;
 mod moves;
+mod opening;
 mod recipes;
 mod reverse;
 mod runs;
@@ -43,6 +45,7 @@ use crate::program::{Rotation, RotationGenerator, Step, without_swaps};
 use derivative::{Occurrence, Source};
 use linear::LinearMap;
 use moves::TileMap;
+use opening::Opening;
 use schedule::{Factor, Layer, Schedule, Segment, bits};
 use small::Small;
 use sweeps::Halves;
@@ -61,6 +64,8 @@ pub(crate) struct Plan {
     /// Lanes of a block that are qubits: 2, or 0 in a batch.
     lanes: usize,
     stages: Vec<Stage>,
+    /// What runs take instead of the first stages.
+    opening: Option<Opening>,
     pub(crate) recipes: Recipes,
 }
 
@@ -215,6 +220,7 @@ impl Plan {
             minus_one: 0,
             zero: 0,
             stages: Vec::new(),
+            opening: None,
             recipes: Recipes::new(rotations.len(), whole_angles, schedule),
         };
         planner.one = planner.recipes.constant(Complex64::new(1.0, 0.0));
@@ -226,7 +232,7 @@ impl Plan {
                 Segment::Layers(layers) => planner.segment(layers, &schedule.products, index == 0),
             }
         }
-        Self { lanes, stages: planner.stages, recipes: planner.recipes }
+        Self { lanes, stages: planner.stages, opening: planner.opening, recipes: planner.recipes }
     }
 
     /// What it takes to run it on a state that is cut, about: in passes over the state within the cache.
@@ -285,6 +291,7 @@ struct Planner {
     minus_one: u32,
     zero: u32,
     stages: Vec<Stage>,
+    opening: Option<Opening>,
     recipes: Recipes,
 }
 
@@ -322,16 +329,18 @@ impl Planner {
                     map: None,
                 });
             }
-            layers.remove(0)
+            let layer = layers.remove(0);
+            let factors = self.start_factors(&layer);
+            (layer, factors)
         });
         let Some(low_qubits) = self.rows else {
             let span = Span::new(0..self.qubits, self.lanes);
             let all = |_: u64| true;
             let mut parts = Vec::with_capacity(layers.len());
-            let start = start.map(|layer| {
+            let start = start.map(|(layer, factors)| {
                 let back = self.part(&span, &layer, all, Scaled::Layer);
                 layer.map.iter().for_each(|map| moves::append(&mut parts, &span, map));
-                self.start(&span, &layer, back.into_iter().collect())
+                self.start(&span, (&layer, &factors), back.into_iter().collect())
             });
             for layer in &layers {
                 parts.extend(self.part(&span, layer, all, Scaled::Layer));
@@ -348,15 +357,16 @@ impl Planner {
         let rows = Span::new(0..low_qubits, LANE_QUBITS);
         let of_columns = (0..LANE_QUBITS + width.ilog2() as usize).chain(low_qubits..self.qubits);
         let columns = Span::new(of_columns, LANE_QUBITS);
-        let map_of_start = start.as_ref().and_then(|layer| layer.map.clone());
-        let start = start.map(|layer| {
+        let map_of_start = start.as_ref().and_then(|(layer, _)| layer.map.clone());
+        let mut opening = start.as_ref().and_then(|(layer, factors)| self.opening((layer, factors), &layers, &rows));
+        let start = start.map(|(layer, factors)| {
             // Nothing is left to undo behind them, so both halves see the state without a scale.
             let halves = [
                 self.part(&rows, &layer, |mask| mask & low_mask != 0, Scaled::Nothing),
                 self.part(&columns, &layer, |mask| mask & low_mask == 0, Scaled::Nothing),
             ];
             let back = halves.map(|half| Part { pair: None, ..half.unwrap_or_default() });
-            self.start(&rows, &layer, back.into())
+            self.start(&rows, (&layer, &factors), back.into())
         });
         let shapes = [
             (Shape::Rows { qubits: low_qubits }, &rows, low_mask),
@@ -366,27 +376,38 @@ impl Planner {
         if let Some(map) = map_of_start {
             halves.map(self, &map);
         }
-        for layer in &layers {
+        for (index, layer) in layers.iter().enumerate() {
+            if let Some((opening, _)) = opening.take_if(|(_, covered)| *covered == index) {
+                halves.open(self, opening, &layers[index - 1]);
+            }
             halves.layer(self, layer);
+        }
+        if let (Some((opening, _)), Some(last)) = (opening, layers.last()) {
+            halves.open(self, opening, last);
         }
         halves.finish(self);
     }
 
     /// The product state after a first layer: every amplitude is a product of tangents and phases.
-    fn start(&mut self, span: &Span, layer: &Numbered, back: Vec<Part>) -> Start {
-        let mut factors = vec![self.zero; self.qubits];
+    fn start(&mut self, span: &Span, (layer, factors): (&Numbered, &[u32]), back: Vec<Part>) -> Start {
         let no_turn = self.recipes.no_turn();
         let mut tangents = vec![no_turn; self.qubits];
-        for &(qubit, tan) in &layer.turns {
-            factors[qubit] = self.recipes.start(tan, layer.phases[qubit]);
-            tangents[qubit] = tan;
-        }
+        layer.turns.iter().for_each(|&(qubit, tan)| tangents[qubit] = tan);
         let inside = span.mask();
         let outside = (0..self.qubits).filter(|&q| inside >> q & 1 == 0).map(|q| (1_u64 << q, factors[q]));
         let terms: Vec<(u64, u32)> = outside.chain(layer.terms.iter().copied()).collect();
         let diagonal = span.diagonal(|qubit| factors[qubit], &terms, &layer.parities, self.zero, self.minus_one);
         let bare = span.diagonal(|qubit| tangents[qubit], &[], &[], no_turn, self.minus_one);
         Start { diagonal, scale: layer.scale, bare, back }
+    }
+
+    /// The factor of an amplitude behind a first layer for every qubit that is 1.
+    fn start_factors(&mut self, layer: &Numbered) -> Vec<u32> {
+        let mut factors = vec![self.zero; self.qubits];
+        for &(qubit, tan) in &layer.turns {
+            factors[qubit] = self.recipes.start(tan, layer.phases[qubit]);
+        }
+        factors
     }
 
     /// The rotations and factors of a layer whose qubits `take` accepts.

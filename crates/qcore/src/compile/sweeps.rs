@@ -1,6 +1,7 @@
 //! The sweeps over a state that is cut: rows and columns in turn, each with as many layers as the qubits of its tiles can have.
 
 use super::linear::LinearMap;
+use super::opening::Opening;
 use super::tiles::Span;
 use super::{Numbered, Part, Planner, Scaled, Shape, Stage, Start, Sweep, moves};
 
@@ -20,18 +21,20 @@ pub(super) struct Halves<'a> {
     parts: Vec<Part>,
     /// What the other qubits have not had yet.
     left: Vec<Left<'a>>,
+    /// What runs begin with instead of the sweeps up to this one, with the number of parts of this one that it stands for.
+    opening: Option<(Opening, usize)>,
 }
 
 impl<'a> Halves<'a> {
     /// Begins with the first of two shapes, after a product state if there is one.
     pub(super) fn new(shapes: [(Shape, &'a Span, u64); 2], start: Option<Start>) -> Self {
-        Self { shapes, now: 0, start, parts: Vec::new(), left: Vec::new() }
+        Self { shapes, now: 0, start, parts: Vec::new(), left: Vec::new(), opening: None }
     }
 
     /// Ends the present sweep, and begins the next one with what was left over.
     fn turn(&mut self, planner: &mut Planner) {
-        let (shape, span, own) = self.shapes[self.now];
-        planner.push(Sweep::new(shape, self.start.take(), std::mem::take(&mut self.parts), span));
+        let own = self.shapes[self.now].2;
+        self.push(planner);
         self.now = 1 - self.now;
         let (_, span, _) = self.shapes[self.now];
         for left in std::mem::take(&mut self.left) {
@@ -92,15 +95,31 @@ impl<'a> Halves<'a> {
         if left {
             self.turn(planner);
         }
-        let (shape, span, _) = self.shapes[self.now];
-        planner.push(Sweep::new(shape, self.start, self.parts, span));
+        self.push(planner);
     }
-}
 
-impl Planner {
-    fn push(&mut self, sweep: Sweep) {
-        if sweep.start.is_some() || !sweep.parts.is_empty() {
-            self.stages.push(Stage::Sweep(sweep));
+    /// Lets runs begin with an opening, which contains all layers so far, of which this is the last one. It is the turn of the rows.
+    pub(super) fn open(&mut self, planner: &mut Planner, mut opening: Opening, last: &Numbered) {
+        let (_, rows, low) = self.shapes[0];
+        debug_assert!(self.now == 0 && self.left.is_empty(), "openings end where rows have all layers");
+        let across = planner.part(rows, last, |mask| mask & low != 0 && mask & !low != 0, Scaled::Nothing);
+        opening.sweep.parts.extend(across);
+        self.opening = Some((opening, self.parts.len()));
+    }
+
+    fn push(&mut self, planner: &mut Planner) {
+        let (shape, span, _) = self.shapes[self.now];
+        let (start, parts) = (self.start.take(), std::mem::take(&mut self.parts));
+        let opening = self.opening.take().map(|(mut opening, done)| {
+            opening.sweep.parts.extend_from_slice(&parts[done..]);
+            opening
+        });
+        if start.is_some() || !parts.is_empty() {
+            planner.stages.push(Stage::Sweep(Sweep::new(shape, start, parts, span)));
+        }
+        if let Some(mut opening) = opening {
+            opening.finish(planner.stages.len(), span);
+            planner.opening = Some(opening);
         }
     }
 }

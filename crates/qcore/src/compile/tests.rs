@@ -58,6 +58,82 @@ fn states_cut_in_any_way_are_those_of_the_steps() {
     }
 }
 
+/// Layers of rotations about all axes, with gates across the middle that the arguments choose: `(layer, gate, qubits)`.
+fn layered(qubits: usize, layers: usize, angle: f64, across: &[(usize, crate::Gate, &[usize])]) -> Circuit {
+    let mut circuit = Circuit::new(qubits).expect("small");
+    let mut at = angle;
+    let mut next = || {
+        at = (at + 0.71) % 6.0;
+        at
+    };
+    for layer in 0..layers {
+        for q in 0..qubits {
+            circuit.ry(q, if layer == 1 { angle } else { next() }).expect("valid").rz(q, next()).expect("valid");
+        }
+        for q in (1..qubits).filter(|&q| q != qubits / 2) {
+            circuit.gate(crate::Gate::Cp, &[q - 1, q], &[next().into()]).expect("valid");
+        }
+        for (_, gate, on) in across.iter().filter(|&&(of, ..)| of == layer) {
+            let angles: Vec<crate::Angle> = (0..gate.spec().angles).map(|_| next().into()).collect();
+            circuit.gate(*gate, on, &angles).expect("valid");
+        }
+    }
+    circuit
+}
+
+/// A run begins with a sum of products as long as few gates meet the cut: none, one or several per layer, that share a qubit on either
+/// side or none, on more than two qubits; and not where that saves nothing, or where there are too many.
+#[test]
+fn few_gates_across_the_cut_begin_as_a_sum_of_products() {
+    use crate::Gate::{Ccz, Cp, Cx, Cz, Rzz};
+    let line: Vec<_> = (0..7).map(|layer| (layer, Cz, &[4_usize, 5][..])).collect();
+    let ring: Vec<_> = (0..3).flat_map(|layer| [(layer, Cp, &[4_usize, 5][..]), (layer, Cp, &[9, 0])]).collect();
+    let of_a_low_qubit: Vec<_> = (0..4).flat_map(|layer| (5..10).map(move |q| (layer, q))).collect();
+    let pairs: Vec<[usize; 2]> = (0..10).map(|q| [3, q]).collect();
+    let of_a_low_qubit: Vec<_> = of_a_low_qubit.into_iter().map(|(layer, q)| (layer, Cp, &pairs[q][..])).collect();
+    let upper: Vec<[usize; 2]> = (0..10).map(|q| [8, q]).collect();
+    let of_a_high_qubit: Vec<_> =
+        (0..4).flat_map(|layer| (0..5).map(move |q| (layer, q))).map(|(layer, q)| (layer, Cp, &upper[q][..])).collect();
+    let three = [(0, Ccz, &[1_usize, 4, 7][..]), (1, Ccz, &[0, 8, 9]), (2, Cx, &[4, 6]), (3, Rzz, &[2, 5])];
+    let far: Vec<_> = (0..5).flat_map(|layer| (0..5).map(move |q| (layer, q))).collect();
+    let bridges: Vec<[usize; 2]> = (0..5).map(|q| [q, q + 5]).collect();
+    let far: Vec<_> = far.into_iter().map(|(layer, q)| (layer, Cz, &bridges[q][..])).collect();
+    let cases: [(&[_], Option<usize>); 7] = [
+        (&[], None),
+        (&line, Some(16)),
+        (&ring, None),
+        (&of_a_low_qubit, Some(4)),
+        (&of_a_high_qubit, Some(4)),
+        (&three, Some(4)),
+        (&far, None),
+    ];
+    let tilted = std::f64::consts::PI;
+    for (case, (across, rank)) in cases.into_iter().enumerate() {
+        for (layers, angle, row) in [(7, 0.3, 5), (7, tilted, 5), (6, 0.7, 7), (6, 0.7, 8), (5, 0.7, 9)] {
+            let circuit = layered(10, layers, angle, across);
+            let whole = Program::compile(&circuit);
+            let mut binding = Binding::new(&whole);
+            whole.bind(&[], &mut binding).expect("finite");
+            let mut expected = StateVector::zero(10).expect("small");
+            expected.apply_steps(&whole, &binding, 0..whole.num_steps()).expect("fits");
+            let cut = Program::compile(&circuit).in_rows(row);
+            let found = cut.plan().opening.as_ref().map(|opening| opening.rank());
+            assert!(found == rank || row != 5, "case {case} of {layers} layers: {found:?}");
+            let mut binding = Binding::new(&cut);
+            cut.bind(&[], &mut binding).expect("finite");
+            for level in Level::available() {
+                let mut state = StateVector::zero(10).expect("small").with_level(level);
+                for _ in 0..2 {
+                    state.run(&cut, &binding).expect("fits");
+                    let pairs = expected.amplitudes().into_iter().zip(state.amplitudes());
+                    let error = pairs.map(|(a, b)| (a - b).norm()).fold(0.0, f64::max);
+                    assert!(error < 1e-14, "case {case}, {layers} layers, at {level}: {error:e}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn derivatives_of_states_cut_in_any_way_are_those_of_whole_ones() {
     for (qubits, row) in [(11, 9), (11, 7), (12, 6), (13, 6)] {

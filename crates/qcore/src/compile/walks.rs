@@ -93,7 +93,7 @@ impl Part {
 }
 
 impl Walks {
-    fn new(parts: &[Part], bits: usize) -> Self {
+    pub(super) fn new(parts: &[Part], bits: usize) -> Self {
         let mut walks = Self::default();
         let chunk = chunk_bits(bits);
         if bits == chunk {

@@ -125,7 +125,7 @@ impl Doubling {
 impl Values<'_> {
     /// The value with this index, outside of batches.
     #[inline(always)]
-    pub(super) fn single(&self, index: u32) -> (f64, f64) {
+    pub(crate) fn single(&self, index: u32) -> (f64, f64) {
         (self.re[index as usize], self.im[index as usize])
     }
 

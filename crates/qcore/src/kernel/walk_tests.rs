@@ -2,7 +2,7 @@
 
 use num_complex::Complex64;
 
-use super::{Block, COLUMN_BLOCKS, Columns, Level, Pass, apply_walk, gather_tiles, scatter_tiles};
+use super::{Block, COLUMN_BLOCKS, Columns, Level, Pass, RUN_BLOCKS, apply_walk, compose, gather_tiles, scatter_tiles};
 use crate::kernel::ahead::Ahead;
 
 /// Numbers between -1 and 1 without a pattern.
@@ -132,6 +132,38 @@ fn columns_come_and_go_in_tiles() {
                     scatter_tiles(level, &mut columns, column, &new, width, past);
                     assert_eq!(changed, expected, "{case}");
                 }
+            }
+        }
+    }
+}
+
+/// One, two, four and eight rows at a time, and numbers that are none of these.
+#[test]
+fn rows_are_sums_of_products() {
+    for (rank, row) in [(1, 8), (4, 16), (16, 8)] {
+        let states: Vec<Vec<Block>> = (0..rank).map(|k| blocks(row, 5 + k as u64)).collect();
+        let mut low = Vec::new();
+        for first in (0..row).step_by(RUN_BLOCKS) {
+            states.iter().for_each(|state| low.extend_from_slice(&state[first..first + RUN_BLOCKS]));
+        }
+        for rows in [1, 2, 3, 4, 8, 12, 16] {
+            let factors: Vec<(f64, f64)> =
+                (0..rows * rank).map(|k| (0.3 - 0.1 * k as f64, 0.7 * k as f64 - 2.0)).collect();
+            let mut expected = Vec::new();
+            for factors in factors.chunks(rank) {
+                let mut sum = vec![Complex64::new(0.0, 0.0); 4 * row];
+                for (state, &(re, im)) in states.iter().zip(factors) {
+                    let products = amplitudes(state).into_iter().map(|amplitude| amplitude * Complex64::new(re, im));
+                    sum.iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
+                }
+                expected.extend(sum);
+            }
+            let size = expected.iter().map(|amplitude| amplitude.norm()).fold(0.0, f64::max);
+            for level in Level::available() {
+                let mut got = vec![Block::default(); rows * row];
+                compose(level, &mut got, &low, &factors, rank);
+                let error = distance(&got, &expected) / size;
+                assert!(error < 1e-14, "{rank} states of {row} blocks, {rows} rows, at {level}: {error:e}");
             }
         }
     }
