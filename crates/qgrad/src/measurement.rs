@@ -303,6 +303,11 @@ impl Measurement {
         };
         multinomial_into(weights, shots, rng, counts)?;
         let parts = self.groups[group].parts.len();
+        if parts == 1 {
+            let values = counts.iter().zip(&classes.values).map(|(&count, &value)| (count as f64, value));
+            self.add_part((group, 0), || values.clone(), shots, estimates);
+            return Ok(());
+        }
         for index in 0..parts {
             let of_part = classes.values.iter().skip(index).step_by(parts);
             let values = counts.iter().zip(of_part).map(|(&count, &value)| (count as f64, value));
