@@ -4,6 +4,7 @@ use num_complex::Complex64;
 use qcore::{Binding, Level, RotationGenerator, StateVector};
 
 use super::{HessianProduct, LineDerivatives};
+use crate::estimator::check_weights;
 use crate::expectation::ActiveRotation;
 use crate::{Error, Expectation};
 
@@ -46,10 +47,7 @@ impl Scratch {
 impl<'a> Bound<'a> {
     fn new(expectation: &'a Expectation, row: &'a [f64], weights: &'a [f64]) -> Result<Self, Error> {
         expectation.one_row(row)?;
-        let (got, expected) = (weights.len(), expectation.num_observables());
-        if got != expected {
-            return Err(Error::Length { what: "weights of the observables", got, expected });
-        }
+        check_weights(weights, 1, expectation.num_observables())?;
         let mut binding = Binding::new(expectation.program());
         expectation.program().bind(row, &mut binding)?;
         Ok(Self { expectation, row, weights, binding })

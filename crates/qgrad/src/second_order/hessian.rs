@@ -3,6 +3,7 @@
 use nalgebra::DMatrix;
 use qcore::Level;
 
+use crate::estimator::check_weights;
 use crate::expectation::ActiveRotation;
 use crate::simulator::gradient::{Shifted, Suffixes};
 use crate::{Error, Expectation};
@@ -23,10 +24,7 @@ pub(crate) fn hessian(
     weights: &[f64],
 ) -> Result<DMatrix<f64>, Error> {
     expectation.one_row(row)?;
-    let (got, expected) = (weights.len(), expectation.num_observables());
-    if got != expected {
-        return Err(Error::Length { what: "weights of the observables", got, expected });
-    }
+    check_weights(weights, 1, expectation.num_observables())?;
     let size = expectation.wrt().len();
     let mut hessian = DMatrix::zeros(size, size);
     let suffixes = Suffixes::new(expectation);

@@ -5,6 +5,7 @@ use rand::Rng;
 
 use super::Hessian;
 use crate::backend::{Point, Shift};
+use crate::estimator::check_weights;
 use crate::expectation::ActiveRotation;
 use crate::{Backend, Bill, Error, Expectation, ParameterShift};
 
@@ -145,10 +146,8 @@ pub(crate) fn second_derivatives(
     rng: &mut dyn Rng,
 ) -> Result<Hessian, Error> {
     expectation.one_row(row)?;
-    let (got, observables) = (weights.len(), expectation.num_observables());
-    if got != observables {
-        return Err(Error::Length { what: "weights of the observables", got, expected: observables });
-    }
+    let observables = expectation.num_observables();
+    check_weights(weights, 1, observables)?;
     let size = expectation.wrt().len();
     let (mut points, mut roles) = (Vec::new(), Vec::new());
     pairs.points(expectation, |point, role| {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use qcore::{Binding, Level, PauliSum, TangentReverse};
 
 use super::gradient::AdjointPlan;
+use crate::estimator::check_weights;
 use crate::{Error, Expectation, HessianProduct};
 
 /// Working memory, kept between calls for the same expectation.
@@ -39,10 +40,7 @@ impl Directional {
     ) -> Result<Option<(HessianProduct, f64)>, Error> {
         let Along { expectation, row, weights, direction, third } = asked;
         expectation.one_row(row)?;
-        let (got, expected) = (weights.len(), expectation.num_observables());
-        if got != expected {
-            return Err(Error::Length { what: "weights of the observables", got, expected });
-        }
+        check_weights(weights, 1, expectation.num_observables())?;
         expectation.check_direction(direction)?;
         let plan = expectation.adjoint_plan();
         if third && !plan.is_affine() {
