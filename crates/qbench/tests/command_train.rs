@@ -174,6 +174,41 @@ fn training_stops_at_the_budget_and_keeps_its_answer() {
     assert!(told.contains("step     1  loss") && told.contains("joules") || told.contains(" J"), "{told}");
 }
 
+/// Shots that are gone although they were kept for the end: what can be measured still is, and the answer says what was refused.
+#[test]
+fn a_measurement_at_the_end_that_is_refused_is_told() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let circuit = file(&folder);
+    let save = folder.path().join("run.json").to_str().expect("UTF-8").to_owned();
+    let common = ["train", &circuit, OBSERVABLE, "--device", "sensor-node", "--ideal", "--shots", "50", "--seed", "2"];
+    let with = |more: &[&str]| json(&[&common[..], more].concat());
+    let paused = with(&["--pause", "3", "--save", &save]);
+    assert_eq!(paused["iterations"], 3);
+    let saved = read(&save);
+    // A value takes two circuits of 50 shots; the device gives 200 000.
+    for (left, measured) in [(250, 2), (150, 1), (50, 0)] {
+        let mut run = saved.clone();
+        run["ledger"]["bill"]["shots"] = (200_000 - left).into();
+        run["run"]["spent"]["shots"] = (200_000 - left).into();
+        let run = write(folder.path(), &format!("{left}.json"), &run.to_string());
+        let answer = with(&["--resume", &run]);
+        let reason = answer["reason"].as_str().expect("a text");
+        let end = "the next step does not fit into the budget of shots";
+        assert!(reason.starts_with(end), "{reason}");
+        assert_eq!(reason.len() > end.len(), measured < 2, "{reason}");
+        assert_eq!(reason.contains("; a measurement at the end was refused: "), measured < 2, "{reason}");
+        assert_eq!(answer["iterations"], 3);
+        assert_eq!(answer["ledger"]["shots"], 200_000 - left + 100 * measured);
+        assert_eq!(answer["refused_jobs"], 2 - measured);
+        if measured == 0 {
+            // Nothing but the best point of the way is left.
+            assert_eq!(answer["parameters"], saved["parameters"]);
+        }
+        // The answer is kept: nothing is asked of the device again.
+        assert_eq!(with(&["--resume", &run]), answer);
+    }
+}
+
 /// Where shots wait for time windows, a step takes what `fit` says of it, and a run ends with its two measurements or before its
 /// first step, and never behind the budget. A value (80 shots) and the parts of a gradient (120, 120 and 80) take a window of 150
 /// shots each, so steps end soon after 300, 700 and 1100 s, and the measurements one and two windows later.

@@ -350,6 +350,18 @@ pub(crate) fn brief(value: f64) -> String {
     }
 }
 
+/// A count as a message shows it: sums of counts stop at the largest one of 64 bits.
+pub(crate) struct Count(pub(crate) u64);
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            u64::MAX => out.write_str("more than 1.8e19"),
+            count => count.fmt(out),
+        }
+    }
+}
+
 /// The gates that a device can have as native ones.
 fn native_names() -> String {
     let on_one_or_two = |spec: &&qcore::GateSpec| (1..=2).contains(&spec.qubits());

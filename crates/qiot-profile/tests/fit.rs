@@ -570,3 +570,23 @@ fn what_means_nothing_is_refused() {
         fit(&circuit, None, &device(), &FitOptions { advise: false, ..many }).expect("a report").step_shots == u64::MAX
     );
 }
+
+/// Sums of counts stop at the largest one: nothing is shown as if it were exact.
+#[test]
+fn counts_that_do_not_fit_are_said_to_be_more() {
+    let mut device = device();
+    (device.limits.shots_total, device.limits.memory_bytes) = (Some(1000), Some(1000));
+    let options = FitOptions { shots_per_circuit: Some(1 << 62), steps: 3, advise: false, ..FitOptions::default() };
+    let report = report(&circuit(QUBITS, 1, usize::MAX), &device, &options);
+    assert_eq!(report.step_shots, u64::MAX);
+    let reasons: Vec<String> = report.reasons.iter().map(ToString::to_string).collect();
+    assert!(reasons.contains(&"shots: 3 steps take more than 1.8e19, the device gives 1000".to_owned()), "{reasons:?}");
+    // 2^62 shots of four qubits are a byte each: that is counted.
+    let text = report.to_string();
+    let shown =
+        ["more than 1.8e19 shots in 32 circuits by parameter shift", "step                 more than 1.8e19 shots, "];
+    assert!(shown.iter().all(|shown| text.contains(shown)), "{text}");
+    assert!(!text.contains(&u64::MAX.to_string()) && text.contains("4611686018427"), "{text}");
+    let json = serde_json::to_string(&report).expect("numbers and text");
+    assert!(json.contains("\"step_shots\":18446744073709551615"), "{json}");
+}

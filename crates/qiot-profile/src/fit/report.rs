@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::error::brief;
+use crate::error::{Count, brief};
 
 /// What a device limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -162,13 +162,13 @@ impl fmt::Display for Reason {
                 write!(out, "the circuit has {needed}, the device's classical side binds {allowed}")
             }
             Self::Memory { needed, allowed } => {
-                write!(out, "{needed} bytes are needed, the device's classical side has {allowed}")
+                write!(out, "{} bytes are needed, the device's classical side has {allowed}", Count(*needed))
             }
             Self::ShotsPerCircuit { needed, allowed } => {
                 write!(out, "{needed} are asked for, the device gives {allowed}")
             }
             Self::Shots { steps: n, needed, allowed } | Self::Jobs { steps: n, needed, allowed } => {
-                write!(out, "{} {needed}, the device gives {allowed}", steps(*n))
+                write!(out, "{} {}, the device gives {allowed}", steps(*n), Count(*needed))
             }
             Self::Time { steps: n, needed_seconds, allowed_seconds } => {
                 let needed =
@@ -260,6 +260,9 @@ impl Serialize for Advice {
 ///
 /// What is known only of a circuit in native gates (depth, gates, exchanges, duration, fidelity) is `None` if it could not be
 /// written in them.
+///
+/// Sums of counts stop at [`u64::MAX`]: a count of bytes, circuits, shots or jobs that is so large stands for as many or more, and is
+/// shown as "more than 1.8e19".
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FitReport {
     /// Name of the device.
@@ -341,10 +344,11 @@ impl fmt::Display for FitReport {
             row("fidelity", format!("{fidelity:.3} (estimated)"))?;
         }
         row("parameters", format!("{}, {} differentiated", self.parameters, self.differentiated))?;
-        row("memory", format!("{} bytes", self.memory_bytes))?;
+        row("memory", format!("{} bytes", Count(self.memory_bytes)))?;
         row("shots per circuit", self.shots_per_circuit.to_string())?;
         for (name, shots) in &self.shots_per_gradient {
             let circuits = self.circuits_per_gradient.get(name).copied().unwrap_or(0);
+            let (shots, circuits) = (Count(*shots), Count(circuits));
             row("gradient", format!("{shots} shots in {circuits} circuits by {}", name.replace('_', " ")))?;
         }
         if let Some(error) = self.gradient_std_error {
@@ -353,7 +357,7 @@ impl fmt::Display for FitReport {
         if let Some(error) = self.gradient_std_error_of_budget {
             row("", format!("at most {error:.2e} if all shots went into one gradient"))?;
         }
-        let (shots, jobs) = (self.step_shots, self.step_jobs);
+        let (shots, jobs) = (Count(self.step_shots), Count(self.step_jobs));
         row("step", format!("{shots} shots, {jobs} jobs, {:.3} s, {:.3} J", self.step_seconds, self.step_joules))?;
         match self.steps_in_budget {
             Some(steps) => row("steps in the budget", steps.to_string()),
