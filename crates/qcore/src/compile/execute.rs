@@ -144,8 +144,15 @@ struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    /// Applies the parts to a tile; `spare` has room for one if there are maps.
-    fn work(&self, tile: &mut [Block], own_table: &mut [Block], spare: &mut [Block], outer: u64, mut ahead: Ahead) {
+    /// Applies the parts to a tile; `spare` has room for one if there are maps. True if the result is there.
+    fn work(
+        &self,
+        tile: &mut [Block],
+        own_table: &mut [Block],
+        spare: &mut [Block],
+        outer: u64,
+        mut ahead: Ahead,
+    ) -> bool {
         let (mut tile, mut spare, mut moved) = (tile, spare, false);
         if let Some(start) = &self.sweep.start {
             start.write(self.level, tile, self.bound, outer);
@@ -179,26 +186,39 @@ impl Shared<'_> {
                 moved = !moved;
             }
         }
-        if moved {
-            spare.copy_from_slice(tile);
+        moved
+    }
+
+    /// As [`Shared::work`], with the result in the tile.
+    fn work_in(&self, tile: &mut [Block], own_table: &mut [Block], spare: &mut [Block], outer: u64, ahead: Ahead) {
+        if self.work(tile, own_table, spare, outer, ahead) {
+            tile.copy_from_slice(spare);
         }
     }
 
     fn piece(&self, piece: Piece<'_>, buffers: &mut [Block]) {
         let (own_table, rest) = buffers.split_at_mut(self.tile);
-        let (spare, tiles) = rest.split_at_mut(if self.sweep.moves() { self.tile } else { 0 });
+        let moves = self.sweep.moves();
         match piece {
-            Piece::Row(tile, outer, ahead) => self.work(tile, own_table, spare, outer, ahead),
+            Piece::Row(tile, outer, ahead) => {
+                let spare = &mut rest[..if moves { self.tile } else { 0 }];
+                self.work_in(tile, own_table, spare, outer, ahead);
+            }
             Piece::Column(mut column, index, next) => {
                 let width = self.tile / column.rows();
                 let count = COLUMN_BLOCKS / width;
-                let tiles = &mut tiles[..count * self.tile];
+                let (tiles, rest) = rest.split_at_mut(count * self.tile);
+                let spare = &mut rest[..if moves { count * self.tile } else { 0 }];
+                let mut moved = false;
                 gather_tiles(self.level, &column, index, tiles, width);
                 for (k, tile) in tiles.chunks_exact_mut(self.tile).enumerate() {
                     let ahead = next.map_or(Ahead::nothing(), |next| column.ahead(next, k, count));
                     let outer = (index * COLUMN_BLOCKS + k * width) << LANE_QUBITS;
-                    self.work(tile, own_table, spare, outer as u64, ahead);
+                    let spare = if moves { &mut spare[k * self.tile..(k + 1) * self.tile] } else { &mut [] };
+                    // They all have the same maps.
+                    moved = self.work(tile, own_table, spare, outer as u64, ahead);
                 }
+                let tiles = if moved { spare } else { tiles };
                 let past = column.past();
                 scatter_tiles(self.level, &mut column, index, tiles, width, past);
             }
@@ -312,11 +332,12 @@ impl Sweep {
 
     /// Blocks that a thread needs for a table of its own, for moved amplitudes and for a column.
     fn buffers(&self, blocks: usize) -> usize {
+        let moved = usize::from(self.moves());
         let tiles = match self.shape {
-            Shape::Columns { width, .. } => COLUMN_BLOCKS / width,
-            _ => 0,
+            Shape::Columns { width, .. } => COLUMN_BLOCKS / width * (1 + moved),
+            _ => moved,
         };
-        (1 + usize::from(self.moves()) + tiles) * self.tile(blocks)
+        (1 + tiles) * self.tile(blocks)
     }
 
     /// Blocks of the tables that its tiles share.
@@ -346,7 +367,7 @@ impl Sweep {
         let spare = at_least(&mut own.buffers, if self.moves() { state.len() } else { 0 });
         if bound.stride == 1 {
             let shared = Shared { sweep: self, level, bound, tables: &[], tile: state.len() };
-            shared.work(state, table, spare, 0, Ahead::nothing());
+            shared.work_in(state, table, spare, 0, Ahead::nothing());
             return;
         }
         if let Some(start) = &self.start {

@@ -40,7 +40,7 @@ pub(crate) use shared::{Members, Places, Tables};
 pub(crate) use tangent::{TangentMemory, TangentPlan};
 pub(crate) use values::Bound;
 
-use crate::kernel::{COLUMN_BLOCKS, Diagonal, LANE_QUBITS, Pass, SMALL_QUBITS};
+use crate::kernel::{COLUMN_BLOCKS, Diagonal, LANE_QUBITS, Pass};
 use crate::program::{Rotation, RotationGenerator, Step, without_swaps};
 use derivative::{Occurrence, Source};
 use linear::LinearMap;
@@ -159,8 +159,7 @@ struct Options {
 
 impl Plan {
     pub(crate) fn new(qubits: usize, steps: &[Step], rotations: &[Rotation], lanes: usize) -> Self {
-        // Small registers take their layers in one call, which knows no maps.
-        let options = Options { merge: true, maps: qubits > SMALL_QUBITS };
+        let options = Options { merge: true, maps: true };
         Self::scheduled(qubits, steps, rotations, lanes, options, rows(qubits))
     }
 
@@ -173,7 +172,7 @@ impl Plan {
     /// As [`Plan::new`], for a state that is cut into rows of so many qubits whatever its size.
     #[cfg(test)]
     pub(crate) fn in_rows(qubits: usize, steps: &[Step], rotations: &[Rotation], row: usize) -> Self {
-        let options = Options { merge: true, maps: qubits > SMALL_QUBITS };
+        let options = Options { merge: true, maps: true };
         Self::scheduled(qubits, steps, rotations, LANE_QUBITS, options, Some(row))
     }
 

@@ -55,6 +55,11 @@ impl Move {
 /// The steps of a program in orders that do the same, with maps for runs; empty if there is no run. `cut` is the number of low qubits in the
 /// rows of a state that is cut: there gates between rows and columns can stay gates, which is another order.
 pub(super) fn found(qubits: usize, steps: &[Step], rotations: &[Rotation], cut: Option<usize>) -> Vec<Vec<Unit>> {
+    let moves = steps.iter().filter_map(Move::of);
+    let mut gates = moves.filter(|gate| !matches!(gate, Move::Exchange { control: 0, .. }));
+    if gates.clone().take(DEPTH).count() < DEPTH && !gates.any(|gate| matches!(gate, Move::Swap(_))) {
+        return Vec::new();
+    }
     let masks = [Some(u64::MAX), cut.map(|low| (1_u64 << low) - 1)];
     let orders = masks.into_iter().flatten().map(|mask| {
         let mut units = Vec::with_capacity(steps.len());

@@ -21,6 +21,9 @@ impl Small {
     /// For a sweep that begins with a product state on a small register; `none` is the index of the tangent 0, `minus_one` that of
     /// the value -1.
     pub(super) fn new(sweep: &Sweep, span: &Span, none: u32, minus_one: u32) -> Option<Self> {
+        if sweep.moves() {
+            return None;
+        }
         let start = sweep.start.as_ref().filter(|_| span.lanes == LANE_QUBITS && span.qubits.len() <= SMALL_QUBITS)?;
         let rows = span.block_bits();
         let no_turns = Pass { rows, bits: [0, 1, 2], lanes: true, row_tans: [none; 3], lane_tans: [none; 2] };

@@ -301,7 +301,7 @@ fn moved_states_are_those_of_the_steps() {
             program.bind(&values, &mut binding).expect("finite");
             let mut expected = StateVector::zero(qubits).expect("small");
             expected.apply_steps(&program, &binding, 0..program.num_steps()).expect("fits");
-            assert_eq!(maps_and_sweeps(&program).0 > 0, qubits > 5, "{qubits} qubits, kind {kind}");
+            assert!(maps_and_sweeps(&program).0 > 0, "{qubits} qubits, kind {kind}");
             for level in Level::available() {
                 let mut state = StateVector::zero(qubits).expect("small").with_level(level);
                 state.run(&program, &binding).expect("fits");
@@ -366,11 +366,13 @@ fn lines_are_maps_and_bricks_are_not() {
         }
         Program::compile(&circuit)
     };
-    assert_eq!(maps_and_sweeps(&program(5, true, 6)), (0, 1));
+    assert_eq!(maps_and_sweeps(&program(3, true, 6)), (0, 1));
+    assert_eq!(maps_and_sweeps(&program(5, true, 6)), (6, 1));
     assert_eq!(maps_and_sweeps(&program(6, true, 6)), (6, 1));
     assert_eq!(maps_and_sweeps(&program(13, true, 6)), (6, 1));
     let (maps, sweeps) = maps_and_sweeps(&program(16, true, 6));
     assert!(maps <= 12 && sweeps <= 13, "{maps} maps in {sweeps} sweeps");
+    assert_eq!(maps_and_sweeps(&program(5, false, 6)), (0, 1));
     assert_eq!(maps_and_sweeps(&program(13, false, 6)), (0, 1));
     assert_eq!(maps_and_sweeps(&program(16, false, 6)).0, 0);
 }
