@@ -4,7 +4,8 @@
 //! into the cache is one tile and takes all layers one after the other. A larger one is cut twice: into runs of its low qubits,
 //! and into columns of its high qubits (gathered into a buffer), and each sweep over these tiles ends one layer and begins the
 //! next. In a tile, rotations are done three qubits at a time and every diagonal operator is a table. Where few gates meet the cut
-//! between low and high qubits, the first sweeps are replaced by a sum of products: see [`opening`].
+//! between low and high qubits, the first sweeps are replaced by a sum of products: see [`opening`]. [`runs`] finds gates that move basis
+//! states and would be many layers: they become one map behind a layer.
 
 mod batch;
 mod derivative;
