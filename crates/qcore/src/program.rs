@@ -486,7 +486,14 @@ impl Program {
     /// The same program, planned for a state that is cut into rows of so many qubits.
     #[cfg(test)]
     pub(crate) fn in_rows(self, row: usize) -> Self {
-        let plan = Plan::in_rows(self.qubits, &self.steps, &self.rotations, row);
+        let plan = Plan::in_rows(self.qubits, &self.steps, &self.rotations, row, None);
+        Self { plan: plan.into(), ..self }
+    }
+
+    /// As [`Program::in_rows`], with maps of basis states in one of the orders that there are.
+    #[cfg(test)]
+    pub(crate) fn moved_in_rows(self, row: usize, order: usize) -> Self {
+        let plan = Plan::in_rows(self.qubits, &self.steps, &self.rotations, row, Some(order));
         Self { plan: plan.into(), ..self }
     }
 

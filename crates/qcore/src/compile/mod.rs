@@ -155,25 +155,48 @@ struct Options {
     /// Multiply one-qubit rotations out with other gates.
     merge: bool,
     /// Move basis states.
-    maps: bool,
+    maps: Maps,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Maps {
+    None,
+    /// Where that is less work.
+    Chosen,
+    /// In this order of the units, whatever the work.
+    #[cfg(test)]
+    Order(usize),
 }
 
 impl Plan {
     pub(crate) fn new(qubits: usize, steps: &[Step], rotations: &[Rotation], lanes: usize) -> Self {
-        let options = Options { merge: true, maps: true };
+        let options = Options { merge: true, maps: Maps::Chosen };
         Self::scheduled(qubits, steps, rotations, lanes, options, rows(qubits))
     }
 
     /// As [`Plan::new`], with a layer for every one-qubit rotation: none is multiplied out with other gates; with maps of basis states only
     /// if `maps` says so.
     pub(crate) fn unmerged(qubits: usize, steps: &[Step], rotations: &[Rotation], lanes: usize, maps: bool) -> Self {
-        Self::scheduled(qubits, steps, rotations, lanes, Options { merge: false, maps }, rows(qubits))
+        Self::scheduled(
+            qubits,
+            steps,
+            rotations,
+            lanes,
+            Options { merge: false, maps: if maps { Maps::Chosen } else { Maps::None } },
+            rows(qubits),
+        )
     }
 
-    /// As [`Plan::new`], for a state that is cut into rows of so many qubits whatever its size.
+    /// As [`Plan::new`], for a state that is cut into rows of so many qubits whatever its size, and moved in one of the orders that there are.
     #[cfg(test)]
-    pub(crate) fn in_rows(qubits: usize, steps: &[Step], rotations: &[Rotation], row: usize) -> Self {
-        let options = Options { merge: true, maps: true };
+    pub(crate) fn in_rows(
+        qubits: usize,
+        steps: &[Step],
+        rotations: &[Rotation],
+        row: usize,
+        order: Option<usize>,
+    ) -> Self {
+        let options = Options { merge: true, maps: order.map_or(Maps::Chosen, Maps::Order) };
         Self::scheduled(qubits, steps, rotations, LANE_QUBITS, options, Some(row))
     }
 
@@ -188,12 +211,17 @@ impl Plan {
         let moved = without_swaps(qubits, steps, rotations);
         let (steps, rotations) = moved.as_ref().map_or((steps, rotations), |(steps, rotations)| (steps, rotations));
         let rows = rows.filter(|_| lanes > 0);
-        let orders = if maps { runs::found(qubits, steps, rotations, rows) } else { Vec::new() };
+        let orders = if maps == Maps::None { Vec::new() } else { runs::found(qubits, steps, rotations, rows) };
         let schedules = std::iter::once(None).chain(orders.iter().map(|units| Some(units.as_slice())));
         let mut schedules = schedules.map(|units| schedule::schedule(qubits, steps, rotations, merge, units));
         let planned = |schedule: &Schedule| Self::of_schedule(qubits, rotations, lanes, rows, schedule);
         // Lines of gates overlap where layers follow each other, so what is less work is seen behind the schedule only; for states that are
         // cut behind the plan, while groups and single states of one tile must have the same one.
+        #[cfg(test)]
+        if let Maps::Order(order) = maps {
+            let known: Vec<Schedule> = schedules.collect();
+            return planned(&known[(1 + order).min(known.len() - 1)]);
+        }
         let best = match rows {
             _ if orders.is_empty() => schedules.next().as_ref().map(planned),
             None => schedules.min_by_key(Schedule::work).as_ref().map(planned),
@@ -242,14 +270,18 @@ impl Plan {
             let walks = part.passes.len().max(usize::from(part.diagonal.is_some()));
             walks + usize::from(part.map.is_some())
         };
+        let of_sweep = |sweep: &Sweep| {
+            let memory = if matches!(sweep.shape, Shape::Columns { .. }) { 3 } else { 1 };
+            far * memory + sweep.parts.iter().map(of_part).sum::<usize>()
+        };
         let of_stage = |stage: &Stage| match stage {
             Stage::Step(_) => 4 * far,
-            Stage::Sweep(sweep) => {
-                let memory = if matches!(sweep.shape, Shape::Columns { .. }) { 3 } else { 1 };
-                far * memory + sweep.parts.iter().map(of_part).sum::<usize>()
-            }
+            Stage::Sweep(sweep) => of_sweep(sweep),
         };
-        self.stages.iter().map(of_stage).sum()
+        // Every product of an opening takes about half of a pass.
+        let of_opening = |opening: &Opening| opening.rank() / 2 + of_sweep(&opening.sweep);
+        let opened = self.opening.as_ref().map_or(0, |opening| opening.stages);
+        self.opening.as_ref().map_or(0, of_opening) + self.stages.iter().skip(opened).map(of_stage).sum::<usize>()
     }
 }
 

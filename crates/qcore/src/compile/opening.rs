@@ -182,7 +182,6 @@ impl Opening {
     }
 
     /// How many products it adds up.
-    #[cfg(test)]
     pub(super) fn rank(&self) -> usize {
         self.rank
     }

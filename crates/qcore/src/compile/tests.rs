@@ -267,36 +267,39 @@ fn moving(qubits: usize, kind: usize) -> (Circuit, Vec<f64>) {
     (circuit, values)
 }
 
-/// How many parts of a plan have maps, and how many sweeps it takes.
+/// How many parts of a plan have maps, and how many sweeps a run takes, an opening left out.
 fn maps_and_sweeps(program: &Program) -> (usize, usize) {
     let sweeps = program.plan().stages.iter().filter_map(|stage| match stage {
         super::Stage::Sweep(sweep) => Some(sweep.parts.iter().filter(|part| part.map.is_some()).count()),
         super::Stage::Step(_) => None,
     });
-    sweeps.fold((0, 0), |(maps, sweeps), of_sweep| (maps + of_sweep, sweeps + 1))
+    let opened = program.plan().opening.as_ref().map_or(0, |opening| opening.stages);
+    let (maps, sweeps) = sweeps.fold((0, 0), |(maps, sweeps), of_sweep| (maps + of_sweep, sweeps + 1));
+    (maps, sweeps - opened)
+}
+
+/// The program in rows of so many qubits, if that is given, and with maps in one of the orders that there are.
+fn moved(circuit: &Circuit, cut: Option<(usize, usize)>) -> Program {
+    let program = Program::compile(circuit);
+    match cut {
+        None => program,
+        Some((row, order)) => program.moved_in_rows(row, order),
+    }
 }
 
 #[test]
 fn moved_states_are_those_of_the_steps() {
+    let whole = [4, 6, 7, 10, 13].map(|qubits| (qubits, None));
+    let cut = [(12, 6), (12, 9), (13, 10), (14, 10), (16, 11)];
+    let cut = cut.into_iter().flat_map(|(qubits, row)| [0, 1].map(|order| (qubits, Some((row, order)))));
+    let all: Vec<_> = whole.into_iter().chain(cut).collect();
     for kind in 0..8 {
-        for (qubits, row) in [
-            (4, None),
-            (6, None),
-            (7, None),
-            (10, None),
-            (13, None),
-            (12, Some(6)),
-            (12, Some(9)),
-            (13, Some(10)),
-            (14, None),
-            (16, None),
-        ] {
+        for &(qubits, row) in &all {
             if qubits > 13 && kind % 3 != 0 {
                 continue;
             }
             let (circuit, values) = moving(qubits, kind);
-            let program = Program::compile(&circuit);
-            let program = row.map_or_else(|| program.clone(), |row| program.clone().in_rows(row));
+            let program = moved(&circuit, row);
             let mut binding = Binding::new(&program);
             program.bind(&values, &mut binding).expect("finite");
             let mut expected = StateVector::zero(qubits).expect("small");
@@ -316,10 +319,11 @@ fn moved_states_are_those_of_the_steps() {
 #[test]
 fn derivatives_behind_moves_are_those_of_the_steps() {
     for kind in 0..8 {
-        for (qubits, row) in [(6, None), (9, None), (11, None), (11, Some(9)), (12, Some(6))] {
+        let cuts =
+            [(4, None), (6, None), (9, None), (11, None), (11, Some((9, 0))), (12, Some((6, 0))), (12, Some((6, 1)))];
+        for (qubits, row) in cuts {
             let (circuit, values) = moving(qubits, kind);
-            let program = Program::compile(&circuit);
-            let program = row.map_or_else(|| program.clone(), |row| program.clone().in_rows(row));
+            let program = moved(&circuit, row);
             let chain = PauliSum::transverse_field_ising(qubits, 1.0, 0.8).expect("finite");
             let derivatives = |binding: &mut Binding, wanted: &[usize]| {
                 program.bind(&values, binding).expect("finite");
@@ -370,8 +374,13 @@ fn lines_are_maps_and_bricks_are_not() {
     assert_eq!(maps_and_sweeps(&program(5, true, 6)), (6, 1));
     assert_eq!(maps_and_sweeps(&program(6, true, 6)), (6, 1));
     assert_eq!(maps_and_sweeps(&program(13, true, 6)), (6, 1));
-    let (maps, sweeps) = maps_and_sweeps(&program(16, true, 6));
-    assert!(maps <= 12 && sweeps <= 13, "{maps} maps in {sweeps} sweeps");
+    // Two sweeps per layer at most where the state is cut.
+    for order in [0, 1] {
+        let (maps, sweeps) = maps_and_sweeps(&program(16, true, 6).moved_in_rows(11, order));
+        assert!(0 < maps && maps <= 12 && sweeps <= 13, "{maps} maps in {sweeps} sweeps");
+    }
+    let (_, sweeps) = maps_and_sweeps(&program(16, true, 6));
+    assert!(sweeps <= 13, "{sweeps} sweeps");
     assert_eq!(maps_and_sweeps(&program(5, false, 6)), (0, 1));
     assert_eq!(maps_and_sweeps(&program(13, false, 6)), (0, 1));
     assert_eq!(maps_and_sweeps(&program(16, false, 6)).0, 0);
