@@ -115,6 +115,10 @@ fn observables_come_from_text_or_file() {
     let refused = |arguments: &[&str]| refusal(&[&["expval", &bell], arguments].concat());
     assert!(refused(&["--observable="]).contains("bell.qasm: --observable, column 1: a term is missing"));
     assert!(refused(&["--observable=Z0 + Q1"]).contains("--observable, column 6: expected I, X, Y or Z"));
+    for large in ["--observable=1e99 * Z0 - 1e100 * X1", "--observable=Z0 + 1e101"] {
+        let message = refused(&[large]);
+        assert!(message.contains("--observable: the moduli of the coefficients add up to 1"), "{message}");
+    }
     assert!(refused(&["--observable=-Z0 + X2"]).contains("acts on qubit 2, the circuit has 2 (0 to 1)"));
     let bad = folder.file("bad.obs", "Z0\n + 3 Z1\n");
     assert!(refused(&["--observable-file", &bad]).contains("bad.obs:2:6: expected + or -"));

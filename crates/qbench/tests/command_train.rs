@@ -86,6 +86,8 @@ fn a_diagnosis_has_every_parameter() {
     let components = diagnosis["components"].as_array().expect("a list");
     let names: Vec<&str> = components.iter().filter_map(|component| component["parameter"].as_str()).collect();
     assert_eq!(names, ["a", "b"]);
+    let trivial = json(&["diagnose", &circuit, "--observable=I", "--samples", "10"]);
+    assert_eq!(trivial["two_design_variance"].to_string(), "0.0");
     // Z1 behind the CX is Z0 Z1 before it, cos(a) cos(2b): variances 1/4 and 1.
     for (component, expected) in components.iter().zip([0.25, 1.0]) {
         let interval = &component["variance"]["interval"];
@@ -287,6 +289,13 @@ fn training_that_cannot_start_is_refused() {
     let message = refused(&["--device", "sensor-node", "--method", "natural-gradient"]);
     assert!(message.contains("natural-gradient asks for the metric tensor, which no device measures"), "{message}");
     assert!(refused(&["--device", "sensor-node", "--rate=-1"]).contains("rate"));
+    // Before a shot is spent on what cannot be kept.
+    let nowhere = folder.path().join("none").join("run.json").to_str().expect("UTF-8").to_owned();
+    let itself = folder.path().to_str().expect("UTF-8");
+    for (option, path) in [("--save", &*nowhere), ("--write-angles", &*nowhere), ("--save", itself)] {
+        let message = refused(&["--device", "sensor-node", "--shots", "10", "--steps", "2", option, path]);
+        assert!(message.contains(&format!("cannot write {path}")), "{message}");
+    }
     let text = "OPENQASM 3.0;\ninput float a;\nqubit[5] q;\nU(a, 0, 0) q[4];\n";
     let wide = write(folder.path(), "wide.qasm", text);
     let message = refusal(&["train", &wide, "--observable=Z4", "--device", "sensor-node"]);

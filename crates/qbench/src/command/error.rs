@@ -91,6 +91,10 @@ pub(super) enum CommandError {
     Assignment { text: String },
     #[error("{place}: the angle of this gate is {value} at the given parameters")]
     Angle { place: Place, value: f64 },
+    #[error(
+        "{place}: the moduli of the coefficients add up to {sum:e}, allowed: at most 1e100, so that squares of values are finite"
+    )]
+    LargeCoefficients { place: Place, sum: f64 },
     #[error("{what}: {reason}")]
     Refused { what: &'static str, reason: &'static str },
     #[error("noise on {qubits} qubits: density matrices have at most {} qubits; {remedy}", DensityMatrix::MAX_QUBITS)]

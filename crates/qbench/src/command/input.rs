@@ -297,6 +297,9 @@ impl OptionalObservableFlags {
     }
 }
 
+/// What the moduli of the coefficients of an observable may add up to: variances are sums of squares.
+const LARGEST_COEFFICIENTS: f64 = 1e100;
+
 /// An observable from a text of the command line, or from a file.
 fn observable(
     text: Result<&str, Source>,
@@ -320,6 +323,10 @@ fn observable(
     let width = observable.width();
     if width > qubits {
         return Err(CommandError::ObservableWidth { qubit: width - 1, qubits });
+    }
+    let sum: f64 = observable.terms().iter().map(|(coefficient, _)| coefficient.abs()).sum();
+    if sum > LARGEST_COEFFICIENTS {
+        return Err(CommandError::LargeCoefficients { place: Place { source, at: None }, sum });
     }
     Ok(observable)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
@@ -127,12 +127,27 @@ impl Display for WithError {
 
 /// Writes a file in one step: a kill leaves the old one or the new one.
 pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), CommandError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
+    let part = part_of(path);
     std::fs::write(&part, text)
         .and_then(|()| std::fs::rename(&part, path))
         .map_err(|source| CommandError::Write { path: Source::File(path.to_owned()), source })
+}
+
+/// Refuses a place where [`write_whole`] would fail, before anything is spent on what is to be written there.
+pub(super) fn check_writable(path: &Path) -> Result<(), CommandError> {
+    let part = part_of(path);
+    let written = match path.is_dir() {
+        true => Err(std::io::ErrorKind::IsADirectory.into()),
+        false => std::fs::write(&part, "").and_then(|()| std::fs::remove_file(&part)),
+    };
+    written.map_err(|source| CommandError::Write { path: Source::File(path.to_owned()), source })
+}
+
+/// The file that becomes another one when it is whole.
+fn part_of(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    path.with_file_name(name)
 }
 
 #[cfg(test)]

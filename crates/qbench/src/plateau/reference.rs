@@ -7,7 +7,8 @@ use crate::Error;
 /// Squares of the coefficients of all terms but the identity, equal strings added up first (as a [`PauliSum`] does).
 fn traceless_square(observable: &PauliSum) -> f64 {
     let terms = observable.terms().iter().filter(|(_, string)| string.support() != 0);
-    terms.map(|(coefficient, _)| coefficient * coefficient).sum()
+    // Not by `sum`, which is -0 where there is no term.
+    terms.fold(0.0, |sum, (coefficient, _)| sum + coefficient * coefficient)
 }
 
 fn check(observable: &PauliSum, qubits: usize) -> Result<f64, Error> {

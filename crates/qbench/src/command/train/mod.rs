@@ -17,7 +17,7 @@ use super::data::DataFlags;
 use super::device::DeviceFlags;
 use super::error::{CommandError, Source};
 use super::input::{OptionalObservableFlags, ParameterFlags};
-use super::output::{WithError, print, write_whole};
+use super::output::{WithError, check_writable, print, write_whole};
 use super::{Common, Terminal};
 use crate::Methods;
 use answer::Spent;
@@ -122,6 +122,7 @@ pub(super) fn train(flags: &Flags, methods: &Methods, terminal: &mut Terminal<'_
     };
     let before = saved.as_ref().and_then(|(_, saved)| saved.answer.clone());
     let file = flags.save.as_deref().or(flags.resume.as_deref());
+    [file, flags.write_angles.as_deref()].into_iter().flatten().try_for_each(check_writable)?;
     let mut training = Training::new(flags.steps, methods, &problem, settings, streams, saved)?;
     let mut steps = 0;
     let reason = loop {
