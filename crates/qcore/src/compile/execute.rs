@@ -276,11 +276,12 @@ impl<'a> Sweeps<'a> {
         let cuts = (0..self.len()).map(|index| match self.get(index).shape {
             Shape::Whole => Cut::Rows(blocks),
             Shape::Rows { qubits } => {
-                Cut::Rows(self.opening(index).map_or(1, Opening::group) << (qubits - LANE_QUBITS))
+                let row = 1 << (qubits - LANE_QUBITS);
+                Cut::Rows(self.opening(index).map_or(1, |opening| opening.group(row)) * row)
             }
             Shape::Columns { qubits, .. } => Cut::Columns(1 << (qubits - LANE_QUBITS)),
         });
-        let team = Team::new(state, cuts, blocks > CACHED_BLOCKS, &mut scratch.counts);
+        let team = Team::new(state, cuts, threads, blocks > CACHED_BLOCKS, &mut scratch.counts);
         self.together(&team, blocks, own, &scratch.paths);
     }
 

@@ -12,7 +12,7 @@ use super::walks::Walks;
 use super::{Numbered, Part, Planner, Scaled, Shape, Sweep};
 use crate::Level;
 use crate::compile::Bound;
-use crate::kernel::{self, Block, Diagonal, LANE_QUBITS, RUN_BLOCKS};
+use crate::kernel::{self, Block, COMPOSED_ROWS, Diagonal, LANE_QUBITS, RUN_BLOCKS};
 
 /// At most so many gates across the cut: low states of 16 rows still come from the caches as fast as they are added up.
 const CUT_GATES: u32 = 4;
@@ -20,15 +20,20 @@ const CUT_GATES: u32 = 4;
 /// Rows that are written at once take so many blocks at most: 1 MiB, which stays in the second-level cache.
 const GROUP_BLOCKS: usize = 1 << 14;
 
+/// The low half has so many qubits at least: a run of blocks.
+const LEAST_CUT: usize = LANE_QUBITS + RUN_BLOCKS.ilog2() as usize;
+
 /// What replaces the first sweeps of a run.
 #[derive(Clone, Debug)]
 pub(super) struct Opening {
     /// How many stages it stands for.
     pub(super) stages: usize,
+    /// The low qubits, as a mask.
+    pub(super) low: u64,
     /// Of the low and of the high qubits.
     halves: [Half; 2],
-    /// The gates across the cut behind the first layer, the second, and so on.
-    splits: Vec<Vec<Split>>,
+    /// In order.
+    events: Vec<Event>,
     rank: usize,
     /// What is left to do with the rows: the gates across the cut behind the last layer, and what the next layer does with low qubits.
     pub(super) sweep: Sweep,
@@ -42,6 +47,28 @@ struct Half {
     scale: Option<usize>,
     /// Those behind the first one.
     layers: Vec<Option<Part>>,
+}
+
+/// What an opening can be.
+struct Found {
+    /// Low and high qubits.
+    spans: [Span; 2],
+    /// The gates across the cut behind the first layer, the second, and so on.
+    splits: Vec<Vec<Split>>,
+    /// Layers behind the first one, and gates across the cut before the last of them.
+    layers: usize,
+    gates: u32,
+    /// What it saves, in multiply-adds per block.
+    saved: f64,
+}
+
+/// What happens to the states of the halves.
+#[derive(Clone, Debug)]
+enum Event {
+    /// They become two each.
+    Split(Split),
+    /// They get the layer behind the first one that has this index.
+    Layer(usize),
 }
 
 /// Controlled phases that share their qubits in one half.
@@ -58,61 +85,81 @@ struct Split {
 #[derive(Debug, Default)]
 pub(super) struct Paths {
     states: [Vec<Block>; 2],
-    table: Vec<Block>,
+    /// One per thread.
+    tables: Vec<Vec<Block>>,
     /// Block after block of the low states, and row after row of the high ones.
     low: Vec<Block>,
     factors: Vec<(f64, f64)>,
 }
 
 impl Planner {
-    /// The opening that saves most, with the number of layers behind the first one that it contains.
+    /// The opening that saves most, with the number of layers behind the first one that it contains. The halves are cut where that is best, which
+    /// need not be where rows end.
     pub(super) fn opening(
         &mut self,
         (start, factors): (&Numbered, &[u32]),
         layers: &[Numbered],
         rows: &Span,
     ) -> Option<(Opening, usize)> {
-        let high = Span::new(rows.qubits.len()..self.qubits, LANE_QUBITS);
-        let spans = [rows, &high];
+        let mut best: Option<Found> = None;
+        for cut in LEAST_CUT..=rows.qubits.len() {
+            let found = self.find(start, layers, rows, cut);
+            if found.as_ref().map_or(0.0, |found| found.saved) > best.as_ref().map_or(0.0, |best| best.saved) {
+                best = found;
+            }
+        }
+        let Found { spans, mut splits, layers: count, gates, .. } = best?;
+        splits.truncate(count);
+        let behind =
+            |(index, splits): (usize, Vec<Split>)| splits.into_iter().map(Event::Split).chain([Event::Layer(index)]);
+        let events = splits.into_iter().enumerate().flat_map(behind).collect();
+        let low = spans[0].mask();
+        let halves = spans.map(|span| self.half((start, factors), &layers[..count], &span));
+        let sweep = Sweep {
+            parts: Vec::new(),
+            ..Sweep::new(Shape::Rows { qubits: rows.qubits.len() }, None, Vec::new(), rows)
+        };
+        Some((Opening { stages: 0, low, halves, events, rank: 1 << gates, sweep }, count))
+    }
+
+    /// How far an opening should go whose halves are cut behind so many qubits.
+    fn find(&self, start: &Numbered, layers: &[Numbered], rows: &Span, cut: usize) -> Option<Found> {
+        let spans = [Span::new(0..cut, LANE_QUBITS), Span::new(cut..self.qubits, LANE_QUBITS)];
         let mut splits = Vec::new();
         let mut best = None;
         let mut most = 0.0;
         let (mut gates, mut halves) = (0, 0.0);
-        // What a layer takes per block, in multiply-adds: its rotations, and two tables.
+        // What a layer takes per block, in multiply-adds: its rotations, and two tables. Then what it takes to copy a path.
         let of_layer = |qubits: usize| (qubits + 10) as f64;
-        let share = 1.0 / (1_u64 << high.qubits.len()) as f64;
+        let share = |half: usize| (spans[half].qubits.len() as f64 - self.qubits as f64).exp2();
+        let of_halves = of_layer(cut) * share(0) + of_layer(self.qubits - cut) * share(1);
+        let of_copies = 8.0 * share(0) + 16.0 * share(1);
         // Whether it is the turn of the columns, and whether layers wait for one: see `Halves`.
         let (mut columns, mut waiting) = (false, false);
         for (index, layer) in std::iter::once(start).chain(layers).enumerate() {
             if layer.map.is_some() {
                 break;
             }
+            let paths = f64::from(1 << gates);
             if index > 0 {
-                halves += f64::from(1 << gates) * of_layer(rows.qubits.len()) * share;
+                halves += paths * of_halves;
                 waiting = !layer.crosses(rows.mask());
                 columns ^= !waiting;
             }
             if index > 0 && !columns && !waiting {
-                let saved = index as f64 * of_layer(self.qubits) - f64::from(2 << gates) - halves;
+                let saved = index as f64 * of_layer(self.qubits) - paths * (2.0 + of_copies) - halves;
                 if saved > most {
                     (most, best) = (saved, Some((index, gates)));
                 }
             }
-            let Some(of_this) = across(layer, spans) else { break };
+            let Some(of_this) = across(layer, [&spans[0], &spans[1]]) else { break };
             gates += of_this.len() as u32;
             if gates > CUT_GATES {
                 break;
             }
             splits.push(of_this);
         }
-        let (count, gates) = best?;
-        splits.truncate(count);
-        let halves = [0, 1].map(|half| self.half((start, factors), &layers[..count], spans[half]));
-        let sweep = Sweep {
-            parts: Vec::new(),
-            ..Sweep::new(Shape::Rows { qubits: rows.qubits.len() }, None, Vec::new(), rows)
-        };
-        Some((Opening { stages: 0, halves, splits, rank: 1 << gates, sweep }, count))
+        best.map(|(layers, gates)| Found { spans, splits, layers, gates, saved: most })
     }
 
     /// Layers on the qubits of a span alone.
@@ -161,19 +208,6 @@ fn across(layer: &Numbered, spans: [&Span; 2]) -> Option<Vec<Split>> {
     Some(if low.len() < high.len() { low } else { high })
 }
 
-impl Half {
-    /// Applies a layer to some of its states, with so many threads.
-    fn apply(&self, level: Level, part: &Part, states: &mut [Block], bound: &Bound, table: &[Block], threads: usize) {
-        if threads > 1 && states.len() > self.blocks {
-            let (left, right) = states.split_at_mut(states.len() / 2);
-            let with = |states: &mut [Block]| self.apply(level, part, states, bound, table, threads / 2);
-            join(|| with(left), || with(right));
-            return;
-        }
-        states.chunks_exact_mut(self.blocks).for_each(|state| part.apply(level, state, &bound.tan, table));
-    }
-}
-
 impl Opening {
     /// Stands for so many stages, now that it has all parts of its sweep over the rows.
     pub(super) fn finish(&mut self, stages: usize, rows: &Span) {
@@ -186,46 +220,34 @@ impl Opening {
         self.rank
     }
 
-    /// How many rows of a state are written at once.
-    pub(super) fn group(&self) -> usize {
+    /// How many rows of a state, of so many blocks each, are written at once.
+    pub(super) fn group(&self, row: usize) -> usize {
         let [low, high] = [0, 1].map(|half| self.halves[half].blocks);
-        (GROUP_BLOCKS / low).clamp(1, 8).min(high << LANE_QUBITS)
+        let all = (low * high) << LANE_QUBITS;
+        (GROUP_BLOCKS / row).min(COMPOSED_ROWS * low / row).min(all / row).max(1)
     }
 
     /// Computes the states of both halves.
     pub(super) fn expand(&self, level: Level, bound: &Bound, paths: &mut Paths, threads: usize) {
-        let Paths { states, table, low, factors } = paths;
-        for (half, states) in self.halves.iter().zip(states.iter_mut()) {
-            let state = &mut at_least(states, self.rank * half.blocks)[..half.blocks];
+        let Paths { states: [low_states, high_states], tables, low, factors } = paths;
+        let [of_low, of_high] = [0, 1].map(|half| self.halves[half].blocks);
+        let states = [at_least(low_states, self.rank * of_low), at_least(high_states, self.rank * of_high)];
+        for (half, states) in self.halves.iter().zip(states) {
+            let state = &mut states[..half.blocks];
             kernel::build_table(level, state, &half.start, bound.values(), bound.scale(half.scale), 0);
         }
-        let mut count = 1;
-        for index in 0..=self.splits.len() {
-            for (half, states) in self.halves.iter().zip(states.iter_mut()) {
-                let Some(part) = index.checked_sub(1).and_then(|before| half.layers[before].as_ref()) else { continue };
-                let table = at_least(table, half.blocks);
-                part.write(level, table, bound, 0);
-                half.apply(level, part, &mut states[..count * half.blocks], bound, table, threads);
-            }
-            for split in self.splits.get(index).into_iter().flatten() {
-                for (half, states) in states.iter_mut().enumerate() {
-                    let len = count * self.halves[half].blocks;
-                    split.double(level, half, &mut states[..2 * len], bound);
-                }
-                count *= 2;
-            }
+        tables.resize_with(threads.max(tables.len()), Vec::new);
+        for table in &mut tables[..threads] {
+            at_least(table, of_low.max(of_high));
         }
-        let [of_low, of_high] = [0, 1].map(|half| self.halves[half].blocks);
-        let low = at_least(low, self.rank * of_low);
-        for (k, state) in states[0][..self.rank * of_low].chunks_exact(of_low).enumerate() {
-            for (to, run) in low.chunks_exact_mut(self.rank * RUN_BLOCKS).zip(state.chunks_exact(RUN_BLOCKS)) {
-                to[k * RUN_BLOCKS..(k + 1) * RUN_BLOCKS].copy_from_slice(run);
-            }
-        }
+        let states = [&mut low_states[..self.rank * of_low], &mut high_states[..self.rank * of_high]];
+        self.grow(level, bound, states, &self.events, &mut tables[..threads]);
+        let states = &low_states[..self.rank * of_low];
+        self.interleave(at_least(low, states.len()), states, 0, threads);
         let rows = of_high << LANE_QUBITS;
         factors.resize(rows * self.rank, (0.0, 0.0));
         let phase = bound.phase();
-        for (k, state) in states[1][..self.rank * of_high].chunks_exact(of_high).enumerate() {
+        for (k, state) in high_states[..self.rank * of_high].chunks_exact(of_high).enumerate() {
             for (row, to) in factors.chunks_exact_mut(self.rank).enumerate() {
                 let (block, lane) = (&state[row >> LANE_QUBITS], row & 3);
                 let (re, im) = (block.re[lane], block.im[lane]);
@@ -234,7 +256,71 @@ impl Opening {
         }
     }
 
-    /// Writes the rows of a state that begin with this basis state.
+    /// Lets events happen to a state of each half, which is where its memory begins; what it becomes fills that. There is a table per
+    /// thread.
+    fn grow(
+        &self,
+        level: Level,
+        bound: &Bound,
+        mut states: [&mut [Block]; 2],
+        events: &[Event],
+        tables: &mut [Vec<Block>],
+    ) {
+        let mut count = 1;
+        for (index, event) in events.iter().enumerate() {
+            if count > 1 && tables.len() > 1 {
+                let [low, high] = states.map(|states| states.split_at_mut(states.len() / 2));
+                let tables = tables.split_at_mut(tables.len() / 2);
+                let rest = &events[index..];
+                join(
+                    || self.grow(level, bound, [low.0, high.0], rest, tables.0),
+                    || self.grow(level, bound, [low.1, high.1], rest, tables.1),
+                );
+                return;
+            }
+            for (half, states) in states.iter_mut().enumerate() {
+                let Half { blocks, layers, .. } = &self.halves[half];
+                let each = states.chunks_exact_mut(states.len() / count);
+                match event {
+                    Event::Split(split) => each.for_each(|room| {
+                        let (off, on) = room.split_at_mut(room.len() / 2);
+                        split.double(level, half, [&mut off[..*blocks], &mut on[..*blocks]], bound);
+                    }),
+                    Event::Layer(layer) => {
+                        let Some(part) = &layers[*layer] else { continue };
+                        let table = &mut tables[0][..*blocks];
+                        part.write(level, table, bound, 0);
+                        each.for_each(|room| part.apply(level, &mut room[..*blocks], &bound.tan, table));
+                    }
+                }
+            }
+            if let Event::Split(_) = event {
+                count *= 2;
+            }
+        }
+    }
+
+    /// Writes the low states as [`kernel::compose`] reads them, from this block of each on.
+    fn interleave(&self, low: &mut [Block], states: &[Block], first: usize, threads: usize) {
+        let of_run = self.rank * RUN_BLOCKS;
+        let runs = low.len() / of_run;
+        if threads > 1 && runs > 1 {
+            let (left, right) = low.split_at_mut(runs / 2 * of_run);
+            let middle = first + runs / 2 * RUN_BLOCKS;
+            join(
+                || self.interleave(left, states, first, threads / 2),
+                || self.interleave(right, states, middle, threads / 2),
+            );
+            return;
+        }
+        for (k, state) in states.chunks_exact(self.halves[0].blocks).enumerate() {
+            for (to, run) in low.chunks_exact_mut(of_run).zip(state[first..].chunks_exact(RUN_BLOCKS)) {
+                to[k * RUN_BLOCKS..(k + 1) * RUN_BLOCKS].copy_from_slice(run);
+            }
+        }
+    }
+
+    /// Writes a piece of a state that begins with this basis state.
     pub(super) fn write(&self, level: Level, rows: &mut [Block], outer: u64, paths: &Paths) {
         let row = self.halves[0].blocks;
         let low = &paths.low[..self.rank * row];
@@ -245,9 +331,8 @@ impl Opening {
 }
 
 impl Split {
-    /// Makes two states of each in the first half of `states`: where the shared qubits are not all 1, and where they are.
-    fn double(&self, level: Level, half: usize, states: &mut [Block], bound: &Bound) {
-        let (off, on) = states.split_at_mut(states.len() / 2);
+    /// Makes two states of the first one: where the shared qubits are not all 1, and where they are.
+    fn double(&self, level: Level, half: usize, [off, on]: [&mut [Block]; 2], bound: &Bound) {
         on.copy_from_slice(off);
         if half == self.control {
             clear(off, self.mask, true);

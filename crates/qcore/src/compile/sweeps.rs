@@ -100,7 +100,8 @@ impl<'a> Halves<'a> {
 
     /// Lets runs begin with an opening, which contains all layers so far, of which this is the last one. It is the turn of the rows.
     pub(super) fn open(&mut self, planner: &mut Planner, mut opening: Opening, last: &Numbered) {
-        let (_, rows, low) = self.shapes[0];
+        let (_, rows, _) = self.shapes[0];
+        let low = opening.low;
         debug_assert!(self.now == 0 && self.left.is_empty(), "openings end where rows have all layers");
         let across = planner.part(rows, last, |mask| mask & low != 0 && mask & !low != 0, Scaled::Nothing);
         opening.sweep.parts.extend(across);

@@ -100,7 +100,7 @@ fn few_gates_across_the_cut_begin_as_a_sum_of_products() {
     let far: Vec<_> = far.into_iter().map(|(layer, q)| (layer, Cz, &bridges[q][..])).collect();
     let cases: [(&[_], Option<usize>); 7] = [
         (&[], None),
-        (&line, Some(16)),
+        (&line, Some(4)),
         (&ring, None),
         (&of_a_low_qubit, Some(4)),
         (&of_a_high_qubit, Some(4)),
@@ -130,6 +130,46 @@ fn few_gates_across_the_cut_begin_as_a_sum_of_products() {
                     assert!(error < 1e-14, "case {case}, {layers} layers, at {level}: {error:e}");
                 }
             }
+        }
+    }
+}
+
+/// Two rotations of every qubit and a ring of controlled phases per layer.
+fn rings(qubits: usize, layers: usize) -> Circuit {
+    let mut circuit = Circuit::new(qubits).expect("small");
+    for layer in 0..layers {
+        for q in 0..qubits {
+            let angle = 0.3 + 0.37 * (layer * qubits + q) as f64;
+            circuit.ry(q, angle).expect("valid").rz(q, 1.0 - angle).expect("valid");
+        }
+        for q in 0..qubits {
+            circuit.gate(crate::Gate::Cp, &[q, (q + 1) % qubits], &[(0.9 + 0.1 * q as f64).into()]).expect("valid");
+        }
+    }
+    circuit
+}
+
+/// The halves of an opening are equal where rows are long enough, and that is no matter for the state.
+#[test]
+fn openings_are_cut_in_the_middle() {
+    let circuit = rings(14, 5);
+    let whole = Program::compile(&circuit);
+    let mut binding = Binding::new(&whole);
+    whole.bind(&[], &mut binding).expect("finite");
+    let mut expected = StateVector::zero(14).expect("small");
+    expected.apply_steps(&whole, &binding, 0..whole.num_steps()).expect("fits");
+    for (row, low) in [(12, 7), (10, 7), (7, 7), (6, 6)] {
+        let cut = Program::compile(&circuit).in_rows(row);
+        let opening = cut.plan().opening.as_ref().expect("two gates across the cut per layer");
+        assert_eq!((opening.rank(), opening.low), (16, (1 << low) - 1), "rows of {row}");
+        let mut binding = Binding::new(&cut);
+        cut.bind(&[], &mut binding).expect("finite");
+        for level in Level::available() {
+            let mut state = StateVector::zero(14).expect("small").with_level(level);
+            state.run(&cut, &binding).expect("fits");
+            let pairs = expected.amplitudes().into_iter().zip(state.amplitudes());
+            let error = pairs.map(|(a, b)| (a - b).norm()).fold(0.0, f64::max);
+            assert!(error < 1e-14, "rows of {row} at {level}: {error:e}");
         }
     }
 }

@@ -6,6 +6,9 @@ use super::{Block, Indices, kernel_rows};
 /// So many blocks of a low state follow each other in the layout that [`compose`] reads.
 pub(crate) const RUN_BLOCKS: usize = 8;
 
+/// So many rows are composed at once at most; fewer take longer.
+pub(crate) const COMPOSED_ROWS: usize = 8;
+
 kernel_rows! {
     /// Writes rows of a state: row `r` is the sum over `k` of `factors[r * rank + k]` times the low state `k`. Of the low states, runs of
     /// [`RUN_BLOCKS`] blocks follow each other: the first run of all of them, the second one, and so on.
@@ -32,11 +35,11 @@ fn compose_generic<V: Rows>(rows: &mut [Block], low: &[Block], factors: &[(f64, 
     assert!(factors.len() == count * rank && low.len() == row * rank, "a factor per row and low state");
     assert!(rows.len() == count * row && row.is_multiple_of(RUN_BLOCKS), "rows of as many blocks as the low states");
     let mut left = rows;
-    for factors in factors.chunks(if V::PARTS == 1 { 8 * rank } else { 2 * rank }) {
+    for factors in factors.chunks(if V::PARTS == 1 { COMPOSED_ROWS * rank } else { 2 * rank }) {
         let (rows, others) = left.split_at_mut(factors.len() / rank * row);
         left = others;
         match factors.len() / rank {
-            8 => group::<V, 8, 1>(rows, low, factors, rank),
+            COMPOSED_ROWS => group::<V, COMPOSED_ROWS, 1>(rows, low, factors, rank),
             4 => group::<V, 4, 2>(rows, low, factors, rank),
             2 => group::<V, 2, 1>(rows, low, factors, rank),
             _ => {

@@ -55,7 +55,7 @@ pub(crate) use channel::{
     phase_of_product, turn_string,
 };
 pub(crate) use columns::{COLUMN_BLOCKS, Columns, gather_tiles, scatter_tiles};
-pub(crate) use compose::{RUN_BLOCKS, compose, multiply_where};
+pub(crate) use compose::{COMPOSED_ROWS, RUN_BLOCKS, compose, multiply_where};
 pub(crate) use diagonal::{Diagonal, Doubling, Parity, Quad, Term, Values, build_batch_table, build_table};
 pub(crate) use energy::{Flips, flip_energy, small_energy, weighted_probability, z_table};
 pub(crate) use euler::{EulerAngles, euler, euler_angles};

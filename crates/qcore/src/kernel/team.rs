@@ -38,12 +38,15 @@ pub(crate) struct Counts {
     phases: Vec<Count>,
 }
 
-/// A state on which several threads work in phases. Each takes piece after piece of a phase until none is left, and goes on to
-/// the next phase when all pieces are done. So nobody waits for a thread that has not come yet, and one that is late has less to do.
+/// A state on which several threads work in phases. Each takes pieces of a phase until none is left, fewer and fewer at a time (guided
+/// self-scheduling: C. Polychronopoulos and D. Kuck, IEEE Transactions on Computers C-36, 1425 (1987)), and goes on to the next
+/// phase when all are done. So nobody waits for a thread that has not come yet, and one that is late has less to do.
 pub(crate) struct Team<'a> {
     start: *mut Block,
     blocks: usize,
     counts: &'a [Count],
+    /// Of the pieces that are left, one of so many is taken at a time, but one piece at least.
+    share: usize,
     /// Whether the lines of the next piece are asked for.
     far: bool,
     failed: AtomicBool,
@@ -58,6 +61,9 @@ unsafe impl Sync for Team<'_> {}
 /// How often a thread looks whether the others are done before it lets other threads of the machine run.
 const SPINS: usize = 1 << 12;
 
+/// A thread takes its part of the pieces that are left in so many steps.
+const SHARES: usize = 4;
+
 /// Tells the others when a thread panics, so that they do not wait for its piece.
 struct Alarm<'a>(&'a AtomicBool);
 
@@ -70,10 +76,11 @@ impl Drop for Alarm<'_> {
 }
 
 impl<'a> Team<'a> {
-    /// Begins with phases that divide a state in these ways; with `far`, threads say which piece they will take next.
+    /// Begins with phases that divide a state in these ways, for about so many threads; with `far`, they say which piece they will take next.
     pub(crate) fn new(
         state: &'a mut [Block],
         cuts: impl Iterator<Item = Cut>,
+        threads: usize,
         far: bool,
         counts: &'a mut Counts,
     ) -> Self {
@@ -84,6 +91,7 @@ impl<'a> Team<'a> {
             start: state.as_mut_ptr(),
             blocks: state.len(),
             counts,
+            share: if threads == 1 { 1 } else { SHARES * threads },
             far,
             failed: AtomicBool::new(false),
             state: PhantomData,
@@ -104,16 +112,27 @@ impl<'a> Team<'a> {
                 Cut::Rows(row) => self.blocks / row,
                 Cut::Columns(row) => row / COLUMN_BLOCKS,
             };
-            let take = || Some(count.taken.fetch_add(1, Ordering::Relaxed)).filter(|&index| index < pieces);
+            // Locked instructions wait for all writes before them, so there is one per range and not one per piece.
+            let take = || {
+                let many = (pieces.saturating_sub(count.taken.load(Ordering::Relaxed)) / self.share).max(1);
+                let first = count.taken.fetch_add(many, Ordering::Relaxed);
+                Some(first..(first + many).min(pieces)).filter(|range| !range.is_empty())
+            };
             let mut taken = take();
             if taken.is_some() {
                 begin(own, phase);
             }
-            while let Some(index) = taken {
-                let next = take();
-                each(own, phase, self.piece(cut, index, next.filter(|_| self.far)));
-                count.done.fetch_add(1, Ordering::AcqRel);
-                taken = next;
+            while let Some(range) = taken {
+                taken = None;
+                for index in range.clone() {
+                    let mut next = Some(index + 1);
+                    if index + 1 == range.end {
+                        taken = take();
+                        next = taken.as_ref().map(|range| range.start);
+                    }
+                    each(own, phase, self.piece(cut, index, next.filter(|_| self.far)));
+                }
+                count.done.fetch_add(range.len(), Ordering::AcqRel);
             }
             let mut waited = 0;
             while count.done.load(Ordering::Acquire) < pieces {
@@ -158,7 +177,7 @@ mod tests {
         let cuts = [Cut::Rows(16), Cut::Columns(32), Cut::Rows(64), Cut::Columns(256)];
         for threads in [1, 2, 5] {
             state.fill(Block::default());
-            let team = Team::new(&mut state, (0..40).map(|phase| cuts[phase % 4]), threads > 1, &mut counts);
+            let team = Team::new(&mut state, (0..40).map(|phase| cuts[phase % 4]), threads, threads > 1, &mut counts);
             std::thread::scope(|scope| {
                 for _ in 0..threads {
                     scope.spawn(|| {
