@@ -3,6 +3,7 @@
 use num_complex::Complex64;
 
 use crate::compile::{Bound, Scratch};
+use crate::identity::Identity;
 use crate::kernel::{self, Block, LANE_QUBITS, Level};
 use crate::{Error, PauliSum, Program, StateVector, memory};
 
@@ -17,6 +18,7 @@ const MAX_BATCH_QUBITS: usize = 16;
 pub struct BatchBinding {
     members: usize,
     pub(crate) groups: Vec<Bound>,
+    pub(crate) of: Identity,
 }
 
 impl BatchBinding {
@@ -25,7 +27,7 @@ impl BatchBinding {
     pub fn new(program: &Program, members: usize) -> Self {
         let recipes = &program.batch_plan().recipes;
         let group = Bound::new(program.rotations().len(), Some(recipes), GROUP);
-        Self { members, groups: vec![group; members.div_ceil(GROUP)] }
+        Self { members, groups: vec![group; members.div_ceil(GROUP)], of: program.identity().clone() }
     }
 
     /// How many members it has angles for.
@@ -145,7 +147,8 @@ impl StateBatch {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] if the program is for another register, or the binding for another program or other members.
+    /// [`Error::WidthMismatch`] if the program is for another register or the binding for other members, [`Error::AnotherProgram`] if it is for another
+    /// program.
     pub fn run(&mut self, program: &Program, binding: &BatchBinding) -> Result<(), Error> {
         let mismatch = |what, got, expected| Err(Error::WidthMismatch { what, got, expected });
         if program.num_qubits() != self.qubits {
@@ -154,11 +157,9 @@ impl StateBatch {
         if binding.members != self.members {
             return mismatch("batch", binding.members, self.members);
         }
+        binding.of.check(program.identity(), "binding")?;
         let plan = program.batch_plan();
         for (group, bound) in self.blocks.chunks_exact_mut(1 << self.qubits).zip(&binding.groups) {
-            if bound.angles.len() != GROUP * program.rotations().len() {
-                return mismatch("binding", bound.angles.len() / GROUP, program.rotations().len());
-            }
             let step = |blocks: &mut [Block], index: usize| program.steps()[index].apply_to_group(self.level, blocks);
             plan.run(self.level, group, bound, &mut self.scratch, step);
         }

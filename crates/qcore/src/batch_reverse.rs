@@ -1,7 +1,11 @@
 //! Derivatives of expectation values for many rows of parameters, four rows at a time.
 
+use std::sync::Arc;
+
 use crate::compile::{BatchGroup, BatchPlan, BatchReads, BatchShared, Bound, WHOLE_QUBITS};
+use crate::identity::Identity;
 use crate::kernel::{self, Block};
+use crate::reverse::assert_once;
 use crate::{Error, Level, PauliSum, Program};
 
 /// Rows that share a group: one per lane.
@@ -39,6 +43,9 @@ pub struct BatchDerivatives {
     parameters: usize,
     wanted: usize,
     angles: Vec<AngleOf>,
+    of: Identity,
+    /// What it and its clones are known by.
+    identity: Arc<()>,
 }
 
 /// Some of the rotations of a program, for backward passes that go no further than they need.
@@ -46,7 +53,8 @@ pub struct BatchDerivatives {
 pub struct BatchSelection {
     reads: BatchReads,
     wanted: usize,
-    layers: usize,
+    /// What it was made from.
+    of: Arc<()>,
 }
 
 /// How the angle of a rotation follows from a row.
@@ -72,6 +80,10 @@ pub struct SharedRows {
     shared: BatchShared,
     observables: Vec<Tabulated>,
     level: Level,
+    /// What they were made for.
+    of: Arc<()>,
+    /// `None` if they could not be shared again.
+    identity: Option<Arc<()>>,
 }
 
 /// An observable as a table of its strings of Z, and the others.
@@ -122,9 +134,10 @@ impl BatchDerivatives {
     ///
     /// # Panics
     ///
-    /// If an index is out of range.
+    /// If an index is out of range or occurs twice.
     #[must_use]
     pub fn new(program: &Program, rotations: &[usize]) -> Option<Self> {
+        assert_once(program.rotations().len(), rotations);
         let qubits = program.num_qubits();
         if qubits > WHOLE_QUBITS {
             return None;
@@ -139,7 +152,15 @@ impl BatchDerivatives {
             AngleOf { parameters, affine }
         });
         let (angles, parameters) = (angles.collect(), program.num_parameters());
-        Some(Self { plan, qubits, parameters, wanted: rotations.len(), angles })
+        Some(Self {
+            plan,
+            qubits,
+            parameters,
+            wanted: rotations.len(),
+            angles,
+            of: program.identity().clone(),
+            identity: Arc::new(()),
+        })
     }
 
     /// For [`BatchReverse::backward_to`]: the derivatives by the angles of these rotations alone, in this order. `None` if they are all 0, whatever
@@ -151,7 +172,7 @@ impl BatchDerivatives {
     #[must_use]
     pub fn select(&self, rotations: &[usize]) -> Option<BatchSelection> {
         let reads = self.plan.reads_of(self.angles.len(), rotations)?;
-        Some(BatchSelection { reads, wanted: rotations.len(), layers: self.plan.num_layers() })
+        Some(BatchSelection { reads, wanted: rotations.len(), of: Arc::clone(&self.identity) })
     }
 
     /// Bytes of the states of one group, which are kept from its forward to its backward pass.
@@ -164,7 +185,7 @@ impl BatchDerivatives {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] for another program or an observable that reaches beyond the register, [`Error::ParameterCount`] for no row or rows of
+    /// [`Error::AnotherProgram`], [`Error::WidthMismatch`] for an observable that reaches beyond the register, [`Error::ParameterCount`] for no row or rows of
     /// another length, [`Error::Angle`] if an angle is not finite.
     pub fn share(
         &self,
@@ -180,16 +201,23 @@ impl BatchDerivatives {
         let mut shared = self.plan.shared(self.qubits, self.angles.len());
         self.share_into(program, rows, level, &mut shared)?;
         let observables = observables.iter().map(|observable| Tabulated::new(observable, self.qubits)).collect();
-        Ok(SharedRows { shared, observables, level })
+        Ok(SharedRows { shared, observables, level, of: Arc::clone(&self.identity), identity: Some(Arc::new(())) })
     }
 
     /// As [`BatchDerivatives::share`] for other rows of the same program, with the observables and the kernel level that were given there. Allocates little.
     ///
     /// # Errors
     ///
-    /// As [`BatchDerivatives::share`]; what is shared is then of no use until the next call.
+    /// As [`BatchDerivatives::share`]; [`Error::Order`] if `shared` is from other derivatives. After an error no pass takes what is shared until this
+    /// has succeeded.
     pub fn share_again(&self, program: &Program, rows: &[&[f64]], shared: &mut SharedRows) -> Result<(), Error> {
-        self.share_into(program, rows, shared.level, &mut shared.shared)
+        if !Arc::ptr_eq(&self.identity, &shared.of) {
+            return Err(Error::Order { what: "sharing again", before: "sharing with the same derivatives" });
+        }
+        shared.identity = None;
+        self.share_into(program, rows, shared.level, &mut shared.shared)?;
+        shared.identity = Some(Arc::new(()));
+        Ok(())
     }
 
     /// As [`BatchDerivatives::share`] without observables, into room that the plan has made.
@@ -200,19 +228,24 @@ impl BatchDerivatives {
         level: Level,
         shared: &mut BatchShared,
     ) -> Result<(), Error> {
-        self.check(program)?;
+        self.of.check(program.identity(), "derivatives")?;
         let Some(first) = rows.first() else { return Err(Error::ParameterCount { expected: self.parameters, got: 0 }) };
         if let Some(row) = rows.iter().find(|row| row.len() != self.parameters) {
             return Err(Error::ParameterCount { expected: self.parameters, got: row.len() });
         }
-        let mut changes = vec![0; self.parameters];
+        let BatchShared { row: kept, agreed, .. } = shared;
+        kept.clear();
+        kept.extend_from_slice(first);
+        agreed.clear();
+        agreed.resize(self.parameters, 0);
         for row in rows {
-            for ((changes, value), first) in changes.iter_mut().zip(*row).zip(*first) {
+            for ((changes, value), first) in agreed.iter_mut().zip(*row).zip(*first) {
                 *changes |= value.to_bits() ^ first.to_bits();
             }
         }
+        agreed.iter_mut().for_each(|changes| *changes = if *changes == 0 { u64::MAX } else { 0 });
         let differs: Vec<bool> =
-            self.angles.iter().map(|angle| angle.parameters.iter().any(|&parameter| changes[parameter] != 0)).collect();
+            self.angles.iter().map(|angle| angle.parameters.iter().any(|&parameter| agreed[parameter] == 0)).collect();
         let angles: Vec<f64> =
             (self.angles.iter().enumerate()).map(|(rotation, angle)| angle.value(program, rotation, first)).collect();
         if let Some(rotation) = angles.iter().position(|angle| !angle.is_finite()) {
@@ -234,7 +267,8 @@ impl BatchDerivatives {
         (self.plan.shared(self.qubits, self.angles.len()), self.plan.group(self.qubits, self.angles.len()))
     }
 
-    /// Sets the arguments of those angles of a group that differ between rows; lanes beyond the last row repeat it.
+    /// Sets the arguments of those angles of a group that differ between rows; lanes beyond the last row repeat it. The other angles are those of
+    /// the shared rows, so a row must agree with them wherever they all do.
     pub(crate) fn set_arguments(
         &self,
         program: &Program,
@@ -242,12 +276,20 @@ impl BatchDerivatives {
         rows: &[&[f64]],
         bound: &mut Bound,
     ) -> Result<(), Error> {
-        self.check(program)?;
+        self.of.check(program.identity(), "derivatives")?;
         if rows.is_empty() || rows.len() > GROUP {
             return Err(Error::WidthMismatch { what: "group", got: rows.len(), expected: GROUP });
         }
         if let Some(row) = rows.iter().find(|row| row.len() != self.parameters) {
             return Err(Error::ParameterCount { expected: self.parameters, got: row.len() });
+        }
+        let strange = |((value, shared), agreed): ((&f64, &f64), &u64)| (value.to_bits() ^ shared.to_bits()) & agreed;
+        for (index, row) in rows.iter().enumerate() {
+            let entries = || row.iter().zip(&shared.row).zip(&shared.agreed).map(strange);
+            if entries().fold(0, |any, entry| any | entry) != 0 {
+                let parameter = entries().position(|entry| entry != 0).unwrap_or_default();
+                return Err(Error::NotShared { row: index, parameter });
+            }
         }
         let lanes: [&[f64]; GROUP] = std::array::from_fn(|lane| rows[lane.min(rows.len() - 1)]);
         for rotation in shared.rotations.iter().cloned().flatten() {
@@ -266,43 +308,51 @@ impl BatchDerivatives {
         }
         Ok(())
     }
-
-    fn check(&self, program: &Program) -> Result<(), Error> {
-        let (got, expected) = (program.rotations().len(), self.angles.len());
-        if got != expected || program.num_qubits() != self.qubits || program.num_parameters() != self.parameters {
-            return Err(Error::WidthMismatch { what: "program", got, expected });
-        }
-        Ok(())
-    }
 }
 
 /// Forward and backward passes for four rows at a time, and their working memory.
 #[derive(Clone, Debug)]
 pub struct BatchReverse {
     group: BatchGroup,
-    begun: bool,
+    /// What it was made for.
+    of: Arc<()>,
+    /// The batch whose numbers it has taken over.
+    begun: Option<Arc<()>>,
+    /// Whether there is a forward pass to go back from.
+    ran: bool,
 }
 
 impl BatchReverse {
     /// Room for a group.
     #[must_use]
     pub fn new(derivatives: &BatchDerivatives) -> Self {
-        Self { group: derivatives.plan.group(derivatives.qubits, derivatives.angles.len()), begun: false }
+        let group = derivatives.plan.group(derivatives.qubits, derivatives.angles.len());
+        Self { group, of: Arc::clone(&derivatives.identity), begun: None, ran: false }
     }
 
-    /// Takes over what the rows of another batch share; a new one begins with those of its first call.
-    pub fn begin(&mut self, shared: &SharedRows) {
-        self.group.begin(&shared.shared);
-        self.begun = true;
+    /// Whether what rows share, these derivatives and this are for one another.
+    fn check(&self, derivatives: &BatchDerivatives, shared: &SharedRows) -> Result<(), Error> {
+        let own = |it: &Arc<()>| Arc::ptr_eq(it, &self.of);
+        if own(&derivatives.identity) && own(&shared.of) && shared.identity.is_some() {
+            Ok(())
+        } else {
+            Err(Error::Order { what: "a pass", before: "rows that were shared with the same derivatives" })
+        }
+    }
+
+    fn has_begun(&self, shared: &SharedRows) -> bool {
+        let both = self.begun.as_ref().zip(shared.identity.as_ref());
+        both.is_some_and(|(begun, identity)| Arc::ptr_eq(begun, identity))
     }
 
     /// Runs the program at up to four of the rows that were shared, and writes the expectation value of every observable at each of
-    /// them. Lanes that are left over repeat the last row. Nothing is allocated after [`BatchReverse::begin`].
+    /// them. Lanes that are left over repeat the last row. Nothing is allocated but for the first group of a batch.
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] for another program, more than four rows or none, or another number of values, [`Error::ParameterCount`],
-    /// [`Error::Angle`].
+    /// [`Error::Order`] for other derivatives, or rows that were shared for others; [`Error::AnotherProgram`]; [`Error::WidthMismatch`] for more than four
+    /// rows or none, or another number of values; [`Error::NotShared`] for a row that is none of those that were shared, where that shows;
+    /// [`Error::ParameterCount`], [`Error::Angle`].
     pub fn forward(
         &mut self,
         program: &Program,
@@ -315,11 +365,15 @@ impl BatchReverse {
         if got != expected {
             return Err(Error::WidthMismatch { what: "values", got, expected });
         }
-        if !self.begun {
-            self.begin(shared);
+        self.check(derivatives, shared)?;
+        self.ran = false;
+        if !self.has_begun(shared) {
+            self.group.begin(&shared.shared);
+            self.begun.clone_from(&shared.identity);
         }
         derivatives.set_arguments(program, &shared.shared, rows, &mut self.group.bound)?;
         self.group.forward(shared.level, &derivatives.plan, &shared.shared);
+        self.ran = true;
         for (values, observable) in values.iter_mut().zip(&shared.observables) {
             *values = observable.values(shared.level, &self.group.end);
         }
@@ -331,7 +385,8 @@ impl BatchReverse {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] for another number of weights or derivatives.
+    /// [`Error::Order`] without a [`BatchReverse::forward`] with the same derivatives and shared rows before it, [`Error::WidthMismatch`] for another number
+    /// of weights or derivatives.
     pub fn backward(
         &mut self,
         derivatives: &BatchDerivatives,
@@ -347,7 +402,7 @@ impl BatchReverse {
     ///
     /// # Errors
     ///
-    /// As [`BatchReverse::backward`]; [`Error::WidthMismatch`] for a selection from a program with another number of layers.
+    /// As [`BatchReverse::backward`]; [`Error::Order`] for a selection from other derivatives.
     pub fn backward_to(
         &mut self,
         derivatives: &BatchDerivatives,
@@ -356,9 +411,8 @@ impl BatchReverse {
         weights: &[[f64; 4]],
         by_angle: &mut [[f64; 4]],
     ) -> Result<(), Error> {
-        let (got, expected) = (selection.layers, derivatives.plan.num_layers());
-        if got != expected {
-            return Err(Error::WidthMismatch { what: "selection", got, expected });
+        if !Arc::ptr_eq(&selection.of, &derivatives.identity) {
+            return Err(Error::Order { what: "a backward pass", before: "a selection from the same derivatives" });
         }
         self.back(derivatives, (&selection.reads, selection.wanted), shared, weights, by_angle)
     }
@@ -372,6 +426,10 @@ impl BatchReverse {
         by_angle: &mut [[f64; 4]],
     ) -> Result<(), Error> {
         let mismatch = |what, got, expected| Err(Error::WidthMismatch { what, got, expected });
+        self.check(derivatives, shared)?;
+        if !self.ran || !self.has_begun(shared) {
+            return Err(Error::Order { what: "a backward pass", before: "a forward pass over the same shared rows" });
+        }
         if weights.len() != shared.observables.len() {
             return mismatch("weights", weights.len(), shared.observables.len());
         }

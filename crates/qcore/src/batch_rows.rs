@@ -134,14 +134,19 @@ impl RowStates {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] for another program, [`Error::ParameterCount`] for no row or rows of another length, [`Error::Angle`] if an angle
+    /// [`Error::AnotherProgram`], [`Error::ParameterCount`] for no row or rows of another length, [`Error::Angle`] if an angle
     /// is not finite.
     pub fn share(&mut self, program: &Program, rows: &[&[f64]]) -> Result<(), Error> {
         self.stage = Stage::Nothing;
+        self.check(program)?;
         self.plan.derivatives.share_into(program, rows, self.level, &mut self.shared)?;
         self.group.begin(&self.shared);
         self.stage = Stage::Shared;
         Ok(())
+    }
+
+    fn check(&self, program: &Program) -> Result<(), Error> {
+        if self.are_for(program) { Ok(()) } else { Err(Error::AnotherProgram { what: "states" }) }
     }
 
     /// The final states at up to four of the rows that were shared, each up to a global phase; lanes that are left over repeat the last one. The
@@ -149,12 +154,14 @@ impl RowStates {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] before [`RowStates::share`], for another program, more than four rows or none, [`Error::ParameterCount`],
-    /// [`Error::Angle`].
+    /// [`Error::Order`] before [`RowStates::share`]; [`Error::AnotherProgram`]; [`Error::WidthMismatch`] for more than four rows or none; [`Error::NotShared`] for
+    /// a row that is none of those that were shared, where that shows; [`Error::ParameterCount`], [`Error::Angle`].
     pub fn run(&mut self, program: &Program, rows: &[&[f64]]) -> Result<&mut StateBatch, Error> {
         if self.stage < Stage::Shared {
-            return Err(Error::WidthMismatch { what: "shared rows", got: 0, expected: rows.len() });
+            return Err(Error::Order { what: "a run", before: "sharing its rows" });
         }
+        self.stage = Stage::Shared;
+        self.check(program)?;
         let RowPlan { derivatives, .. } = &*self.plan;
         derivatives.set_arguments(program, &self.shared, rows, &mut self.group.bound)?;
         self.group.forward(self.level, &derivatives.plan, &self.shared);
@@ -168,11 +175,11 @@ impl RowStates {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] before [`RowStates::run`], for a rotation without a tangent, and for rotations of several layers.
+    /// [`Error::Order`] before [`RowStates::run`], [`Error::WidthMismatch`] for a rotation without a tangent, and for rotations of several layers.
     pub fn tangents(&mut self, rotations: &[usize; 4]) -> Result<&mut StateBatch, Error> {
         let mismatch = |what, got, expected| Err(Error::WidthMismatch { what, got, expected });
         if self.stage < Stage::Run {
-            return mismatch("rows", 0, GROUP);
+            return Err(Error::Order { what: "a tangent", before: "a run" });
         }
         let mut found = [(0, Insertion::z(0, 1.0)); GROUP];
         for (found, &rotation) in found.iter_mut().zip(rotations) {

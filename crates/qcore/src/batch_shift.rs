@@ -3,6 +3,7 @@
 use num_complex::Complex64;
 
 use crate::compile::{Bound, Members, Tables, WHOLE_QUBITS};
+use crate::identity::Identity;
 use crate::kernel::{Block, Quad};
 use crate::state::apply_step;
 use crate::{Binding, Error, Level, Program, StateBatch, StateVector, memory};
@@ -44,6 +45,8 @@ const MOST_BYTES: usize = 1 << 28;
 /// ```
 #[derive(Clone, Debug)]
 pub struct ShiftFamily {
+    /// The program that it is bound to.
+    of: Option<Identity>,
     bound: Bound,
     tables: Tables,
     end: StateVector,
@@ -76,7 +79,7 @@ impl ShiftFamily {
             return Err(Error::Width { qubits, max: WHOLE_QUBITS });
         }
         let end = StateVector::zero(qubits)?;
-        Ok(Self { bound: Bound::new(0, None, 1), tables: Tables::default(), end })
+        Ok(Self { of: None, bound: Bound::new(0, None, 1), tables: Tables::default(), end })
     }
 
     /// The same family, worked on at another kernel level from now on.
@@ -91,16 +94,14 @@ impl ShiftFamily {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] if the program is for another register or the binding for another program.
+    /// [`Error::WidthMismatch`] if the program is for another register, [`Error::AnotherProgram`] if the binding is for another program.
     pub fn bind(&mut self, program: &Program, binding: &Binding) -> Result<(), Error> {
         let (what, got) = ("program", program.num_qubits());
         if got != self.end.num_qubits() {
             return Err(Error::WidthMismatch { what, got, expected: self.end.num_qubits() });
         }
-        let (got, expected) = (binding.bound.angles.len(), program.rotations().len());
-        if got != expected {
-            return Err(Error::WidthMismatch { what: "binding", got, expected });
-        }
+        binding.of.check(program.identity(), "binding")?;
+        self.of = Some(binding.of.clone());
         if self.bound.has_room_for(&binding.bound) {
             self.bound.copy_from(&binding.bound);
         } else {
@@ -158,7 +159,8 @@ impl ShiftGroup {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] if there are more than four members, or the family is another program's or the group of another width.
+    /// [`Error::WidthMismatch`] if there are more than four members, or the group is of another width; [`Error::AnotherProgram`] if the family is not
+    /// bound to the program.
     ///
     /// # Panics
     ///
@@ -173,10 +175,10 @@ impl ShiftGroup {
         if members.len() > GROUP {
             return mismatch("group", members.len(), GROUP);
         }
-        let (rotations, qubits) = (program.rotations().len(), program.num_qubits());
-        if family.bound.angles.len() != rotations || family.end.num_qubits() != qubits {
-            return mismatch("family", family.bound.angles.len(), rotations);
+        if !family.of.as_ref().is_some_and(|of| of.is(program.identity())) {
+            return Err(Error::AnotherProgram { what: "family" });
         }
+        let (rotations, qubits) = (program.rotations().len(), program.num_qubits());
         if self.states.num_qubits() != qubits {
             return mismatch("group", self.states.num_qubits(), qubits);
         }

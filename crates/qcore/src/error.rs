@@ -128,6 +128,28 @@ pub enum Error {
         /// Width of the state.
         expected: usize,
     },
+    /// Something that was made for another program than the one that it is used with; clones of a program count as one.
+    #[error("the {what} was made for another program")]
+    AnotherProgram {
+        /// What was.
+        what: &'static str,
+    },
+    /// A call that rests on another one which has not been made.
+    #[error("{what} needs {before} before it")]
+    Order {
+        /// What was called.
+        what: &'static str,
+        /// What it rests on.
+        before: &'static str,
+    },
+    /// A row that cannot be one of those that were shared: they agree in this parameter, and it does not.
+    #[error("parameter {parameter} of row {row} is not what all shared rows have there")]
+    NotShared {
+        /// Index of the row among those that were given.
+        row: usize,
+        /// Index of the parameter.
+        parameter: usize,
+    },
     /// An observable that cannot be read.
     #[error("observable, column {column}: {reason}")]
     Observable {

@@ -45,6 +45,7 @@ mod energy;
 mod error;
 mod expand;
 mod gate;
+mod identity;
 mod kernel;
 mod memory;
 mod noise;

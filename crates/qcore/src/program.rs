@@ -9,6 +9,7 @@ use crate::batch_rows::RowPlan;
 use crate::circuit::{Circuit, Instruction, Operation};
 use crate::compile::{Bound, Places, Plan};
 use crate::gate::{Action, Gate, Generator};
+use crate::identity::Identity;
 use crate::kernel::{self, Block, Matrix};
 use crate::{Angle, BatchBinding, Error, Level, PauliString};
 
@@ -205,6 +206,7 @@ pub struct Program {
     batch_plan: OnceLock<Plan>,
     places: OnceLock<Places>,
     row_plan: OnceLock<Option<Arc<RowPlan>>>,
+    identity: Identity,
 }
 
 impl Program {
@@ -232,6 +234,7 @@ impl Program {
             batch_plan: OnceLock::new(),
             places: OnceLock::new(),
             row_plan: OnceLock::new(),
+            identity: Identity::default(),
         }
     }
 
@@ -333,20 +336,14 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// [`Error::ParameterCount`], [`Error::WidthMismatch`] for the binding of another program, [`Error::Angle`] if an angle is
+    /// [`Error::ParameterCount`], [`Error::AnotherProgram`] for the binding of another program, [`Error::Angle`] if an angle is
     /// not finite.
     pub fn bind(&self, parameters: &[f64], binding: &mut Binding) -> Result<(), Error> {
         if parameters.len() != self.parameters {
             return Err(Error::ParameterCount { expected: self.parameters, got: parameters.len() });
         }
+        binding.of.check(&self.identity, "binding")?;
         let bound = &mut binding.bound;
-        if bound.angles.len() != self.rotations.len() {
-            return Err(Error::WidthMismatch {
-                what: "binding",
-                got: bound.angles.len(),
-                expected: self.rotations.len(),
-            });
-        }
         let level = Level::best();
         let mut finite = self.affine.bind(level, parameters, &mut bound.angles, &mut bound.arguments);
         for &index in &self.others {
@@ -375,6 +372,7 @@ impl Program {
     ///
     /// If `rotation` is not an index of [`Program::rotations`] or the binding is another program's.
     pub fn shift(&self, rotation: usize, shift: f64, binding: &mut Binding) {
+        assert!(binding.of.is(&self.identity), "a binding of this program");
         let bound = &mut binding.bound;
         bound.angles[rotation] += shift;
         let argument = self.rotations[rotation].argument() * bound.angles[rotation];
@@ -391,8 +389,8 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] if there are more or fewer members than the binding has room for or it is another program's,
-    /// [`Error::ParameterCount`] and [`Error::Angle`] as [`Program::bind`].
+    /// [`Error::WidthMismatch`] if there are more or fewer members than the binding has room for, [`Error::AnotherProgram`] if it is another
+    /// program's, [`Error::ParameterCount`] and [`Error::Angle`] as [`Program::bind`].
     ///
     /// # Panics
     ///
@@ -402,6 +400,7 @@ impl Program {
         members: impl IntoIterator<Item = (&'a [f64], Option<(usize, f64)>)>,
         binding: &mut BatchBinding,
     ) -> Result<(), Error> {
+        binding.of.check(&self.identity, "binding")?;
         let mut count = 0;
         let mismatch = |what, got, expected| Err(Error::WidthMismatch { what, got, expected });
         for (parameters, shift) in members {
@@ -414,9 +413,6 @@ impl Program {
                 return mismatch("batch", count, binding.num_members());
             }
             let bound = &mut binding.groups[group];
-            if bound.angles.len() != 4 * self.rotations.len() {
-                return mismatch("binding", bound.angles.len() / 4, self.rotations.len());
-            }
             for affine in self.affine.iter() {
                 let (at, angle) = (4 * affine.rotation + lane, affine.angle(parameters));
                 (bound.angles[at], bound.arguments[at]) = (angle, affine.argument * angle);
@@ -495,6 +491,11 @@ impl Program {
     pub(crate) fn moved_in_rows(self, row: usize, order: usize) -> Self {
         let plan = Plan::in_rows(self.qubits, &self.steps, &self.rotations, row, Some(order));
         Self { plan: plan.into(), ..self }
+    }
+
+    /// What everything that is made for it is known by.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// How it is executed in one go; made when it is first asked for.
@@ -601,20 +602,24 @@ impl Program {
 #[derive(Clone, Debug)]
 pub struct Binding {
     pub(crate) bound: Bound,
+    pub(crate) of: Identity,
 }
 
 impl Binding {
     /// A binding for this program with all angles 0.
     #[must_use]
     pub fn new(program: &Program) -> Self {
-        Self { bound: Bound::new(program.rotations.len(), Some(&program.plan().recipes), 1) }
+        Self {
+            bound: Bound::new(program.rotations.len(), Some(&program.plan().recipes), 1),
+            of: program.identity.clone(),
+        }
     }
 
     /// As [`Binding::new`], for a program that is run only a few times: [`StateVector::run`](crate::StateVector::run) and
     /// [`Reverse`](crate::Reverse) go step by step with it, which is slower but saves to plan how they are executed in one go.
     #[must_use]
     pub fn stepwise(program: &Program) -> Self {
-        Self { bound: Bound::new(program.rotations.len(), None, 1) }
+        Self { bound: Bound::new(program.rotations.len(), None, 1), of: program.identity.clone() }
     }
 
     /// The bound angles, one per rotation, in radians.

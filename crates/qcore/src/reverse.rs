@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::compile::{Reads, Tape};
+use crate::identity::Identity;
 use crate::state::apply_step;
 use crate::{Binding, Error, Level, PauliSum, Program, StateVector};
 
@@ -11,7 +12,8 @@ use crate::{Binding, Error, Level, PauliSum, Program, StateVector};
 #[derive(Clone, Debug)]
 pub struct Derivatives {
     rotations: Vec<usize>,
-    /// Rotations of the program that it was made for.
+    of: Identity,
+    /// Rotations of the program.
     count: usize,
     /// Made when they are first needed.
     reads: OnceLock<Reads>,
@@ -28,11 +30,8 @@ impl Derivatives {
     #[must_use]
     pub fn new(program: &Program, rotations: &[usize]) -> Self {
         let count = program.rotations().len();
-        let mut seen = vec![false; count];
-        for &rotation in rotations {
-            assert!(!std::mem::replace(&mut seen[rotation], true), "rotation {rotation} is given twice");
-        }
-        Self { rotations: rotations.to_vec(), count, reads: OnceLock::new() }
+        assert_once(count, rotations);
+        Self { rotations: rotations.to_vec(), of: program.identity().clone(), count, reads: OnceLock::new() }
     }
 
     fn reads(&self, program: &Program) -> &Reads {
@@ -43,6 +42,14 @@ impl Derivatives {
     #[must_use]
     pub fn rotations(&self) -> &[usize] {
         &self.rotations
+    }
+}
+
+/// Panics if a rotation is none of `count` or is given twice.
+pub(crate) fn assert_once(count: usize, rotations: &[usize]) {
+    let mut seen = vec![false; count];
+    for &rotation in rotations {
+        assert!(!std::mem::replace(&mut seen[rotation], true), "rotation {rotation} is given twice");
     }
 }
 
@@ -111,7 +118,7 @@ impl Reverse {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] if program, binding and derivatives do not fit.
+    /// [`Error::WidthMismatch`] for a program on another register, [`Error::AnotherProgram`] if binding or derivatives are of another one.
     pub fn forward(&mut self, program: &Program, binding: &Binding, derivatives: &Derivatives) -> Result<(), Error> {
         self.check(program, binding, derivatives)?;
         let bound = &binding.bound;
@@ -124,8 +131,7 @@ impl Reverse {
 
     fn check(&self, program: &Program, binding: &Binding, derivatives: &Derivatives) -> Result<(), Error> {
         self.ket.check(program, binding)?;
-        let (got, expected) = (derivatives.count, program.rotations().len());
-        if got == expected { Ok(()) } else { Err(Error::WidthMismatch { what: "derivatives", got, expected }) }
+        derivatives.of.check(program.identity(), "derivatives")
     }
 
     /// Goes back through the program of the forward pass, and writes the derivatives of `sum_o w_o <psi|H_o|psi>` by the angles of
@@ -136,7 +142,7 @@ impl Reverse {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] if the program, the binding, the derivatives, their number or an observable do not fit.
+    /// As [`Reverse::forward`]; [`Error::WidthMismatch`] if the number of derivatives or an observable does not fit.
     pub fn backward(
         &mut self,
         program: &Program,

@@ -123,7 +123,7 @@ impl StateVector {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] if the program is for another register or the binding for another program.
+    /// [`Error::WidthMismatch`] if the program is for another register, [`Error::AnotherProgram`] if the binding is for another program.
     pub fn run(&mut self, program: &Program, binding: &Binding) -> Result<(), Error> {
         self.check(program, binding)?;
         let bound = &binding.bound;
@@ -371,14 +371,7 @@ impl StateVector {
 
     pub(crate) fn check(&self, program: &Program, binding: &Binding) -> Result<(), Error> {
         self.same_width("program", program.num_qubits())?;
-        if binding.bound.angles.len() != program.rotations().len() {
-            return Err(Error::WidthMismatch {
-                what: "binding",
-                got: binding.bound.angles.len(),
-                expected: program.rotations().len(),
-            });
-        }
-        Ok(())
+        binding.of.check(program.identity(), "binding")
     }
 
     fn same_width(&self, what: &'static str, got: usize) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::compile::{TangentMemory, TangentPlan};
+use crate::identity::Identity;
 use crate::{Binding, Error, Level, PauliSum, Program, StateVector};
 
 /// The rotations of a program whose angles are differentiated twice, and how that is read off the compiled program. Made once per program
@@ -11,8 +12,8 @@ use crate::{Binding, Error, Level, PauliSum, Program, StateVector};
 pub struct TangentDerivatives {
     plan: Arc<TangentPlan>,
     qubits: usize,
-    /// Rotations of the program, and those that are differentiated.
-    count: usize,
+    of: Identity,
+    /// Rotations that are differentiated.
     wanted: usize,
 }
 
@@ -26,9 +27,9 @@ impl TangentDerivatives {
     /// If an index is out of range.
     #[must_use]
     pub fn new(program: &Program, rotations: &[usize]) -> Option<Self> {
-        let (qubits, count) = (program.num_qubits(), program.rotations().len());
+        let qubits = program.num_qubits();
         let plan = TangentPlan::new(qubits, program.steps(), program.rotations(), rotations)?;
-        Some(Self { plan: plan.into(), qubits, count, wanted: rotations.len() })
+        Some(Self { plan: plan.into(), qubits, of: program.identity().clone(), wanted: rotations.len() })
     }
 }
 
@@ -92,15 +93,12 @@ impl TangentReverse {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] if program, binding or the number of rates do not fit.
+    /// [`Error::WidthMismatch`] if the number of rates does not fit, [`Error::AnotherProgram`] for another program or a binding of one.
     pub fn forward(&mut self, program: &Program, binding: &Binding, rates: &[f64]) -> Result<(), Error> {
         self.ket.check(program, binding)?;
         let mismatch = |what, got, expected| Err(Error::WidthMismatch { what, got, expected });
         let derivatives = &self.derivatives;
-        let (got, expected) = (program.rotations().len(), derivatives.count);
-        if got != expected {
-            return mismatch("derivatives", got, expected);
-        }
+        derivatives.of.check(program.identity(), "derivatives")?;
         if rates.len() != derivatives.wanted {
             return mismatch("rates", rates.len(), derivatives.wanted);
         }

@@ -168,10 +168,78 @@ fn what_no_group_can_hold_or_does_not_fit_is_refused() {
     assert!(reverse.backward(&batch, &shared, &two, &mut two.clone()).is_err());
     assert!(reverse.backward(&batch, &shared, &one, &mut one.clone()).is_err());
     reverse.backward(&batch, &shared, &one, &mut two).expect("fits");
+    let stranger: &[f64] = &[0.7, 0.3];
+    let refused = reverse.forward(&program, &batch, &shared, &[rows[0], stranger], &mut one);
+    assert_eq!(refused, Err(Error::NotShared { row: 1, parameter: 1 }));
+    let after = reverse.backward(&batch, &shared, &one, &mut two);
+    assert!(matches!(after, Err(Error::Order { .. })), "the last forward pass failed");
+    let never = BatchReverse::new(&batch).backward(&batch, &shared, &one, &mut two);
+    assert!(matches!(never, Err(Error::Order { .. })), "no forward pass");
+    // Other derivatives of as many rotations, and rows that were shared for them.
+    let others = BatchDerivatives::new(&program, &[1, 2]).expect("layers");
+    let for_others = others.share(&program, &rows, &z, Level::best()).expect("fits");
+    let selection = others.select(&[2]).expect("it turns");
+    reverse.forward(&program, &batch, &shared, &rows, &mut one).expect("fits");
+    let selected = reverse.backward_to(&batch, &selection, &shared, &one.clone(), &mut one);
+    assert!(matches!(selected, Err(Error::Order { .. })), "of other derivatives");
+    for (derivatives, shared) in [(&others, &shared), (&batch, &for_others), (&others, &for_others)] {
+        let forward = reverse.forward(&program, derivatives, shared, &rows, &mut one);
+        assert!(matches!(forward, Err(Error::Order { .. })), "{forward:?}");
+        assert!(reverse.backward(derivatives, shared, &one, &mut two).is_err());
+    }
+    // What could not be shared again is taken by no pass until it has been.
+    let mut again = shared.clone();
+    assert!(matches!(others.share_again(&program, &rows, &mut again), Err(Error::Order { .. })));
+    assert!(matches!(batch.share_again(&program, &[&[0.1, f64::NAN]], &mut again), Err(Error::Angle { .. })));
+    assert!(matches!(reverse.forward(&program, &batch, &again, &rows, &mut one), Err(Error::Order { .. })));
+    batch.share_again(&program, &[stranger], &mut again).expect("finite");
+    assert!(matches!(reverse.forward(&program, &batch, &again, &rows, &mut one), Err(Error::NotShared { .. })));
+    reverse.forward(&program, &batch, &again, &[stranger], &mut one).expect("shared");
+    assert!((one[0][0] - 0.7_f64.cos()).abs() < 1e-15);
     circuit.unitary(&[0, 2], &random_unitary(4, 3)).expect("unitary");
     assert!(BatchDerivatives::new(&Program::compile(&circuit), &[0]).is_none(), "a matrix is no layer");
     let wide = Program::compile(&Circuit::new(14).expect("width"));
     assert!(BatchDerivatives::new(&wide, &[]).is_none());
+}
+
+#[test]
+#[should_panic(expected = "rotation 1 is given twice")]
+fn a_rotation_is_differentiated_once() {
+    let mut circuit = Circuit::new(1).expect("width");
+    let t = circuit.parameter("t").expect("new");
+    circuit.ry(0, t).expect("valid").rz(0, t).expect("valid").rx(0, t).expect("valid");
+    let _ = BatchDerivatives::new(&Program::compile(&circuit), &[1, 0, 1]);
+}
+
+/// Batches of which one has more layers with tables of their own than the other, on one memory and in turn.
+#[test]
+fn another_batch_begins_by_itself() {
+    let mut circuit = Circuit::new(4).expect("width");
+    let t = circuit.parameters_named("t", 8).expect("new");
+    for (k, &t) in t.iter().enumerate() {
+        circuit.ry(k % 4, t).expect("valid").cz(k % 4, (k + 1) % 4).expect("valid").rz((k + 2) % 4, t).expect("valid");
+    }
+    let program = Program::compile(&circuit);
+    let wanted: Vec<usize> = (0..program.rotations().len()).collect();
+    let batch = BatchDerivatives::new(&program, &wanted).expect("layers");
+    let observables = observables(4);
+    let row = |differing: usize, by: f64| -> Vec<f64> {
+        (0..8).map(|k| 0.2 + 0.3 * k as f64 + if k < differing { by } else { 0.0 }).collect()
+    };
+    let batches: Vec<Vec<Vec<f64>>> =
+        [0, 3, 8, 1].into_iter().map(|differing| vec![row(differing, 0.0), row(differing, 0.7)]).collect();
+    let run = |reverse: &mut BatchReverse, rows: &[Vec<f64>]| {
+        let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        let shared = batch.share(&program, &rows, &observables, Level::best()).expect("finite");
+        let (mut values, mut by_angle) = (vec![[0.0; 4]; 3], vec![[0.0; 4]; wanted.len()]);
+        reverse.forward(&program, &batch, &shared, &rows, &mut values).expect("fits");
+        reverse.backward(&batch, &shared, &values, &mut by_angle).expect("fits");
+        (values, by_angle)
+    };
+    let mut kept = BatchReverse::new(&batch);
+    for rows in batches.iter().chain(batches.iter().rev()) {
+        assert_eq!(run(&mut kept, rows), run(&mut BatchReverse::new(&batch), rows));
+    }
 }
 
 /// Once a batch has begun, groups allocate nothing.
@@ -190,8 +258,8 @@ fn groups_allocate_nothing() {
     let observables = observables(5);
     let shared = batch.share(&program, &rows, &observables, Level::best()).expect("finite");
     let mut reverse = BatchReverse::new(&batch);
-    reverse.begin(&shared);
     let (mut values, mut by_angle) = ([[0.0; 4]; 3], [[0.0; 4]; 10]);
+    reverse.forward(&program, &batch, &shared, &rows, &mut values).expect("fits");
     let count = allocation_counter::measure(|| {
         reverse.forward(&program, &batch, &shared, &rows, &mut values).expect("fits");
         reverse.backward(&batch, &shared, &values, &mut by_angle).expect("fits");

@@ -167,14 +167,25 @@ fn what_does_not_fit_is_refused() {
     let mut states = RowStates::new(&program).expect("small").expect("layers all the way");
     let row = [0.1; 9];
     let rows: [&[f64]; 5] = [&row; 5];
-    assert!(matches!(states.run(&program, &rows[..1]), Err(Error::WidthMismatch { .. })), "nothing shared");
+    assert!(matches!(states.run(&program, &rows[..1]), Err(Error::Order { .. })), "nothing shared");
     assert!(matches!(states.share(&program, &[]), Err(Error::ParameterCount { .. })));
     assert!(matches!(states.share(&program, &[&row[..8]]), Err(Error::ParameterCount { .. })));
     let mut not_finite = row;
     not_finite[4] = f64::NAN;
     assert!(matches!(states.share(&program, &[&not_finite]), Err(Error::Angle { .. })));
     states.share(&program, &rows[..1]).expect("finite");
-    assert!(matches!(states.tangents(&[0; 4]), Err(Error::WidthMismatch { .. })), "nothing run");
+    assert!(matches!(states.tangents(&[0; 4]), Err(Error::Order { .. })), "nothing run");
+    let mut other_row = row;
+    other_row[3] = 0.2;
+    assert_eq!(states.run(&program, &[&row, &other_row]).err(), Some(Error::NotShared { row: 1, parameter: 3 }));
+    let twin = Program::compile(&one_of_each());
+    assert!(matches!(states.run(&twin, &rows[..1]), Err(Error::AnotherProgram { .. })), "of another program");
+    assert!(matches!(states.share(&twin, &rows[..1]), Err(Error::AnotherProgram { .. })), "of another program");
+    states.share(&program, &rows[..1]).expect("finite");
+    // What is left of a run that fails is not gone on with.
+    states.run(&program, &rows[..1]).expect("shared");
+    assert!(states.run(&program, &[&row[..8]]).is_err());
+    assert!(matches!(states.tangents(&[0; 4]), Err(Error::Order { .. })), "the last run failed");
     assert!(matches!(states.run(&program, &rows), Err(Error::WidthMismatch { .. })), "five rows");
     states.run(&program, &rows[..1]).expect("shared");
     assert!(matches!(states.tangents(&[1000; 4]), Err(Error::WidthMismatch { .. })));

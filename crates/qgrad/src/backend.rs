@@ -104,16 +104,20 @@ impl Job<'_> {
         }
     }
 
-    /// Checks everything but the angles: indices, lengths, widths, and that the program can be the circuit's.
+    /// Checks everything but the parameters: indices, shifts, lengths, widths, and that the program can be the circuit's.
     pub(crate) fn check(&self, rows: usize) -> Result<(), Error> {
-        let rotations = self.program.rotations().len();
+        let rotations = self.program.rotations();
         for point in self.points {
             if point.row >= rows {
                 return Err(Error::Index { what: "parameter row", index: point.row, count: rows });
             }
-            let shifts = [point.shift, point.second];
-            if let Some(shift) = shifts.into_iter().flatten().find(|shift| shift.rotation >= rotations) {
-                return Err(Error::Index { what: "rotation", index: shift.rotation, count: rotations });
+            for Shift { rotation, angle } in [point.shift, point.second].into_iter().flatten() {
+                let Some(turned) = rotations.get(rotation) else {
+                    return Err(Error::Index { what: "rotation", index: rotation, count: rotations.len() });
+                };
+                if !angle.is_finite() {
+                    return Err(qcore::Error::Angle { operation: turned.operation(), value: angle }.into());
+                }
             }
         }
         if let JobShots::PerCircuit(shots) = self.shots

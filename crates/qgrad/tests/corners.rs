@@ -163,3 +163,18 @@ fn numbers_that_are_none_are_refused_by_name() {
         }
     }
 }
+
+#[test]
+fn shifts_that_are_no_angles_are_refused() {
+    let expectation = Expectation::of_all_parameters(&circuit(3), observables(3)).expect("valid");
+    for shots in [JobShots::Exact, JobShots::Each(10)] {
+        for bad in [f64::NAN, f64::INFINITY] {
+            let (good, bad) = (Shift { rotation: 0, angle: 0.1 }, Shift { rotation: 1, angle: bad });
+            for point in [Point::shifted(0, bad), Point::shifted_twice(0, good, bad)] {
+                let job = expectation.job(&ROW, std::slice::from_ref(&point), shots);
+                let refused = StateVectorBackend::new().run(&job, &mut rng());
+                assert!(matches!(refused, Err(Error::Circuit(qcore::Error::Angle { .. }))), "{shots:?}: {refused:?}");
+            }
+        }
+    }
+}

@@ -64,6 +64,9 @@ pub(crate) struct BatchShared {
     pub(crate) rotations: Vec<std::ops::Range<usize>>,
     extras: Vec<usize>,
     scales: Vec<usize>,
+    /// One of the rows, and the bits of each parameter in which all rows agree: all of them, or none.
+    pub(crate) row: Vec<f64>,
+    pub(crate) agreed: Vec<u64>,
 }
 
 /// Where a rotation acts in a plan.
@@ -199,6 +202,8 @@ impl BatchPlan {
             rotations: Vec::new(),
             extras: Vec::new(),
             scales: Vec::new(),
+            row: Vec::new(),
+            agreed: Vec::new(),
         }
     }
 
@@ -210,7 +215,7 @@ impl BatchPlan {
         bind: impl FnOnce(&mut Bound),
         shared: &mut BatchShared,
     ) {
-        let BatchShared { bound, undo, tables, own, rotations, extras, scales } = shared;
+        let BatchShared { bound, undo, tables, own, rotations, extras, scales, .. } = shared;
         bind(bound);
         bound.follow(&self.single.recipes, level);
         let any = |rotations: &Vec<usize>| rotations.iter().any(|&rotation| differs[rotation]);

@@ -135,7 +135,7 @@ impl DensityMatrix {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] if the program is for another register or the binding for another program.
+    /// [`Error::WidthMismatch`] if the program is for another register, [`Error::AnotherProgram`] if the binding is for another program.
     pub fn run(&mut self, program: &NoisyProgram, binding: &NoisyBinding) -> Result<(), Error> {
         self.check(program, binding)?;
         // A qubit that no gate has touched is in |0>: its digits are I and Z with equal coefficients. The state grows with the

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::lower::{Lowering, Primitive, Slot, one, two};
 use super::{NoiseModel, Readout};
+use crate::identity::Identity;
 use crate::kernel::{Block, PairMap, PairPass, Sparse, apply_pair, phase_of_product, turn_string};
 use crate::{Circuit, Error, Level};
 
@@ -84,6 +85,7 @@ pub struct NoisyProgram {
     rotations: Vec<Range<usize>>,
     pub(super) steps: Vec<Step>,
     readout: Readout,
+    identity: Identity,
 }
 
 impl NoisyProgram {
@@ -121,6 +123,7 @@ impl NoisyProgram {
             slots,
             steps,
             readout: model.readout().clone(),
+            identity: Identity::default(),
         })
     }
 
@@ -136,6 +139,7 @@ impl NoisyProgram {
             rotations: Vec::new(),
             steps: planner.finish(),
             readout: Readout::default(),
+            identity: Identity::default(),
         }
     }
 
@@ -167,7 +171,7 @@ impl NoisyProgram {
     ///
     /// # Errors
     ///
-    /// [`Error::ParameterCount`], [`Error::WidthMismatch`] for the binding of another program, [`Error::Angle`] if an angle is
+    /// [`Error::ParameterCount`], [`Error::AnotherProgram`] for the binding of another program, [`Error::Angle`] if an angle is
     /// not finite.
     pub fn bind(&self, parameters: &[f64], binding: &mut NoisyBinding) -> Result<(), Error> {
         if parameters.len() != self.parameters {
@@ -229,12 +233,12 @@ impl NoisyProgram {
         }
     }
 
+    pub(super) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     pub(super) fn check(&self, binding: &NoisyBinding) -> Result<(), Error> {
-        let (got, expected) = (binding.bound.len(), self.steps.len());
-        if got != expected || binding.turns.len() != self.slots.len() {
-            return Err(Error::WidthMismatch { what: "binding", got, expected });
-        }
-        Ok(())
+        binding.of.check(&self.identity, "binding")
     }
 
     /// How many qubits, from qubit 0 on, a pass needs.
@@ -332,6 +336,7 @@ pub(super) struct BoundPass {
 pub struct NoisyBinding {
     pub(super) turns: Vec<Turn>,
     pub(super) bound: Vec<BoundPass>,
+    of: Identity,
 }
 
 impl NoisyBinding {
@@ -341,6 +346,7 @@ impl NoisyBinding {
     ///
     /// If it is another program's.
     pub fn copy_from(&mut self, other: &Self) {
+        assert!(self.of.is(&other.of), "a binding of the same program");
         self.turns.copy_from_slice(&other.turns);
         self.bound.copy_from_slice(&other.bound);
     }
@@ -350,8 +356,11 @@ impl NoisyBinding {
     pub fn new(program: &NoisyProgram) -> Self {
         let identity = Sparse::new([1.0; 16], [0; 16], [0.0; 16]);
         let pass = BoundPass { before: [IDENTITY; 2], sparse: identity };
-        let mut binding =
-            Self { turns: vec![Turn::by(0.0); program.slots.len()], bound: vec![pass; program.steps.len()] };
+        let mut binding = Self {
+            turns: vec![Turn::by(0.0); program.slots.len()],
+            bound: vec![pass; program.steps.len()],
+            of: program.identity.clone(),
+        };
         for pass in 0..program.steps.len() {
             program.make(pass, &mut binding);
         }

@@ -2,6 +2,7 @@
 
 use super::program::{Factor, IDENTITY, Map, Step, sparse, times, turn_rows, turning_sign};
 use super::{DensityMatrix, NoisyBinding, NoisyProgram};
+use crate::identity::Identity;
 use crate::kernel::{
     Block, PairMap, PairPass, add_to_identities, add_to_identity, apply_pair, environment, inner_product, turn_string,
 };
@@ -43,6 +44,7 @@ pub struct NoisyTape {
     checkpoints: Vec<DensityMatrix>,
     /// The states before the passes of the segment that is worked on.
     segment: Vec<DensityMatrix>,
+    of: Identity,
 }
 
 impl NoisyTape {
@@ -58,7 +60,14 @@ impl NoisyTape {
         let [state, cotangent] =
             [DensityMatrix::zero(program.num_qubits())?, DensityMatrix::zero(program.num_qubits())?];
         let (checkpoints, segment): (Result<_, _>, Result<_, _>) = (zeros(passes.div_ceil(stride)), zeros(stride));
-        Ok(Self { state, cotangent, stride, checkpoints: checkpoints?, segment: segment? })
+        Ok(Self {
+            state,
+            cotangent,
+            stride,
+            checkpoints: checkpoints?,
+            segment: segment?,
+            of: program.identity().clone(),
+        })
     }
 
     /// The same tape, worked on at another kernel level from now on.
@@ -75,7 +84,7 @@ impl NoisyTape {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] if the tape was made for another program or the binding is another program's.
+    /// [`Error::AnotherProgram`] if the tape or the binding is another program's.
     pub fn record(&mut self, program: &NoisyProgram, binding: &NoisyBinding) -> Result<&DensityMatrix, Error> {
         self.check(program, binding)?;
         self.state.reset();
@@ -99,7 +108,7 @@ impl NoisyTape {
     ///
     /// # Errors
     ///
-    /// As [`NoisyTape::record`]; [`Error::WidthMismatch`] also if an observable reaches beyond the register or `by_rotation`
+    /// As [`NoisyTape::record`]; [`Error::WidthMismatch`] if an observable reaches beyond the register or `by_rotation`
     /// has not one entry per rotation.
     pub fn gradient(
         &mut self,
@@ -163,14 +172,7 @@ impl NoisyTape {
     }
 
     fn check(&self, program: &NoisyProgram, binding: &NoisyBinding) -> Result<(), Error> {
-        let (got, expected) = (program.num_passes().div_ceil(self.stride), self.checkpoints.len());
-        if program.num_qubits() != self.state.num_qubits() || got != expected {
-            return Err(Error::WidthMismatch {
-                what: "program",
-                got: program.num_qubits(),
-                expected: self.state.num_qubits(),
-            });
-        }
+        self.of.check(program.identity(), "tape")?;
         program.check(binding)
     }
 }

@@ -189,7 +189,7 @@ impl Trajectories {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] if the state has another width or the binding is another program's.
+    /// [`Error::WidthMismatch`] if the state has another width, [`Error::AnotherProgram`] if the binding is another program's.
     pub fn run<R: Rng + ?Sized>(&self, binding: &Binding, state: &mut StateVector, rng: &mut R) -> Result<(), Error> {
         state.reset();
         let (mut step, mut event) = (0, 0);

@@ -1,8 +1,8 @@
 //! What is refused.
 
 use qcore::{
-    Channel, ChannelFault, Circuit, DensityMatrix, Error, NoiseModel, NoisyBinding, NoisyProgram, PauliSum, Readout,
-    ReadoutError, Selector, StateVector, Trajectories,
+    Channel, ChannelFault, Circuit, DensityMatrix, Error, NoiseModel, NoisyBinding, NoisyProgram, NoisyTape, PauliSum,
+    Readout, ReadoutError, Selector, StateVector, Trajectories,
 };
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -79,10 +79,16 @@ fn bad_input_is_refused_by_type() {
     let mut binding = NoisyBinding::new(&program);
     assert_eq!(program.bind(&[], &mut binding), Err(Error::ParameterCount { expected: 1, got: 0 }));
     assert!(matches!(program.bind(&[f64::NAN], &mut binding), Err(Error::Angle { operation: 0, .. })));
-    let mut other = circuit.clone();
-    other.cx(0, 1).unwrap().rx(0, theta).unwrap();
-    let other = NoisyProgram::compile(&other, &NoiseModel::new()).unwrap();
-    assert!(matches!(other.bind(&[0.1], &mut binding), Err(Error::WidthMismatch { .. })));
+    // Of the same circuit, but compiled for itself.
+    let other = NoisyProgram::compile(&circuit, &NoiseModel::new()).unwrap();
+    assert_eq!(other.bind(&[0.1], &mut binding), Err(Error::AnotherProgram { what: "binding" }));
+    program.clone().bind(&[0.1], &mut binding).unwrap();
+    let mut tape = NoisyTape::new(&program).unwrap();
+    assert_eq!(tape.record(&other, &binding).err(), Some(Error::AnotherProgram { what: "tape" }));
+    assert_eq!(
+        tape.record(&program, &NoisyBinding::new(&other)).err(),
+        Some(Error::AnotherProgram { what: "binding" })
+    );
     let mut rho = DensityMatrix::zero(3).unwrap();
     assert!(matches!(rho.run(&program, &binding), Err(Error::WidthMismatch { what: "program", .. })));
     let flip = Channel::bit_flip(0.1).unwrap();

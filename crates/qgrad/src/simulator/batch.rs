@@ -94,7 +94,6 @@ impl Batches {
         let parameters = expectation.wrt().len();
         for unit in &mut *units {
             unit.prepare(groups.min(rows.len().div_ceil(GROUP)), observables.len(), batch, plan, parameters);
-            unit.groups.iter_mut().for_each(|group| group.reverse.begin(shared));
         }
         Ok((Call { program, plan, batch, shared, rows_of_unit: GROUP * groups }, units))
     }
