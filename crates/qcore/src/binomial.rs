@@ -72,9 +72,6 @@ fn power(mut base: f64, mut exponent: u64) -> f64 {
 /// Transformed rejection with decomposition (BTRD in W. Hörmann, J. Stat. Comput. Simul. 46, 101 (1993)), `p <= 1/2`, for means of 10 and more.
 fn rejection<R: Rng + ?Sized>(trials: u64, p: f64, rng: &mut R) -> u64 {
     let n = trials as f64;
-    let mode = floor((n + 1.0) * p);
-    let odds = p / (1.0 - p);
-    let scaled = (n + 1.0) * odds;
     let variance = n * p * (1.0 - p);
     let deviation = variance.sqrt();
     let b = 1.15 + 2.53 * deviation;
@@ -103,6 +100,10 @@ fn rejection<R: Rng + ?Sized>(trials: u64, p: f64, rng: &mut R) -> u64 {
         }
         let alpha = (2.83 + 5.1 / b) * deviation;
         v *= alpha / (a / (us * us) + b);
+        // Three draws of four end in the rectangle and need none of these.
+        let mode = floor((n + 1.0) * p);
+        let odds = p / (1.0 - p);
+        let scaled = (n + 1.0) * odds;
         let distance = (k - mode).abs();
         let accepted = if distance <= 15.0 {
             // b(k) / b(mode), or its inverse, factor by factor.

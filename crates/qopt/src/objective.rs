@@ -139,6 +139,25 @@ impl Answer {
         Ok((!errors.is_empty()).then(|| norm(errors)))
     }
 
+    /// [`checked_gradient_norm`](Self::checked_gradient_norm) and [`gradient_std_error`](Self::gradient_std_error).
+    pub(crate) fn checked_gradient_norms(&self, dimension: usize) -> Result<(f64, Option<f64>), MethodError> {
+        let (gradient, errors) = (&self.gradient, &self.gradient_std_errors);
+        if gradient.len() == dimension && errors.len() == dimension {
+            // Both sums at once: each waits for its own additions. A sum that is normal has finite terms.
+            let (mut squares, mut variances, mut bits) = (0.0, 0.0, 0);
+            for (g, error) in gradient.iter().zip(errors) {
+                squares += g * g;
+                variances += error * error;
+                bits |= error.to_bits();
+            }
+            let positive = bits >> 63 == 0 && f64::is_normal(variances);
+            if f64::is_normal(squares) && (positive || bits == 0) {
+                return Ok((squares.sqrt(), Some(variances.sqrt())));
+            }
+        }
+        Ok((self.checked_gradient_norm(dimension)?, self.gradient_std_error()?))
+    }
+
     /// Checks that the metric is complete and finite.
     pub(crate) fn check_metric(&self, dimension: usize) -> Result<(), MethodError> {
         check_length("metric", dimension * dimension, self.metric.len())?;
@@ -266,4 +285,30 @@ pub enum ObjectiveError {
     /// The evaluation went wrong.
     #[error("the objective could not be evaluated")]
     Failed(#[source] Box<dyn Error + Send + Sync>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both norms at once are the same bits, or the same error, as one after the other.
+    #[test]
+    fn norms_of_a_gradient_and_of_its_errors() {
+        let numbers = [0.0, -0.0, 0.3, -0.7, 5e-324, 1e-200, 1e200, f64::MAX, f64::INFINITY, f64::NAN, -f64::NAN];
+        let both = |answer: &Answer| Ok((answer.checked_gradient_norm(3)?, answer.gradient_std_error()?));
+        let bits = |found: Result<(f64, Option<f64>), MethodError>| {
+            found.map(|(norm, error)| (norm.to_bits(), error.map(f64::to_bits))).map_err(|error| format!("{error:?}"))
+        };
+        for other in [0.0, 0.1] {
+            for g in numbers {
+                for e in numbers {
+                    let gradient = vec![other, g, 2.0 * other];
+                    for gradient_std_errors in [vec![], vec![e, other], vec![other, other, e]] {
+                        let answer = Answer { gradient: gradient.clone(), gradient_std_errors, ..Answer::default() };
+                        assert_eq!(bits(answer.checked_gradient_norms(3)), bits(both(&answer)), "{answer:?}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -207,12 +207,11 @@ impl Method for AdaptiveShots {
     fn tell(&mut self, answer: &Answer, _context: &IterationContext) -> Result<Told, MethodError> {
         let dimension = self.theta.len();
         let loss = if self.config.track { Some(answer.measured_loss()?) } else { None };
-        let gradient_norm = answer.checked_gradient_norm(dimension)?;
+        let (gradient_norm, gradient_std_error) = answer.checked_gradient_norms(dimension)?;
         let found = answer.gradient_std_errors.len();
         if found != dimension {
             return Err(MethodError::Length { what: "gradient_std_errors", expected: dimension, found });
         }
-        let gradient_std_error = answer.gradient_std_error()?;
         for (u, g) in self.step.iter_mut().zip(&answer.gradient) {
             *u = self.config.rate * g;
         }

@@ -91,8 +91,7 @@ impl<R: UpdateRule> Walk<R> {
             Some(loss) => (loss, true),
             None => (answer.measured_loss()?, answer.reusable),
         };
-        let gradient_norm = answer.checked_gradient_norm(self.theta.len())?;
-        let gradient_std_error = answer.gradient_std_error()?;
+        let (gradient_norm, gradient_std_error) = answer.checked_gradient_norms(self.theta.len())?;
         if self.rule.request().metric {
             answer.check_metric(self.theta.len())?;
         }
