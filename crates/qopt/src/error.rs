@@ -4,6 +4,8 @@ use std::error::Error;
 
 use thiserror::Error;
 
+use crate::Displacement;
+
 /// A hyperparameter or starting point that cannot be used.
 #[non_exhaustive]
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -44,6 +46,17 @@ pub enum ConfigError {
         expected: usize,
         /// The length of the list.
         found: usize,
+    },
+    /// A recorded trigger that cannot be replayed, or not along what was asked for.
+    #[error(
+        "the trigger recorded in iteration {step} ({how:?}) cannot be replayed there: one from the best point or by \
+         curvature goes along the gradient, and a restart or a refused candidate is no displacement"
+    )]
+    NotReplayable {
+        /// The iteration.
+        step: u64,
+        /// What came with the displacement.
+        how: Displacement,
     },
     /// An interval is empty or not finite.
     #[error("interval {component} from {low} to {high} is empty or not finite")]

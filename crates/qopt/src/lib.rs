@@ -139,9 +139,9 @@ pub use error::{ConfigError, MethodError, RunError, StateError};
 pub use evaluator::Evaluator;
 pub use method::{Ask, Event, IterationContext, Method, StepReport, Told, Trigger};
 pub use nlr::{
-    AdaptiveStep, AdaptiveStepConfig, Along, Control, Interval, Periodic, PeriodicConfig, PostHoc, PostHocConfig,
-    Probe, ProbeConfig, Random, RandomConfig, RecordedTrigger, Replay, Restart, RestartConfig, Stall, StallConfig,
-    StallCurvature, StallCurvatureConfig,
+    AdaptiveStep, AdaptiveStepConfig, Along, Control, Displacement, Interval, Periodic, PeriodicConfig, PostHoc,
+    PostHocConfig, Probe, ProbeConfig, Random, RandomConfig, RecordedTrigger, Replay, Restart, RestartConfig, Stall,
+    StallConfig, StallCurvature, StallCurvatureConfig,
 };
 pub use objective::{Answer, Estimate, Objective, ObjectiveError, Request};
 pub use observe::{BestPoint, History, Observation, Observer, Record};

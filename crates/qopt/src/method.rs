@@ -1,7 +1,7 @@
 //! Optimizers as ask/tell: the trait [`Method`] and what it reports.
 
 use crate::vector::norm;
-use crate::{Answer, Axis, Estimate, MethodError, Query, State, StateError, StepStreams};
+use crate::{Answer, Axis, Displacement, Estimate, MethodError, Query, State, StateError, StepStreams};
 
 /// What a method wants to know next, and where.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -256,6 +256,9 @@ pub enum Trigger {
     Replayed {
         /// The recorded length.
         length: f64,
+        /// What came with the recorded displacement.
+        #[cfg_attr(feature = "serde", serde(default))]
+        how: Displacement,
     },
     /// The loss has stalled; the point was drawn anew.
     Restart {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::state::check_length;
-use crate::{Axis, Bill, Estimate, Event, RecordedTrigger, State, StateError, StepReport, Trigger};
+use crate::{Axis, Bill, Displacement, Estimate, Event, RecordedTrigger, State, StateError, StepReport, Trigger};
 
 /// One finished iteration, the same for all methods.
 #[non_exhaustive]
@@ -181,9 +181,15 @@ impl History {
         self.records.iter().filter_map(|record| Some((record, record.trigger?)))
     }
 
-    /// The same as iterations and lengths, for a [`Replay`](crate::Replay).
+    /// The same as iterations, lengths and what came with them, for a [`Replay`](crate::Replay).
     pub fn triggers(&self) -> Vec<RecordedTrigger> {
-        self.switches().map(|(record, _)| RecordedTrigger { step: record.step, length: record.step_length }).collect()
+        self.switches()
+            .map(|(record, trigger)| RecordedTrigger {
+                step: record.step,
+                length: record.step_length,
+                how: Displacement::of(record.event, trigger),
+            })
+            .collect()
     }
 }
 

@@ -52,7 +52,7 @@ fn shipped_methods_conform() {
         StallConfig { window: 3, delta: 0.05, ..StallConfig::default() }
     }
     type Make = fn(&[f64]) -> Made<Box<dyn Method>>;
-    let methods: [(&str, Make); 21] = [
+    let methods: [(&str, Make); 22] = [
         ("probe", |t| Ok(Box::new(Probe::new(ProbeConfig::new(0.0), adam(), t)?))),
         ("probe, kick", |t| {
             Ok(Box::new(Probe::new(ProbeConfig { control: Control::Kick, ..ProbeConfig::shots() }, adam(), t)?))
@@ -73,11 +73,22 @@ fn shipped_methods_conform() {
             Ok(Box::new(Restart::new(RestartConfig { window: 3, delta: 0.05, ..start }, adam(), t)?))
         }),
         ("replay", |t| {
-            let triggers = vec![RecordedTrigger { step: 3, length: 0.2 }, RecordedTrigger { step: 9, length: 0.1 }];
+            let triggers = vec![RecordedTrigger::new(3, 0.2), RecordedTrigger::new(9, 0.1)];
             Ok(Box::new(Replay::new(triggers, Along::Step { probe: true }, Control::Flip, adam(), t)?))
         }),
         ("replay of phases", |t| {
-            let triggers = vec![RecordedTrigger { step: 3, length: 0.2 }, RecordedTrigger { step: 4, length: 0.1 }];
+            let triggers = vec![RecordedTrigger::new(3, 0.2), RecordedTrigger::new(4, 0.1)];
+            Ok(Box::new(Replay::new(triggers, Along::Gradient, Control::Ascend, adam(), t)?))
+        }),
+        ("replay of reverts and signs", |t| {
+            let how = |how, step| RecordedTrigger { how, ..RecordedTrigger::new(step, 0.2) };
+            let triggers = vec![
+                how(Displacement::ByCurvature { descends: true }, 3),
+                how(Displacement::ByCurvature { descends: false }, 4),
+                how(Displacement::FromBest, 9),
+                how(Displacement::Plain, 10),
+                how(Displacement::FromBest, 17),
+            ];
             Ok(Box::new(Replay::new(triggers, Along::Gradient, Control::Ascend, adam(), t)?))
         }),
         ("spsa", |t| Ok(Box::new(Spsa::new(SpsaConfig { directions: 2, ..SpsaConfig::new(0.1, 20) }, t)?))),
@@ -109,9 +120,9 @@ fn shipped_methods_conform() {
         let report = check_method(make);
         assert!(report.is_clean(), "{name}:\n{report}");
     }
-    // The table of the other tests is as long, so that none is forgotten: 14 methods of the NLR family and with controls,
+    // The table of the other tests is as long, so that none is forgotten: 15 methods of the NLR family and with controls,
     // 9 rules, one chain, 9 others.
-    assert_eq!(shipped().len(), 14 + 9 + 1 + 9);
+    assert_eq!(shipped().len(), 15 + 9 + 1 + 9);
 }
 
 fn one(report: &conformance::Report, expected: impl Debug, is_it: impl Fn(&Finding) -> bool) {

@@ -53,7 +53,7 @@ pub use periodic::{Periodic, PeriodicConfig};
 pub use post_hoc::{PostHoc, PostHocConfig};
 pub use probe::{Probe, ProbeConfig};
 pub use random::{Random, RandomConfig};
-pub use replay::{Along, RecordedTrigger, Replay};
+pub use replay::{Along, Displacement, RecordedTrigger, Replay};
 pub use restart::{Interval, Restart, RestartConfig};
 pub use stall::{Stall, StallConfig};
 pub use stall_curvature::{StallCurvature, StallCurvatureConfig};

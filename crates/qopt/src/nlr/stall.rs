@@ -105,10 +105,42 @@ pub struct Stall<R> {
 
 /// The best point, its loss and its gradient.
 #[derive(Clone, Debug)]
-struct Best {
+pub(super) struct Best {
     loss: f64,
-    theta: Vec<f64>,
-    gradient: Vec<f64>,
+    pub(super) theta: Vec<f64>,
+    pub(super) gradient: Vec<f64>,
+}
+
+impl Best {
+    pub(super) fn new(theta: &[f64]) -> Self {
+        Self { loss: f64::INFINITY, theta: theta.to_vec(), gradient: vec![0.0; theta.len()] }
+    }
+
+    /// Takes the loss and the gradient measured at `theta`.
+    pub(super) fn track(&mut self, loss: f64, theta: &[f64], gradient: &[f64]) {
+        if loss < self.loss {
+            self.loss = loss;
+            self.theta.copy_from_slice(theta);
+            self.gradient.copy_from_slice(gradient);
+        }
+    }
+
+    pub(super) fn written_to(&self, state: State) -> State {
+        state
+            .with_floats("best loss", &[self.loss])
+            .with_floats("best theta", &self.theta)
+            .with_floats("best gradient", &self.gradient)
+    }
+
+    pub(super) fn of_state(state: &State, dimension: usize) -> Result<Self, StateError> {
+        // Infinite before the first iteration.
+        let loss = state.floats_of("best loss", 1)?[0];
+        if loss.is_nan() {
+            return Err(StateError::Value { name: "best loss".to_owned() });
+        }
+        let theta = state.finite_floats("best theta", dimension)?;
+        Ok(Self { loss, theta, gradient: state.finite_floats("best gradient", dimension)? })
+    }
 }
 
 impl<R: UpdateRule> Stall<R> {
@@ -128,18 +160,9 @@ impl<R: UpdateRule> Stall<R> {
             left: 0,
             since: 0,
             amplitude: 1.0,
-            best: Best { loss: f64::INFINITY, theta: theta.to_vec(), gradient: vec![0.0; theta.len()] },
+            best: Best::new(theta),
             best_at_phase: None,
         })
-    }
-
-    fn track_best(&mut self, gradient: &[f64]) {
-        let loss = self.walk.loss().value;
-        if loss < self.best.loss {
-            self.best.loss = loss;
-            self.best.theta.copy_from_slice(self.walk.theta());
-            self.best.gradient.copy_from_slice(gradient);
-        }
     }
 
     fn start_phase(&mut self) {
@@ -166,7 +189,7 @@ impl<R: UpdateRule> Method for Stall<R> {
 
     fn tell(&mut self, answer: &Answer, context: &IterationContext) -> Result<Told, MethodError> {
         self.walk.open(answer, context)?;
-        self.track_best(&answer.gradient);
+        self.best.track(self.walk.loss().value, self.walk.theta(), &answer.gradient);
         self.monitor.track(self.walk.loss());
         let starts = self.left == 0 && self.monitor.has_stalled();
         if starts {
@@ -205,10 +228,8 @@ impl<R: UpdateRule> Method for Stall<R> {
             .with_child("walk", self.walk.state())
             .with_child("monitor", self.monitor.state())
             .with_counts("phase", &[self.left, self.since])
-            .with_floats("amplitude", &[self.amplitude])
-            .with_floats("best loss", &[self.best.loss])
-            .with_floats("best theta", &self.best.theta)
-            .with_floats("best gradient", &self.best.gradient);
+            .with_floats("amplitude", &[self.amplitude]);
+        let state = self.best.written_to(state);
         match self.best_at_phase {
             None => state,
             Some(loss) => state.with_floats("best loss at phase", &[loss]),
@@ -226,15 +247,7 @@ impl<R: UpdateRule> Method for Stall<R> {
             return Err(StateError::Value { name: "phase".to_owned() });
         }
         let amplitude = state.finite_floats("amplitude", 1)?[0];
-        // Infinite before the first iteration.
-        let best = Best {
-            loss: state.floats_of("best loss", 1)?[0],
-            theta: state.finite_floats("best theta", dimension)?,
-            gradient: state.finite_floats("best gradient", dimension)?,
-        };
-        if best.loss.is_nan() {
-            return Err(StateError::Value { name: "best loss".to_owned() });
-        }
+        let best = Best::of_state(state, dimension)?;
         let best_at_phase = if state.has_floats("best loss at phase") {
             Some(state.finite_floats("best loss at phase", 1)?[0])
         } else {

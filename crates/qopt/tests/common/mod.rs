@@ -377,12 +377,12 @@ pub(crate) type Make = fn() -> Box<dyn Method>;
 pub(crate) fn shipped() -> Vec<(&'static str, Make)> {
     use qopt::{
         AdaGrad, Adam, AdamW, AdaptiveShots, AdaptiveShotsConfig, AdaptiveStep, AdaptiveStepConfig, Allocation, Along,
-        AmsGrad, Chain, Clip, Clipped, CmaEs, CmaEsConfig, Control, Decay, Descent, Interval, Lion, Momentum, NAdam,
-        NaturalGradient, Nesterov, NormalizedGradient, Periodic, PeriodicConfig, PostHoc, PostHocConfig, Probe,
-        ProbeConfig, Random, RandomConfig, RandomCoordinate, RandomCoordinateConfig, RecordedTrigger, Replay, Restart,
-        RestartConfig, RmsProp, Rotoselect, RotoselectConfig, Rotosolve, Schedule, Scheduled, SecondOrderSpsa,
-        SecondOrderSpsaConfig, Sgd, SignDescent, Spsa, SpsaConfig, Stage, Stall, StallConfig, StallCurvature,
-        StallCurvatureConfig, StopCondition, UpdateRule,
+        AmsGrad, Chain, Clip, Clipped, CmaEs, CmaEsConfig, Control, Decay, Descent, Displacement, Interval, Lion,
+        Momentum, NAdam, NaturalGradient, Nesterov, NormalizedGradient, Periodic, PeriodicConfig, PostHoc,
+        PostHocConfig, Probe, ProbeConfig, Random, RandomConfig, RandomCoordinate, RandomCoordinateConfig,
+        RecordedTrigger, Replay, Restart, RestartConfig, RmsProp, Rotoselect, RotoselectConfig, Rotosolve, Schedule,
+        Scheduled, SecondOrderSpsa, SecondOrderSpsaConfig, Sgd, SignDescent, Spsa, SpsaConfig, Stage, Stall,
+        StallConfig, StallCurvature, StallCurvatureConfig, StopCondition, UpdateRule,
     };
     const START: [f64; 3] = [1.0, -0.5, 0.25];
     fn adam() -> Box<dyn UpdateRule> {
@@ -444,9 +444,20 @@ pub(crate) fn shipped() -> Vec<(&'static str, Make)> {
             Box::new(Descent::new(Scheduled::new(rule, schedule).unwrap(), &START).unwrap())
         }),
         ("replay", || {
-            let triggers = vec![RecordedTrigger { step: 3, length: 0.2 }, RecordedTrigger { step: 9, length: 0.1 }];
+            let triggers = vec![RecordedTrigger::new(3, 0.2), RecordedTrigger::new(9, 0.1)];
             let along = Along::Step { probe: true };
             Box::new(Replay::new(triggers, along, Control::Kick, adam(), &START).unwrap())
+        }),
+        ("replay of reverts and signs", || {
+            let how = |how, step| RecordedTrigger { how, ..RecordedTrigger::new(step, 0.2) };
+            let triggers = vec![
+                how(Displacement::ByCurvature { descends: true }, 3),
+                how(Displacement::ByCurvature { descends: false }, 4),
+                how(Displacement::FromBest, 9),
+                how(Displacement::Plain, 10),
+                how(Displacement::FromBest, 17),
+            ];
+            Box::new(Replay::new(triggers, Along::Gradient, Control::Ascend, adam(), &START).unwrap())
         }),
         ("chain", || {
             let stages = vec![
