@@ -42,8 +42,8 @@ pub enum Error {
         /// What is allowed.
         allowed: &'static str,
     },
-    /// A trial has no room for a single iteration.
-    #[error("the budget of {problem} on {readout} does not suffice for one iteration of {method}")]
+    /// A run of a trial came to no measured loss.
+    #[error("{method} on {problem}, {readout}, finished no iteration with a loss: {reason}")]
     NoIteration {
         /// The problem.
         problem: String,
@@ -51,6 +51,8 @@ pub enum Error {
         readout: String,
         /// The method.
         method: String,
+        /// Why the run ended.
+        reason: String,
     },
     /// A method could not be set up.
     #[error("method {method}")]

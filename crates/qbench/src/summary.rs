@@ -159,13 +159,13 @@ pub struct MethodSummary {
     pub rates: [f64; 2],
     /// The runs at those rates, one per seed.
     pub runs: Vec<TrialResult>,
-    /// Against Adam, tuned the same way; `None` for Adam itself.
+    /// Against Adam, tuned the same way; `None` for Adam itself, and where Adam's mean loss is not positive, on the data or in a resample.
     pub against_adam: Option<Change>,
     /// Against the method that it is a variant of.
     pub against_base: Option<Change>,
     /// Against its twin with random directions.
     pub against_kick: Option<Change>,
-    /// Seeds in which it ends below, level with and above Adam.
+    /// Seeds in which it ends below, level with and above Adam; all 0 for Adam itself, and where Adam has no runs.
     pub record: [usize; 3],
     /// Wilcoxon signed-rank test against Adam over the seeds, adjusted by Holm for all methods of the condition.
     pub p_value: Option<f64>,
@@ -360,7 +360,7 @@ fn condition(task: String, readout: String, results: &[&TrialResult], methods: &
         summary.against_adam = compare(&summary.name, Some(REFERENCE))?;
         summary.against_base = compare(&summary.name, entry.and_then(MethodEntry::base))?;
         summary.against_kick = compare(&summary.name, entry.and_then(MethodEntry::kick_twin))?;
-        let Some(adam) = adam.as_ref().filter(|_| summary.against_adam.is_some()) else { continue };
+        let Some(adam) = adam.as_ref().filter(|_| summary.name != REFERENCE) else { continue };
         for difference in differences(&summary.losses(), adam, scale) {
             let place = if difference == 0.0 { 1 } else { usize::from(difference > 0.0) * 2 };
             summary.record[place] += 1;
@@ -368,7 +368,7 @@ fn condition(task: String, readout: String, results: &[&TrialResult], methods: &
     }
     if let Some(adam) = &adam {
         let tested: Vec<usize> = (0..summaries.len())
-            .filter(|&k| summaries[k].against_adam.is_some() && methods.get(&summaries[k].name).is_some())
+            .filter(|&k| summaries[k].name != REFERENCE && methods.get(&summaries[k].name).is_some())
             .collect();
         let losses: Vec<Vec<f64>> = tested.iter().map(|&k| summaries[k].losses()).collect();
         for (k, p) in tested.into_iter().zip(adjusted_p_values(&losses, adam, scale)?) {
@@ -489,8 +489,10 @@ pub fn table(condition: &Condition) -> Table {
                 cells.push(format!("{:.3}", method.mean(|run| run.last.test_accuracy.unwrap_or(f64::NAN))));
             }
             let [wins, ties, defeats] = method.record;
-            let record =
-                if method.against_adam.is_some() { format!("{wins}/{ties}/{defeats}") } else { "-".to_owned() };
+            let record = match method.record {
+                [0, 0, 0] => "-".to_owned(),
+                _ => format!("{wins}/{ties}/{defeats}"),
+            };
             cells.extend([
                 shown(&method.against_adam),
                 shown(&method.against_base),
@@ -600,6 +602,20 @@ mod tests {
         assert!(nlr.p_value.expect("tested") < 0.05);
         let table = table(condition);
         assert!(table.rows.iter().all(|row| row.len() == table.columns.len()));
+    }
+
+    /// Where Adam's mean loss is 0 there is no relative change, but it still wins.
+    #[test]
+    fn a_reference_without_loss_is_compared_by_ranks() {
+        let results: Vec<TrialResult> = (0..8)
+            .flat_map(|seed| [result("adam", 0.1, seed, 0.0), result("sgd", 0.1, seed, 0.1 + 0.05 * seed as f64)])
+            .collect();
+        let conditions = conditions(&results, &Methods::shipped()).expect("enough seeds");
+        let sgd = conditions[0].methods.iter().find(|method| method.name == "sgd").expect("there");
+        assert_eq!((sgd.against_adam, sgd.record), (None, [0, 0, 8]));
+        assert!((sgd.p_value.expect("tested") - 2.0 / 256.0).abs() < 1e-15);
+        let adam = conditions[0].methods.iter().find(|method| method.name == "adam").expect("there");
+        assert_eq!((adam.record, adam.p_value), ([0; 3], None));
     }
 
     #[test]

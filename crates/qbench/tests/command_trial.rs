@@ -148,6 +148,8 @@ fn bad_data_are_refused_with_their_place() {
     };
     let missing = folder.path().join("nothing.csv");
     assert!(refusal(&["trial", "--data", missing.to_str().expect("UTF-8")]).contains("cannot read"));
+    let huge = refused("huge.csv", &good.replace("0.2,", "-1e200,"), &[]);
+    assert!(huge.contains("line 4, column \"height\": found \"-1e200\""), "{huge}");
     assert!(refused("ragged.csv", &format!("{good}1,2\n"), &[]).contains("line 14: 2 fields, the header has 3"));
     let nan = refused("nan.csv", &good.replace("0.2,", "NaN,"), &[]);
     assert!(nan.contains("line 4, column \"height\": found \"NaN\", expected a finite number"), "{nan}");
@@ -181,11 +183,62 @@ fn what_makes_no_sense_is_refused() {
     assert!(refusal(&["trial", "--circuit", &circuit]).contains("--observable"));
     let exact = ["trial", "--task", "tfim-2", "--shots", "exact", "--device", "sensor-node"];
     assert!(refusal(&exact).contains("a device gives no exact values"));
+    assert!(refusal(&["trial", "--task", "tfim-2", OBSERVABLE]).contains("--circuit"));
+    assert!(
+        refusal(&["trial", "--task", "tfim-2", "--rates", "0.1,0.1", "--seeds", "2"]).contains("learning rate 0.1")
+    );
     let nowhere = folder.path().join("no/such/folder/all.json");
     let nowhere = nowhere.to_str().expect("UTF-8");
     let arguments =
         ["trial", "--task", "tfim-2", "--methods", "adam", "--rates", "0.1", "--seeds", "2", "--steps", "2"];
     assert!(refusal(&[&arguments[..], &["--write-angles", nowhere]].concat()).contains("cannot write"));
+    // Before anything is run: this would take days.
+    let long = ["trial", "--task", "tfim-12", "--seeds", "1000", "--steps", "1000000", "--write-angles", nowhere];
+    assert!(refusal(&long).contains("cannot write"));
+}
+
+/// Everything that a table says is in the document, and the runs that it was made from.
+#[test]
+fn runs_are_in_the_document() {
+    let arguments = ["trial", "--task", "tfim-2", "--methods", "sgd,adam", "--rates", "0.1,0.3", "--seeds", "4"];
+    let answer = json(&[&arguments[..], &["--steps", "12"]].concat());
+    for row in answer["results"].as_array().expect("a list") {
+        let runs = row["runs"].as_array().expect("a list");
+        assert_eq!(runs.len(), 4);
+        for (seed, run) in runs.iter().enumerate() {
+            assert_eq!(run["seed"].as_u64(), Some(seed as u64));
+            assert_eq!(run["rate"], row["rates"][seed % 2]);
+        }
+        let mean = |figure: &str| runs.iter().map(|run| number(&run[figure])).sum::<f64>() / 4.0;
+        for figure in ["loss", "best_loss", "chosen_loss", "iterations", "circuits"] {
+            assert!((mean(figure) - number(&row[figure])).abs() < 1e-12, "{figure}: {row}");
+        }
+        let share = runs.iter().filter(|run| !run["cost_to_solve"].is_null()).count() as f64 / 4.0;
+        assert_eq!(number(&row["solved"]["value"]), share);
+        assert!(number(&row["solved"]["lower"]) <= share && share <= number(&row["solved"]["upper"]));
+        let record = row["wins_ties_losses"].as_array().expect("three numbers");
+        let seeds: f64 = record.iter().map(number).sum();
+        assert_eq!(seeds, if row["method"] == "adam" { 0.0 } else { 4.0 });
+    }
+}
+
+/// Every task by the name that it is offered under.
+#[test]
+fn tasks_have_names() {
+    let tasks = "iris-parity,moons-parity,seattle-weather-parity,breast-cancer-parity,lih,hea-3";
+    let arguments = ["trial", "--task", tasks, "--methods", "adam", "--rates", "0.1", "--seeds", "2", "--steps", "1"];
+    let answer = json(&arguments);
+    let mut found: Vec<&str> =
+        answer["results"].as_array().expect("a list").iter().filter_map(|row| row["task"].as_str()).collect();
+    found.dedup();
+    let molecule = "lih_1.595_cas2_3";
+    assert_eq!(
+        found,
+        ["iris-parity", "moons-parity", "seattle-weather-parity", "breast-cancer-parity", molecule, "hea-3"]
+    );
+    for none in ["tfim-2-parity", "h2-parity", "hea-x", "hea-13"] {
+        refusal(&["trial", "--task", none]);
+    }
 }
 
 /// A suite is a set of defaults: what is given takes their places.

@@ -252,7 +252,8 @@ impl PauliSum {
     /// `sum_k |c_k|` without the identity: a bound on the distance of any expectation value from the identity's coefficient.
     #[must_use]
     pub fn one_norm(&self) -> f64 {
-        self.terms.iter().filter(|(_, string)| string.support() != 0).map(|(c, _)| c.abs()).sum()
+        // The sum of no numbers is -0.
+        self.terms.iter().filter(|(_, string)| string.support() != 0).map(|(c, _)| c.abs()).sum::<f64>().abs()
     }
 
     /// `H^2` as a sum of strings; its mean gives the variance `<H^2> - <H>^2` of one shot. Pairs of strings that anticommute
@@ -435,6 +436,8 @@ mod tests {
         assert_eq!(h.to_string().parse::<PauliSum>().expect("own text"), h);
         assert_eq!(h.identity_coefficient(), -2.0);
         assert_eq!(h.one_norm(), 3.5);
+        let constant: PauliSum = "2".parse().expect("valid");
+        assert_eq!(constant.one_norm().to_bits(), 0.0_f64.to_bits());
         assert_eq!(h.width(), 3);
         let e: PauliSum = "1e-3 * Z0 + -2.5E+1 * I".parse().expect("valid");
         assert_eq!(e.terms(), &[(1e-3, PauliString::from_masks(0, 1)), (-25.0, PauliString::IDENTITY)]);

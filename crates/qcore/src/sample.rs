@@ -130,7 +130,7 @@ impl Guide {
         }));
         self.last = weights.iter().rposition(|&weight| weight > 0.0).unwrap_or(0);
         let most = 2 * weights.len().next_power_of_two();
-        let intervals = usize::try_from(shots).map_or(most, |shots| (2 * shots).next_power_of_two().clamp(4, most));
+        let intervals = usize::try_from(shots).map_or(most, |shots| (2 * shots).next_power_of_two().max(4).min(most));
         // Counting the outcomes that end before an interval has no branch. Rounding up makes a search begin early rather than late.
         self.starts.clear();
         self.starts.resize(intervals + 2, 0);
@@ -219,6 +219,14 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         for bad in [&[0.5, -0.1][..], &[0.5, f64::NAN], &[0.5, f64::INFINITY], &[0.0, 0.0], &[]] {
             assert!(matches!(multinomial(bad, 10, &mut rng), Err(Error::Weight { .. })), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn one_outcome_takes_all_shots() {
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        for shots in 0..20 {
+            assert_eq!(multinomial(&[0.7], shots, &mut rng), Ok(vec![shots]));
         }
     }
 

@@ -287,6 +287,10 @@ impl ObservableFlags {
 }
 
 impl OptionalObservableFlags {
+    pub(super) fn is_given(&self) -> bool {
+        self.observable.is_some() || self.observable_file.is_some()
+    }
+
     /// An observable that fits on the register, if one is given.
     pub(super) fn read(&self, qubits: usize, terminal: &mut Terminal<'_>) -> Result<Option<PauliSum>, CommandError> {
         match (&self.observable, &self.observable_file) {

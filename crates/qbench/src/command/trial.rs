@@ -19,9 +19,9 @@ use super::{Common, Terminal};
 use crate::chemistry::Molecule;
 use crate::data::{DataError, Dataset};
 use crate::graph::Graph;
-use crate::summary::{Change, Condition, of_trials, table};
-use crate::tasks::{Classification, GroundState, ProductPlateau, Readout, Task};
-use crate::{Methods, Omission, Trials};
+use crate::summary::{Change, Condition, MethodSummary, of_trials, table};
+use crate::tasks::{Assessment, Classification, GroundState, ProductPlateau, Readout, Task};
+use crate::{Methods, Omission, TrialResult, Trials, stats};
 
 /// The tasks of `--suite`.
 const SUITE_TASKS: [&str; 6] = ["iris", "breast-cancer", "tfim-6", "h2", "maxcut-8", "product-10"];
@@ -85,7 +85,8 @@ impl std::str::FromStr for Reading {
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("what").args(["task", "circuit_file", "data", "suite"]).required(true).multiple(true))]
 pub(super) struct Flags {
-    /// Task: iris, breast-cancer, moons, seattle-weather, h2, or tfim-N, maxcut-N, product-N for N qubits; several by commas
+    /// Task: iris, breast-cancer, moons, seattle-weather, each also with -parity; h2, lih; tfim-N, maxcut-N, and the global cost on N
+    /// qubits of one RY each, product-N, or of hardware-efficient layers, hea-N; several by commas
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     task: Vec<String>,
     /// Six tasks, twelve methods, exact values, 1000 and 100 shots, 20 seeds, 150 steps; other options take their places
@@ -151,16 +152,61 @@ struct Row<'a> {
     loss: f64,
     best_loss: f64,
     chosen_loss: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_loss: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_accuracy: Option<f64>,
     change_against_adam: Option<Interval>,
     change_against_base: Option<Interval>,
+    change_against_kick: Option<Interval>,
+    /// Seeds in which it ends below, level with and above Adam.
+    wins_ties_losses: [usize; 3],
     p_value: Option<f64>,
-    solved: f64,
+    /// Share of the seeds, with its 95 % Wilson interval.
+    solved: Interval,
+    /// The median over the seeds; none if that is a run that was not solved within its budget.
+    cost_to_solve: Option<u64>,
+    late_gradient_norm: f64,
+    ascents: f64,
     iterations: f64,
     shots: f64,
     circuits: f64,
+    device_seconds: f64,
+    device_joules: f64,
     tuning_runs: u64,
     tuning_shots: u64,
     tuning_circuits: u64,
+    runs: Vec<Run>,
+}
+
+/// One seed of a method, at the rate that was chosen for it.
+#[derive(Serialize)]
+struct Run {
+    seed: u64,
+    rate: f64,
+    loss: f64,
+    best_loss: f64,
+    chosen_loss: f64,
+    cost_to_solve: Option<u64>,
+    iterations: u64,
+    shots: u64,
+    circuits: u64,
+}
+
+impl From<&TrialResult> for Run {
+    fn from(run: &TrialResult) -> Self {
+        Self {
+            seed: run.seed,
+            rate: run.rate,
+            loss: run.last.loss,
+            best_loss: run.best_loss,
+            chosen_loss: run.chosen_loss,
+            cost_to_solve: run.spent_to_threshold,
+            iterations: run.iterations,
+            shots: run.spent.shots,
+            circuits: run.spent.circuits,
+        }
+    }
 }
 
 /// A method that has no runs in a condition.
@@ -205,6 +251,9 @@ impl Display for TrialAnswer<'_> {
 
 pub(super) fn trial(flags: &Flags, methods: &Methods, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
     let trials = flags.trials(methods, terminal)?;
+    if let Some(path) = &flags.write_angles {
+        angles::check(path)?;
+    }
     let cells = trials.cells();
     let bar = if terminal.progress { ProgressBar::new(cells.len() as u64) } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len}  {elapsed}, {eta} left");
@@ -242,31 +291,47 @@ pub(super) fn trial(flags: &Flags, methods: &Methods, terminal: &mut Terminal<'_
     print(&answer, flags.common.json, terminal)
 }
 
-fn rows<'a>(conditions: &'a [Condition]) -> Vec<Row<'a>> {
-    let of_condition = |condition: &'a Condition| {
-        let Condition { task, readout, methods, .. } = condition;
-        methods.iter().map(move |method| Row {
-            task,
-            readout,
-            method: &method.name,
-            rates: method.rates,
-            seeds: method.runs.len(),
-            loss: method.mean(|run| run.last.loss),
-            best_loss: method.mean(|run| run.best_loss),
-            chosen_loss: method.mean(|run| run.chosen_loss),
-            change_against_adam: method.against_adam.as_ref().map(Interval::from),
-            change_against_base: method.against_base.as_ref().map(Interval::from),
-            p_value: method.p_value,
-            solved: method.solved(),
-            iterations: method.mean(|run| run.iterations as f64),
-            shots: method.mean(|run| run.spent.shots as f64),
-            circuits: method.mean(|run| run.spent.circuits as f64),
-            tuning_runs: method.tuning.runs,
-            tuning_shots: method.tuning.shots,
-            tuning_circuits: method.tuning.circuits,
-        })
+fn rows(conditions: &[Condition]) -> Vec<Row<'_>> {
+    let all = conditions.iter().flat_map(|condition| condition.methods.iter().map(move |method| (condition, method)));
+    all.map(|(condition, method)| row(condition, method)).collect()
+}
+
+fn row<'a>(condition: &'a Condition, method: &'a MethodSummary) -> Row<'a> {
+    let (lower, upper) = stats::wilson(method.solved(), method.runs.len() as f64, 0.95);
+    let mean_of = |figure: fn(&Assessment) -> Option<f64>| {
+        let known = method.runs.iter().all(|run| figure(&run.last).is_some());
+        known.then(|| method.mean(|run| figure(&run.last).unwrap_or(f64::NAN)))
     };
-    conditions.iter().flat_map(of_condition).collect()
+    Row {
+        task: &condition.task,
+        readout: &condition.readout,
+        method: &method.name,
+        rates: method.rates,
+        seeds: method.runs.len(),
+        loss: method.mean(|run| run.last.loss),
+        best_loss: method.mean(|run| run.best_loss),
+        chosen_loss: method.mean(|run| run.chosen_loss),
+        test_loss: mean_of(|last| last.test_loss),
+        test_accuracy: mean_of(|last| last.test_accuracy),
+        change_against_adam: method.against_adam.as_ref().map(Interval::from),
+        change_against_base: method.against_base.as_ref().map(Interval::from),
+        change_against_kick: method.against_kick.as_ref().map(Interval::from),
+        wins_ties_losses: method.record,
+        p_value: method.p_value,
+        solved: Interval { value: method.solved(), lower, upper },
+        cost_to_solve: method.median_spent_to_threshold(),
+        late_gradient_norm: method.mean(|run| run.late_gradient_norm),
+        ascents: method.mean(|run| run.ascents as f64),
+        iterations: method.mean(|run| run.iterations as f64),
+        shots: method.mean(|run| run.spent.shots as f64),
+        circuits: method.mean(|run| run.spent.circuits as f64),
+        device_seconds: method.mean(|run| run.spent.seconds),
+        device_joules: method.mean(|run| run.spent.joules),
+        tuning_runs: method.tuning.runs,
+        tuning_shots: method.tuning.shots,
+        tuning_circuits: method.tuning.circuits,
+        runs: method.runs.iter().map(Run::from).collect(),
+    }
 }
 
 impl Flags {
@@ -282,6 +347,9 @@ impl Flags {
         let of_suite = self.suite && self.task.is_empty() && !own;
         let tasks = if of_suite { owned(&SUITE_TASKS) } else { self.task.clone() };
         let mut tasks = tasks.iter().map(|name| named_task(name)).collect::<Result<Vec<_>, _>>()?;
+        if self.circuit.is_none() && self.observable.is_given() {
+            return Err(CommandError::Refused { what: "--observable", reason: "it goes with --circuit" });
+        }
         if let Some(path) = &self.circuit {
             tasks.push(own_task(path, &self.observable, terminal)?);
         }
@@ -355,15 +423,21 @@ fn chosen(methods: &Methods, names: &[String]) -> Result<Methods, CommandError> 
 /// A shipped task. Sizes are those of the project's own trials.
 fn named_task(name: &str) -> Result<Box<dyn Task>, CommandError> {
     let sized = |prefix: &str| name.strip_prefix(prefix).and_then(|size| size.parse::<usize>().ok());
+    let (of_data, parity) = name.strip_suffix("-parity").map_or((name, false), |name| (name, true));
+    let classification = match of_data {
+        "iris" => Some(Classification::iris()?),
+        "breast-cancer" => Some(Classification::breast_cancer()?),
+        "moons" => Some(Classification::moons()?),
+        "seattle-weather" => Some(Classification::seattle_weather()?),
+        _ => None,
+    };
+    if let Some(task) = classification {
+        return Ok(Box::new(if parity { task.with_parity() } else { task }));
+    }
+    let molecule = |of: &str| Molecule::shipped(of).expect("a shipped molecule");
     Ok(match name {
-        "iris" => Box::new(Classification::iris()?),
-        "breast-cancer" => Box::new(Classification::breast_cancer()?),
-        "moons" => Box::new(Classification::moons()?),
-        "seattle-weather" => Box::new(Classification::seattle_weather()?),
-        "h2" => {
-            let molecule = Molecule::shipped("H2_0.735").expect("a shipped molecule");
-            Box::new(GroundState::molecule(&molecule, 2)?)
-        }
+        "h2" => Box::new(GroundState::molecule(&molecule("H2_0.735"), 2)?),
+        "lih" => Box::new(GroundState::molecule(&molecule("LiH_1.595_cas2_3"), 2)?),
         _ => {
             if let Some(qubits) = sized("tfim-") {
                 Box::new(GroundState::ising(qubits, 1.0, 0.8, 3)?)
@@ -371,6 +445,8 @@ fn named_task(name: &str) -> Result<Box<dyn Task>, CommandError> {
                 Box::new(GroundState::max_cut(name, &Graph::moebius_ladder(nodes)?, 3)?)
             } else if let Some(qubits) = sized("product-") {
                 Box::new(ProductPlateau::new(qubits)?)
+            } else if let Some(qubits) = sized("hea-") {
+                Box::new(GroundState::global_cost(qubits, 3)?)
             } else {
                 return Err(CommandError::UnknownTask { name: name.to_owned() });
             }

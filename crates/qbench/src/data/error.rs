@@ -138,7 +138,7 @@ pub enum DataError {
         expected: usize,
     },
     /// A feature that is not finite, or so large that its square is not.
-    #[error("row {row}, feature {feature}: {value} is not finite or too large to square")]
+    #[error("row {row}, feature {feature}: {value:e} is not finite or too large to square")]
     FeatureRange {
         /// Index of the row among those handed in.
         row: usize,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::preprocess::LARGEST;
 use super::{DataError, Dataset};
 
 pub(super) fn parse(name: &str, text: &str) -> Result<Dataset, DataError> {
@@ -95,7 +96,8 @@ pub(super) fn parse_table(name: &str, text: &str, label: Option<&str>) -> Result
                 classes.push(field.to_owned());
             } else {
                 match field.parse::<f64>() {
-                    Ok(value) if value.is_finite() => features.push(value),
+                    Ok(value) if value.abs() <= LARGEST => features.push(value),
+                    Ok(value) if value.is_finite() => return Err(error("a number that can be squared, at most 1e150")),
                     _ => return Err(error("a finite number")),
                 }
             }

@@ -7,7 +7,7 @@ use nalgebra::{DMatrix, SymmetricEigen};
 use super::DataError;
 
 /// Values beyond this are refused: their squares, summed over the rows, could overflow.
-const LARGEST: f64 = 1e150;
+pub(super) const LARGEST: f64 = 1e150;
 
 /// Principal components whose variance is below this share of the largest do not count: they are rounding noise.
 const RANK_TOLERANCE: f64 = 1e-12;

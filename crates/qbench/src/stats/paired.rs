@@ -6,7 +6,7 @@ use super::moments::unchecked_mean;
 use super::{Bootstrap, BootstrapResult, StatsError, check, normal};
 
 /// Up to this many differences the distribution of the signed-rank statistic is enumerated.
-const EXACT_UP_TO: usize = 25;
+const EXACT_UP_TO: usize = 50;
 
 fn check_pairs(what: &'static str, a: &[f64], b: &[f64], needed: usize) -> Result<(), StatsError> {
     if a.len() != b.len() {
@@ -104,7 +104,7 @@ pub struct Wilcoxon {
 
 /// Wilcoxon signed-rank test that the differences are symmetric about 0, two-sided.
 ///
-/// Differences of 0 are left out (Wilcoxon's own treatment), equal magnitudes get their mean rank. Exact for at most 25
+/// Differences of 0 are left out (Wilcoxon's own treatment), equal magnitudes get their mean rank. Exact for at most 50
 /// differences without ties (given the zeros left out), else normal: `z = (W+ - N(N+1)/4) / sqrt(N(N+1)(2N+1)/24 - sum (t^3 -
 /// t)/48)` over groups of t ties. Equal means equal to the last bit: round differences that rounding alone keeps apart.
 /// Source: F. Wilcoxon, Biometrics Bulletin 1, 80 (1945).
@@ -146,7 +146,7 @@ pub fn wilcoxon_signed_rank(differences: &[f64]) -> Result<Wilcoxon, StatsError>
 
 /// `min(1, 2 P(W <= smaller))` where each of the ranks 1..=n counts with probability 1/2.
 fn exact_signed_rank(n: usize, smaller: usize) -> f64 {
-    // ways[w] = number of subsets of the ranks with sum w; at most 2^25, so exact in f64.
+    // ways[w] = number of subsets of the ranks with sum w; at most 2^50, so exact in f64.
     let mut ways = vec![0.0_f64; n * (n + 1) / 2 + 1];
     ways[0] = 1.0;
     for rank in 1..=n {

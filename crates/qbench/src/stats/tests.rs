@@ -167,20 +167,25 @@ fn pairs_are_resampled_together() {
     assert_eq!(again(5), again(5));
 }
 
-// db = np.array([np.sin(1.7*i) + 0.35 for i in range(40)])
-// st.wilcoxon(db, method='approx', correction=False), st.wilcoxon(db[:25], method='exact')
+// db = np.array([np.sin(1.7*i) + 0.35 for i in range(60)])
+// st.wilcoxon(db[:n]) for n in (25, 40, 50, 51, 60)
 // st.wilcoxon(np.array(TIES), method='approx', correction=False, zero_method='wilcox')
 #[test]
 fn signed_rank_test_equals_scipy() {
-    let d: Vec<f64> = (0..40).map(|i| (1.7 * f64::from(i)).sin() + 0.35).collect();
-    let normal = wilcoxon_signed_rank(&d).expect("values");
-    assert_eq!((normal.method, normal.used, normal.zeros), (WilcoxonMethod::Normal, 40, 0));
-    assert_eq!((normal.rank_sum_negative, normal.rank_sum_positive), (205.0, 615.0));
-    close(normal.p_value, 0.005860860476756163, 1e-9);
-
-    let exact = wilcoxon_signed_rank(&d[..25]).expect("values");
-    assert_eq!((exact.method, exact.rank_sum_negative), (WilcoxonMethod::Exact, 76.0));
-    close(exact.p_value, 0.018744707107543945, 1e-14);
+    let d: Vec<f64> = (0..60).map(|i| (1.7 * f64::from(i)).sin() + 0.35).collect();
+    for (n, smaller, p_value) in
+        [(25, 76.0, 0.018744707107543945), (40, 205.0, 0.005096850996778812), (50, 314.0, 0.0014315119741414861)]
+    {
+        let exact = wilcoxon_signed_rank(&d[..n]).expect("values");
+        assert_eq!((exact.method, exact.used, exact.zeros), (WilcoxonMethod::Exact, n, 0));
+        assert_eq!((exact.rank_sum_negative, exact.rank_sum_positive), (smaller, (n * (n + 1) / 2) as f64 - smaller));
+        close(exact.p_value, p_value, 1e-14);
+    }
+    for (n, smaller, p_value) in [(51, 330.0, 0.0018001508907782588), (60, 470.0, 0.001053208740275171)] {
+        let normal = wilcoxon_signed_rank(&d[..n]).expect("values");
+        assert_eq!((normal.method, normal.rank_sum_negative), (WilcoxonMethod::Normal, smaller));
+        close(normal.p_value, p_value, 1e-9);
+    }
 
     let ties = [1.0, -2.0, 3.0, 4.0, -1.0, 5.0, 6.0, 0.0, 2.0, 2.0, -3.0, 7.0];
     let tied = wilcoxon_signed_rank(&ties).expect("values");

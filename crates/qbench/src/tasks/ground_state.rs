@@ -114,6 +114,29 @@ impl GroundState {
         Ok(Self::assembled(name.into(), description, circuit, observable, -best, 0.15 * best))
     }
 
+    /// The global cost `1 - |<0|U|0>|^2` of `layers` hardware-efficient layers on `qubits` qubits, from uniformly random angles: its derivatives
+    /// vanish exponentially with the number of qubits (M. Cerezo et al., Nat. Commun. 12, 1791 (2021)). Solved below 0.5. The projector is a sum
+    /// of `2^n` strings of Z, read in one setting.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Range`] without a layer or unless `1 <= qubits <= 12`.
+    pub fn global_cost(qubits: usize, layers: usize) -> Result<Self, Error> {
+        if !(1..=12).contains(&qubits) {
+            return Err(Error::Range { what: "the number of qubits", value: qubits as f64, allowed: "1 to 12" });
+        }
+        let circuit = layered(qubits, layers)?;
+        let share = (-(qubits as f64)).exp2();
+        let strings =
+            (0..1_u64 << qubits).map(|z| (if z == 0 { 1.0 - share } else { -share }, PauliString::from_masks(0, z)));
+        let description = format!(
+            "global cost 1 - |<0|U|0>|^2 of {layers} hardware-efficient layers (RY, RZ, CZ) on {qubits} qubits, {} parameters",
+            2 * qubits * layers
+        );
+        let observable = PauliSum::new(strings)?;
+        Ok(Self::assembled(format!("hea-{qubits}"), description, circuit, observable, 0.0, 0.5))
+    }
+
     /// A circuit and an observable of one's own; every parameter is trained. The lowest eigenvalue is computed (Lanczos).
     /// Solved within 5 % of the width of the spectrum's bound `sum |c_k|`.
     ///
@@ -124,6 +147,14 @@ impl GroundState {
         let parameters = circuit.parameters().len();
         if parameters == 0 {
             return Err(Error::Range { what: "the number of parameters", value: 0.0, allowed: "at least 1" });
+        }
+        let value = observable.one_norm();
+        if value == 0.0 {
+            return Err(Error::Range {
+                what: "the sum of |coefficients| that are not of the identity",
+                value,
+                allowed: "above 0",
+            });
         }
         let lowest = spectrum::lowest_eigenvalue(&observable, circuit.num_qubits())?;
         let description = format!(
@@ -293,6 +324,17 @@ mod tests {
     }
 
     #[test]
+    fn the_global_cost_is_what_is_not_in_the_first_basis_state() {
+        let task = GroundState::global_cost(3, 2).expect("valid");
+        let instance = task.instance(&Streams::new(5, 1)).expect("valid");
+        let mut state = qcore::StateVector::zero(3).expect("small");
+        state.apply_circuit(task.circuit().expect("one"), instance.start()).expect("finite");
+        let cost = 1.0 - state.amplitudes()[0].norm_sqr();
+        assert!((instance.loss(instance.start()).expect("runs") - cost).abs() < 1e-14);
+        assert!(GroundState::global_cost(13, 1).is_err() && GroundState::global_cost(3, 0).is_err());
+    }
+
+    #[test]
     fn the_assessed_energy_is_never_below_the_ground_state_and_reaches_it_without_field() {
         let task = GroundState::ising(3, 1.0, 0.7, 2).expect("valid");
         let instance = task.instance(&Streams::new(5, 1)).expect("valid");
@@ -325,6 +367,10 @@ mod tests {
         let shipped = GroundState::ising(4, 1.0, 0.8, 2).expect("valid");
         let custom = GroundState::custom("own", shipped.circuit.clone(), shipped.observable.clone()).expect("valid");
         assert!((custom.lowest_energy() - shipped.lowest_energy()).abs() < 1e-9);
+        for constant in ["3", "0 * Z0"] {
+            let refused = GroundState::custom("flat", shipped.circuit.clone(), constant.parse().expect("valid"));
+            assert!(matches!(refused, Err(Error::Range { value: 0.0, .. })), "{constant}: {refused:?}");
+        }
         assert!(GroundState::custom("none", Circuit::new(2).expect("small"), shipped.observable).is_err());
     }
 }

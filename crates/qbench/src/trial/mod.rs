@@ -200,8 +200,8 @@ impl Trials {
     ///
     /// # Errors
     ///
-    /// [`Error::DuplicateName`] if two tasks, or two readouts, share a name; [`Error::NoIteration`] if the budget does not suffice
-    /// for one iteration; and what the task, the method or the run refuse.
+    /// [`Error::DuplicateName`] if two tasks, or two readouts, share a name, or a learning rate is given twice; [`Error::NoIteration`] if
+    /// a run finishes no iteration, or reports no loss; and what the task, the method or the run refuse.
     ///
     /// # Panics
     ///
@@ -214,6 +214,7 @@ impl Trials {
         let streams = Streams::new(root_seed, experiment::stream_key(&key));
         let instance = task.instance(&streams)?;
         let entry = &self.methods.entries()[cell.method];
+        duplicate(self.rates_of(entry).iter().map(|rate| format!("learning rate {rate}")))?;
         let mut results = Vec::new();
         if self.stands_first(cell) {
             for (name, assessment) in instance.baselines()? {
@@ -284,13 +285,14 @@ impl Trials {
             budget.seconds.map(|all| ((all - reserve.seconds) / iteration.seconds) as u64),
         ];
         let planned_iterations = fitting.into_iter().flatten().min().unwrap_or(self.exact_iterations);
-        let no_iteration = || Error::NoIteration {
+        let no_iteration = |reason: &str| Error::NoIteration {
             problem: task.name().to_owned(),
             readout: readout.to_string(),
             method: entry.name().to_owned(),
+            reason: reason.to_owned(),
         };
         if planned_iterations == 0 {
-            return Err(no_iteration());
+            return Err(no_iteration("the budget does not suffice for one plain gradient step"));
         }
         let setup = Setup {
             start: instance.start().to_vec(),
@@ -325,7 +327,11 @@ impl Trials {
             .observe(&mut count_ascents)
             .observe(&mut solved)
             .run()?;
-        let (best_theta, best_axes) = (best.theta().ok_or_else(no_iteration)?, best.axes());
+        let without_loss = || match outcome.iterations {
+            0 => no_iteration(&reason(&outcome.reason)),
+            _ => no_iteration("its reports have none"),
+        };
+        let (best_theta, best_axes) = (best.theta().ok_or_else(without_loss)?, best.axes());
         objective.use_all_data(true);
         let mut spent = outcome.spent;
         let measured = [(&outcome.last[..], &outcome.last_axes[..]), (best_theta, best_axes)]
@@ -368,7 +374,7 @@ impl Trials {
             late_gradient_norm,
             spent_to_threshold,
             start_loss: instance.loss(instance.start())?,
-            last_measured: value(0).or(outcome.last_loss.map(|loss| loss.value)).ok_or_else(no_iteration)?,
+            last_measured: value(0).or(outcome.last_loss.map(|loss| loss.value)).ok_or_else(without_loss)?,
             last,
             best_loss: best.loss,
             chosen_loss: chosen,
@@ -458,7 +464,7 @@ impl qopt::Observer for Solved<'_> {
     }
 }
 
-/// Names are what results are told apart by.
+/// Names, and learning rates, are what results are told apart by.
 fn duplicate(names: impl Iterator<Item = String>) -> Result<(), Error> {
     let mut seen = std::collections::HashSet::new();
     for name in names {

@@ -127,11 +127,25 @@ fn two_tasks_of_one_name_are_refused() {
     assert!(matches!(trials.run_all(1), Err(Error::DuplicateName { name }) if name == "tfim-3"));
 }
 
+/// Results of equal rates could not be told apart, and would count twice.
 #[test]
-fn a_budget_below_one_iteration_is_a_typed_error() {
-    let readout = Readout::device("sensor-node", 4096).expect("shipped");
-    let result = trials(readout).run_all(1);
-    assert!(matches!(result, Err(Error::NoIteration { .. })), "{result:?}");
+fn a_learning_rate_given_twice_is_refused() {
+    let trials = Trials { rates: vec![0.1, 0.3, 0.1], ..trials(Readout::Exact) };
+    assert!(matches!(trials.run_all(1), Err(Error::DuplicateName { name }) if name == "learning rate 0.1"));
+}
+
+#[test]
+fn a_run_without_an_iteration_is_a_typed_error_with_its_reason() {
+    let readout = || Readout::device("sensor-node", 4096).expect("shipped");
+    let result = trials(readout()).run_all(1);
+    assert!(matches!(&result, Err(Error::NoIteration { reason, .. }) if reason.contains("budget")), "{result:?}");
+    // A device of four qubits.
+    let large = Trials {
+        tasks: vec![Box::new(GroundState::ising(5, 1.0, 0.8, 1).expect("valid"))],
+        ..trials(Readout::device("sensor-node", 10).expect("shipped"))
+    };
+    let result = large.run_all(1);
+    assert!(matches!(&result, Err(Error::NoIteration { reason, .. }) if reason.contains("qubits")), "{result:?}");
 }
 
 /// Every shipped method that applies runs on every kind of task, exactly and from shots, within the same budget; the others are told

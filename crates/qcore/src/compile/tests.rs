@@ -35,26 +35,32 @@ fn circuit(qubits: usize) -> (Circuit, Vec<f64>) {
     (circuit, values)
 }
 
+/// Runs of the program at every level, twice in the same memory, end in the state that its steps make one by one.
+fn assert_run(program: &Program, values: &[f64], what: &dyn std::fmt::Display) {
+    let mut binding = Binding::new(program);
+    program.bind(values, &mut binding).expect("finite");
+    let zero = StateVector::zero(program.num_qubits()).expect("small");
+    let mut expected = zero.clone();
+    expected.apply_steps(program, &binding, 0..program.num_steps()).expect("fits");
+    let expected = expected.amplitudes();
+    for level in Level::available() {
+        let mut state = zero.clone().with_level(level);
+        for _ in 0..2 {
+            state.run(program, &binding).expect("fits");
+            let pairs = expected.iter().zip(state.amplitudes());
+            let error = pairs.map(|(a, b)| (a - b).norm()).fold(0.0, f64::max);
+            assert!(error < 1e-14, "{what} at {level}: {error:e}");
+        }
+    }
+}
+
 /// Rows of chunks, rows that are one chunk, columns of one, two and four tiles, and tiles of columns that are cut into chunks.
 #[test]
 fn states_cut_in_any_way_are_those_of_the_steps() {
     for (qubits, row) in [(12, 10), (12, 8), (12, 7), (12, 6), (14, 12), (14, 13), (15, 6)] {
         let (circuit, values) = circuit(qubits);
-        let whole = Program::compile(&circuit);
-        let mut binding = Binding::new(&whole);
-        whole.bind(&values, &mut binding).expect("finite");
-        let mut expected = StateVector::zero(qubits).expect("small");
-        expected.apply_steps(&whole, &binding, 0..whole.num_steps()).expect("fits");
         let cut = Program::compile(&circuit).in_rows(row);
-        let mut binding = Binding::new(&cut);
-        cut.bind(&values, &mut binding).expect("finite");
-        for level in Level::available() {
-            let mut state = StateVector::zero(qubits).expect("small").with_level(level);
-            state.run(&cut, &binding).expect("fits");
-            let pairs = expected.amplitudes().into_iter().zip(state.amplitudes());
-            let error = pairs.map(|(a, b)| (a - b).norm()).fold(0.0, f64::max);
-            assert!(error < 1e-14, "{qubits} qubits in rows of {row} at {level}: {error:e}");
-        }
+        assert_run(&cut, &values, &format_args!("{qubits} qubits in rows of {row}"));
     }
 }
 
@@ -111,25 +117,10 @@ fn few_gates_across_the_cut_begin_as_a_sum_of_products() {
     for (case, (across, rank)) in cases.into_iter().enumerate() {
         for (layers, angle, row) in [(7, 0.3, 5), (7, tilted, 5), (6, 0.7, 7), (6, 0.7, 8), (5, 0.7, 9)] {
             let circuit = layered(10, layers, angle, across);
-            let whole = Program::compile(&circuit);
-            let mut binding = Binding::new(&whole);
-            whole.bind(&[], &mut binding).expect("finite");
-            let mut expected = StateVector::zero(10).expect("small");
-            expected.apply_steps(&whole, &binding, 0..whole.num_steps()).expect("fits");
             let cut = Program::compile(&circuit).in_rows(row);
             let found = cut.plan().opening.as_ref().map(|opening| opening.rank());
             assert!(found == rank || row != 5, "case {case} of {layers} layers: {found:?}");
-            let mut binding = Binding::new(&cut);
-            cut.bind(&[], &mut binding).expect("finite");
-            for level in Level::available() {
-                let mut state = StateVector::zero(10).expect("small").with_level(level);
-                for _ in 0..2 {
-                    state.run(&cut, &binding).expect("fits");
-                    let pairs = expected.amplitudes().into_iter().zip(state.amplitudes());
-                    let error = pairs.map(|(a, b)| (a - b).norm()).fold(0.0, f64::max);
-                    assert!(error < 1e-14, "case {case}, {layers} layers, at {level}: {error:e}");
-                }
-            }
+            assert_run(&cut, &[], &format_args!("case {case}, {layers} layers"));
         }
     }
 }
@@ -153,24 +144,11 @@ fn rings(qubits: usize, layers: usize) -> Circuit {
 #[test]
 fn openings_are_cut_in_the_middle() {
     let circuit = rings(14, 5);
-    let whole = Program::compile(&circuit);
-    let mut binding = Binding::new(&whole);
-    whole.bind(&[], &mut binding).expect("finite");
-    let mut expected = StateVector::zero(14).expect("small");
-    expected.apply_steps(&whole, &binding, 0..whole.num_steps()).expect("fits");
     for (row, low) in [(12, 7), (10, 7), (7, 7), (6, 6)] {
         let cut = Program::compile(&circuit).in_rows(row);
         let opening = cut.plan().opening.as_ref().expect("two gates across the cut per layer");
         assert_eq!((opening.rank(), opening.low), (16, (1 << low) - 1), "rows of {row}");
-        let mut binding = Binding::new(&cut);
-        cut.bind(&[], &mut binding).expect("finite");
-        for level in Level::available() {
-            let mut state = StateVector::zero(14).expect("small").with_level(level);
-            state.run(&cut, &binding).expect("fits");
-            let pairs = expected.amplitudes().into_iter().zip(state.amplitudes());
-            let error = pairs.map(|(a, b)| (a - b).norm()).fold(0.0, f64::max);
-            assert!(error < 1e-14, "rows of {row} at {level}: {error:e}");
-        }
+        assert_run(&cut, &[], &format_args!("rows of {row}"));
     }
 }
 
@@ -340,18 +318,8 @@ fn moved_states_are_those_of_the_steps() {
             }
             let (circuit, values) = moving(qubits, kind);
             let program = moved(&circuit, row);
-            let mut binding = Binding::new(&program);
-            program.bind(&values, &mut binding).expect("finite");
-            let mut expected = StateVector::zero(qubits).expect("small");
-            expected.apply_steps(&program, &binding, 0..program.num_steps()).expect("fits");
             assert!(maps_and_sweeps(&program).0 > 0, "{qubits} qubits, kind {kind}");
-            for level in Level::available() {
-                let mut state = StateVector::zero(qubits).expect("small").with_level(level);
-                state.run(&program, &binding).expect("fits");
-                let pairs = expected.amplitudes().into_iter().zip(state.amplitudes());
-                let error = pairs.map(|(a, b)| (a - b).norm()).fold(0.0, f64::max);
-                assert!(error < 1e-14, "{qubits} qubits in rows of {row:?}, kind {kind} at {level}: {error:e}");
-            }
+            assert_run(&program, &values, &format_args!("{qubits} qubits in rows of {row:?}, kind {kind}"));
         }
     }
 }

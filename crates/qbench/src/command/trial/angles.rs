@@ -7,7 +7,7 @@ use qgrad::objective::with_axes;
 use serde::Serialize;
 
 use super::super::error::{CommandError, Source};
-use super::super::output::write_whole;
+use super::super::output::{check_writable, write_whole};
 use crate::summary::{Condition, MethodSummary};
 use crate::{TrialResult, Trials};
 
@@ -55,6 +55,16 @@ fn trained<'a>(run: &'a TrialResult, trials: &Trials) -> Trained<'a> {
         loss: run.chosen_loss,
         test_accuracy: run.last.test_accuracy,
     }
+}
+
+/// Refuses a place where [`write`] would fail, before anything is spent.
+pub(super) fn check(path: &Path) -> Result<(), CommandError> {
+    if path.extension().is_some_and(|extension| extension == "json") {
+        return check_writable(path);
+    }
+    let failed = |source| CommandError::Write { path: Source::File(path.to_owned()), source };
+    std::fs::create_dir_all(path).map_err(failed)?;
+    check_writable(&path.join("angles.json"))
 }
 
 /// One document for a path that ends in `.json`, else a folder with a file for each method and condition, and beside it the circuit

@@ -15,7 +15,7 @@ use super::{Assessment, Instance, Readout, Task, Trainable};
 use crate::Error;
 use crate::applicability::Need;
 use crate::classical::{LogisticRegression, MajorityClass, Scores};
-use crate::data::{AnglePipeline, Dataset};
+use crate::data::{AnglePipeline, DataError, Dataset};
 use crate::plateau::uniform_angles;
 
 pub use objective::ClassificationObjective;
@@ -251,7 +251,14 @@ impl Classification {
         let fraction = 1.0 - self.train_size as f64 / self.data.len() as f64;
         let split = self.data.split(fraction, &mut streams.at(0).rng(Role::Split))?;
         let train_rows = self.data.rows(&split.train);
-        let pipeline = AnglePipeline::fit(&train_rows, Some(self.qubits.min(self.data.feature_count())))?;
+        let components = self.qubits.min(self.data.feature_count());
+        let pipeline = match AnglePipeline::fit(&train_rows, Some(components)) {
+            // A feature that does not vary among these samples leaves fewer directions; the qubits repeat those that there are.
+            Err(DataError::Components { available: available @ 1.., .. }) => {
+                AnglePipeline::fit(&train_rows, Some(available))
+            }
+            fitted => fitted,
+        }?;
         let part = |indices: &[usize]| -> Result<Samples, Error> {
             let rows = self.data.rows(indices);
             let spread = |angles: Vec<f64>| angles.iter().copied().cycle().take(self.qubits).collect();

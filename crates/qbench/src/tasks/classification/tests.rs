@@ -192,6 +192,30 @@ fn shipped_tasks_are_what_they_say() {
     assert!(with.without("sunshine").is_err());
 }
 
+/// A feature that does not vary, in all samples or in the part for training, takes no qubit.
+#[test]
+fn features_that_do_not_vary_are_no_directions() {
+    let table = |feature: &dyn Fn(usize) -> f64| {
+        let row = |k: usize| format!("{},{},{},{}\n", k as f64, (k as f64).sin(), feature(k), ["a", "b"][k % 2]);
+        let text = format!("x,y,z,class\n{}", (0..20).map(row).collect::<String>());
+        Classification::new("own", Dataset::from_table("own", &text, None).expect("valid"), 3, 1, 12, 4).expect("valid")
+    };
+    let start = |task: &Classification, seed: u64| {
+        let instance = task.instance(&Streams::new(seed, 1))?;
+        instance.loss(instance.start())
+    };
+    for seed in 0..8 {
+        for feature in [&(|_| 3.0) as &dyn Fn(usize) -> f64, &|k| f64::from(k == 7)] {
+            let loss = start(&table(feature), seed).expect("two directions are enough");
+            assert!((0.0..=4.0).contains(&loss), "{loss}");
+        }
+    }
+    let text = format!("x,class\n{}", (0..20).map(|k| format!("1,{}\n", ["a", "b"][k % 2])).collect::<String>());
+    let flat = Dataset::from_table("flat", &text, None).expect("valid");
+    let flat = Classification::new("flat", flat, 2, 1, 12, 4).expect("valid");
+    assert!(start(&flat, 0).is_err(), "nothing varies");
+}
+
 /// The loss from shots is unbiased and its error bar describes its scatter.
 #[test]
 fn the_loss_from_shots_is_unbiased_with_an_honest_error() {
