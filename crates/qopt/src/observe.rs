@@ -41,7 +41,8 @@ impl<F: FnMut(&Observation<'_>) -> ControlFlow<()>> Observer for F {
 /// Keeps the point with the smallest measured loss.
 ///
 /// Compared once per iteration with the loss where the iteration started, strict `<`, in negative phases too. The
-/// losses of probes do not compete, nor does the last point of a run, whose loss is not measured.
+/// losses of probes do not compete, nor does the last point of a run, whose loss is not measured, nor a loss that is not
+/// finite or whose standard error is not.
 ///
 /// The smallest of noisy losses is biased low, and its point can be a bad one: re-evaluate it, and the last point,
 /// before anything is claimed ([`reevaluate`](crate::reevaluate)).
@@ -119,7 +120,8 @@ impl BestPoint {
 
 impl Observer for BestPoint {
     fn observe(&mut self, observation: &Observation<'_>) -> ControlFlow<()> {
-        let Some(loss) = observation.report.loss else {
+        let is_finite = |loss: &Estimate| loss.value.is_finite() && loss.std_error.is_finite();
+        let Some(loss) = observation.report.loss.filter(is_finite) else {
             return ControlFlow::Continue(());
         };
         if self.best.is_none_or(|(_, best)| loss.value < best.value) {

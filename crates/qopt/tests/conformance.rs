@@ -221,6 +221,8 @@ struct Faulty {
     probing: bool,
     loss: Option<Estimate>,
     asked: Cell<u64>,
+    /// Iterations since it was made or restored.
+    done: u64,
 }
 
 fn faulty(how: &'static str) -> impl Fn(&[f64]) -> Made<Faulty> {
@@ -230,15 +232,29 @@ fn faulty(how: &'static str) -> impl Fn(&[f64]) -> Made<Faulty> {
         }
         let theta: Vec<f64> = if how == "start" { vec![0.0; theta.len()] } else { theta.to_vec() };
         let candidate = theta.clone();
-        Ok(Faulty { how, theta, candidate, probing: false, loss: None, asked: Cell::new(0) })
+        Ok(Faulty { how, theta, candidate, probing: false, loss: None, asked: Cell::new(0), done: 0 })
     }
 }
 
 impl Faulty {
     fn done(&mut self) -> Told {
         self.probing = false;
+        self.done += 1;
         let norm = if self.how == "report" { f64::NAN } else { 1.0 };
-        Told::Done(StepReport::descent(self.loss, norm, 0.1))
+        let mut report = StepReport::descent(self.loss, norm, 0.1);
+        let number = |value, std_error| Some(Estimate { value, std_error });
+        match self.how {
+            "report loss" => report.loss = number(f64::NAN, 0.1),
+            "report loss error" => report.loss = self.loss.and_then(|loss| number(loss.value, -0.1)),
+            "report gradient error" => report.gradient_std_error = Some(f64::NAN),
+            "report length" => report.step_length = f64::INFINITY,
+            "invented" => report.loss = self.loss.and_then(|loss| number(loss.value + 1e-9, loss.std_error)),
+            "ascents" => report.ascents = 10 - self.done.min(10),
+            "probes" => report.probes = self.done % 7,
+            "kicks" => report.kicks = u64::from(self.done < 4),
+            _ => {}
+        }
+        Told::Done(report)
     }
 }
 
@@ -307,8 +323,10 @@ impl Method for Faulty {
         if refuses(&answer.gradient_std_errors, (self.how == "last error").then_some(last)) {
             return Err(other("a standard error of the gradient is not finite"));
         }
+        // As many asks as there were iterations, unless one is made twice.
+        let rate = if self.how.starts_with("counts asks") { 0.1 / self.asked.get() as f64 } else { 0.1 };
         for ((c, t), g) in self.candidate.iter_mut().zip(&self.theta).zip(&answer.gradient) {
-            *c = t - 0.1 * g;
+            *c = t - rate * g;
         }
         if self.how == "early" {
             self.theta.copy_from_slice(&self.candidate);
@@ -325,6 +343,10 @@ impl Method for Faulty {
     fn state(&self) -> State {
         let state =
             State::new("faulty").with_floats("theta", &self.theta).with_counts("probing", &[self.probing.into()]);
+        let state = match self.how {
+            "counts asks" => state.with_counts("asked", &[self.asked.get()]),
+            _ => state,
+        };
         match self.loss.filter(|_| self.probing && self.how != "middle") {
             None => state,
             Some(loss) => {
@@ -334,7 +356,10 @@ impl Method for Faulty {
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        state.expect("faulty", &["theta", "probing", "candidate", "loss"])?;
+        state.expect("faulty", &["theta", "probing", "candidate", "loss", "asked"])?;
+        if self.how == "counts asks" {
+            self.asked.set(state.counts::<1>("asked")?[0]);
+        }
         let [probing] = state.counts("probing")?;
         self.theta = state.floats_of("theta", self.theta.len())?;
         self.probing = probing != 0;
@@ -360,6 +385,16 @@ fn broken_methods() {
     finds!(check_method(faulty("early")), Finding::MovesEarly { step: 0 });
     finds!(check_method(faulty("runaway")), Finding::NonFinitePoint { step: 7, component: 0, .. });
     finds!(check_method(faulty("report")), Finding::BadReport { step: 0, field: "gradient_norm", .. });
+    finds!(check_method(faulty("report loss")), Finding::BadReport { step: 0, field: "loss.value", .. });
+    finds!(check_method(faulty("report loss error")), Finding::BadReport { field: "loss.std_error", .. });
+    finds!(check_method(faulty("report gradient error")), Finding::BadReport { field: "gradient_std_error", .. });
+    finds!(check_method(faulty("report length")), Finding::BadReport { field: "step_length", .. });
+    finds!(check_method(faulty("invented")), Finding::InventedLoss { step: 0, .. });
+    finds!(check_method(faulty("ascents")), Finding::FallingCounter { step: 1, field: "ascents", before: 9, now: 8 });
+    finds!(check_method(faulty("probes")), Finding::FallingCounter { step: 6, field: "probes", before: 6, now: 0 });
+    finds!(check_method(faulty("kicks")), Finding::FallingCounter { step: 3, field: "kicks", before: 1, now: 0 });
+    finds!(check_method(faulty("counts asks")), Finding::AskChanges { step: 0 });
+    finds!(check_method(faulty("counts asks in secret")), Finding::AskChanges { step: 0 });
     finds!(check_method(faulty("middle")), Finding::ResumeDiffers { .. });
     finds!(check_method(faulty("loss")), Finding::AcceptsNonFinite { what: "loss", .. });
     finds!(check_method(faulty("second loss")), Finding::AcceptsNonFinite { what: "loss", .. });

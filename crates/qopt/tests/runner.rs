@@ -429,3 +429,28 @@ fn an_observer_may_stop_a_flat_run() {
     // L_k = 0.81^k: the difference 0.19 * 0.81^(k-1) falls below 1e-3 at k = 26.
     assert_eq!((outcome.reason, outcome.iterations), (StopReason::Observer, 27));
 }
+
+/// A loss that is not a number, as a method of one's own may report it, does not stay the best one, and whatever is kept
+/// can be restored.
+#[test]
+fn losses_that_are_not_finite_are_never_the_best() {
+    let mut best = BestPoint::new(2);
+    let losses = [(f64::NAN, 0.0), (f64::NEG_INFINITY, 0.0), (1.0, f64::NAN), (3.0, 0.1), (f64::NAN, 0.1), (2.0, 0.1)];
+    for (k, (value, std_error)) in losses.into_iter().enumerate() {
+        let mut see = |seen: &Observation<'_>| {
+            let (mut seen, theta) = (*seen, [k as f64, 0.5]);
+            seen.report.loss = Some(Estimate { value, std_error });
+            (seen.step, seen.theta) = (k as u64, &theta);
+            best.observe(&seen)
+        };
+        Runner::new(&mut sgd(), &mut noisy(), STREAMS)
+            .budget(Budget::of_iterations(1))
+            .observe(&mut see)
+            .run()
+            .unwrap();
+        let mut restored = BestPoint::new(2);
+        restored.restore(&best.state()).unwrap();
+        assert_eq!(restored, best);
+    }
+    assert_eq!((best.step(), best.theta()), (Some(5), Some([5.0, 0.5].as_slice())));
+}

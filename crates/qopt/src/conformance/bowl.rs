@@ -25,6 +25,11 @@ impl Bowl {
         Self { dimension, noise: 0.0, is_flat: true }
     }
 
+    /// Whether every measurement of a loss is another number.
+    pub(super) fn is_noisy(&self) -> bool {
+        self.noise > 0.0
+    }
+
     fn curvature(&self, k: usize) -> f64 {
         if self.is_flat { 0.0 } else { 0.5 + (k % 3) as f64 / 2.0 }
     }

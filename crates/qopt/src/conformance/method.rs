@@ -5,7 +5,7 @@ use std::fmt;
 use crate::conformance::bowl::Bowl;
 use crate::conformance::{DIMENSIONS, Finding, Report};
 use crate::vector::first_non_finite;
-use crate::{Answer, Bill, IterationContext, Method, Objective, Query, State, StepReport, Streams, Told};
+use crate::{Answer, Bill, Estimate, IterationContext, Method, Objective, Query, State, StepReport, Streams, Told};
 
 /// Iterations of a run: enough for a phase or two, short enough for a test.
 const ITERATIONS: u64 = 24;
@@ -53,11 +53,13 @@ struct Run<M> {
     method: M,
     bowl: Bowl,
     answer: Answer,
+    /// The counters of the last report: ascents, probes, kicks.
+    counters: [u64; 3],
 }
 
 impl<M: Method> Run<M> {
     fn new(method: M, bowl: Bowl) -> Self {
-        Self { method, bowl, answer: Answer::default() }
+        Self { method, bowl, answer: Answer::default(), counters: [0; 3] }
     }
 
     /// Asks and evaluates; the number of query streams used and the price.
@@ -89,9 +91,11 @@ impl<M: Method> Run<M> {
             self.method.plan(&mut |query| planned += bowl.price_query(query).unwrap_or(Bill::ZERO));
         }
         let mut asked = Bill::ZERO;
+        let mut losses = Vec::new();
         loop {
             let (used, price) = self.query(&context, number)?;
             asked += price;
+            losses.extend(self.answer.value.iter().chain(&self.answer.values).copied());
             let told = self.method.tell(&self.answer, &context);
             match told.map_err(|error| Finding::RefusesAnswer { step, message: error.to_string() })? {
                 Told::MoreQueries if number > MOST_QUERIES => {
@@ -106,8 +110,49 @@ impl<M: Method> Run<M> {
                         return Err(Finding::PlanTooLow { step, planned, asked });
                     }
                     self.check_point(step)?;
-                    return check_report(step, report);
+                    check_report(step, &report)?;
+                    // What an exact loss was once it stays; and the losses before a resume have not been seen here.
+                    if opens && self.bowl.is_noisy() {
+                        check_loss(step, &report, &losses)?;
+                    }
+                    self.count(step, &report)?;
+                    return Ok(report);
                 }
+            }
+        }
+    }
+
+    /// Counters count from the start of a run, those before a resume included.
+    fn count(&mut self, step: u64, report: &StepReport) -> Result<(), Finding> {
+        let counters = [("ascents", report.ascents), ("probes", report.probes), ("kicks", report.kicks)];
+        for ((field, now), before) in counters.into_iter().zip(&mut self.counters) {
+            if now < *before {
+                return Err(Finding::FallingCounter { step, field, before: *before, now });
+            }
+            *before = now;
+        }
+        Ok(())
+    }
+
+    /// One whole iteration, with two asks for each answer and a look at the state after each.
+    fn iterate_asking_twice(&mut self, step: u64) -> Result<(), Finding> {
+        let (context, mut number) = (context(step), 0);
+        loop {
+            let ask = self.method.ask(&context);
+            let first = picture(ask.theta, &ask.query);
+            let state = self.method.state();
+            let ask = self.method.ask(&context);
+            if picture(ask.theta, &ask.query) != first || self.method.state() != state {
+                return Err(Finding::AskChanges { step });
+            }
+            let (used, _) = self.query(&context, number)?;
+            match self.method.tell(&self.answer, &context) {
+                Err(error) => return Err(Finding::RefusesAnswer { step, message: error.to_string() }),
+                Ok(Told::MoreQueries) if number > MOST_QUERIES => {
+                    return Err(Finding::EndlessIteration { queries: number });
+                }
+                Ok(Told::MoreQueries) => number = number.saturating_add(used),
+                Ok(Told::Done(_)) => return Ok(()),
             }
         }
     }
@@ -120,13 +165,30 @@ impl<M: Method> Run<M> {
     }
 }
 
-fn check_report(step: u64, report: StepReport) -> Result<StepReport, Finding> {
-    for (field, value) in [("gradient_norm", report.gradient_norm), ("step_length", report.step_length)] {
-        if !(value >= 0.0 && value.is_finite()) {
-            return Err(Finding::BadReport { step, field, value });
-        }
+fn check_report(step: u64, report: &StepReport) -> Result<(), Finding> {
+    let loss = report.loss.unwrap_or_default();
+    let lengths = [
+        ("gradient_norm", report.gradient_norm),
+        ("gradient_std_error", report.gradient_std_error.unwrap_or(0.0)),
+        ("step_length", report.step_length),
+        ("loss.std_error", loss.std_error),
+    ];
+    let bad = lengths.into_iter().find(|(_, value)| !(*value >= 0.0 && value.is_finite()));
+    match bad.or((!loss.value.is_finite()).then_some(("loss.value", loss.value))) {
+        None => Ok(()),
+        Some((field, value)) => Err(Finding::BadReport { step, field, value }),
     }
-    Ok(report)
+}
+
+/// Whether the reported loss is among those that were answered.
+fn check_loss(step: u64, report: &StepReport, losses: &[Estimate]) -> Result<(), Finding> {
+    let same = |a: &Estimate, b: &Estimate| bits(&[a.value, a.std_error]) == bits(&[b.value, b.std_error]);
+    match report.loss {
+        Some(loss) if !losses.iter().any(|answered| same(answered, &loss)) => {
+            Err(Finding::InventedLoss { step, value: loss.value })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// All checks, in the order in which they rest on one another.
@@ -152,18 +214,6 @@ pub(super) fn check<M: Method, E: fmt::Display>(report: &mut Report, make: &dyn 
     let deterministic = report.run("determinism", || {
         let mut runs = [Run::new(made(5)?, Bowl::noisy(5)), Run::new(made(5)?, Bowl::noisy(5))];
         for step in 0..ITERATIONS {
-            let asks = runs.each_mut().map(|run| {
-                let ask = run.method.ask(&context(step));
-                let first = picture(ask.theta, &ask.query);
-                let ask = run.method.ask(&context(step));
-                (first, picture(ask.theta, &ask.query))
-            });
-            if asks[0].0 != asks[1].0 {
-                return Err(Finding::NotDeterministic { step });
-            }
-            if asks[0].0 != asks[0].1 {
-                return Err(Finding::AskChanges { step });
-            }
             for run in &mut runs {
                 run.iterate(step)?;
             }
@@ -173,6 +223,18 @@ pub(super) fn check<M: Method, E: fmt::Display>(report: &mut Report, make: &dyn 
         }
         Ok(())
     });
+    let deterministic = deterministic
+        && report.run("asking twice", || {
+            let mut runs = [Run::new(made(5)?, Bowl::noisy(5)), Run::new(made(5)?, Bowl::noisy(5))];
+            for step in 0..ITERATIONS {
+                runs[0].iterate_asking_twice(step)?;
+                runs[1].iterate(step)?;
+                if bits(runs[0].method.theta()) != bits(runs[1].method.theta()) {
+                    return Err(Finding::AskChanges { step });
+                }
+            }
+            Ok(())
+        });
     if deterministic {
         report.run("resume", || resume(&made));
         report.run("resume", || refuses_foreign(|state| Ok(made(2)?.restore(state).is_ok())));
@@ -208,7 +270,8 @@ pub(super) fn refuses_foreign(accepts: impl FnOnce(&State) -> Result<bool, Findi
     if accepts(&foreign)? { Err(Finding::AcceptsForeignState) } else { Ok(()) }
 }
 
-/// A state taken after each step, and after the first query of each, goes on as the run did.
+/// A state taken anywhere, before and after an ask, goes on as the run did: where an objective refuses, the ask has been
+/// made and is made again after the resume.
 fn resume<M: Method>(made: &dyn Fn(usize) -> Result<M, Finding>) -> Result<(), Finding> {
     let dimension = 3;
     let mut whole = Run::new(made(dimension)?, Bowl::noisy(dimension));
@@ -216,13 +279,22 @@ fn resume<M: Method>(made: &dyn Fn(usize) -> Result<M, Finding>) -> Result<(), F
     let mut states = Vec::new();
     let mut points = vec![bits(whole.method.theta())];
     for step in 0..ITERATIONS {
-        states.push((step, 0, whole.method.state()));
-        let (used, _) = whole.query(&context(step), 0)?;
-        let told = whole.method.tell(&whole.answer, &context(step));
-        let refused = |error: crate::MethodError| Finding::RefusesAnswer { step, message: error.to_string() };
-        if told.map_err(refused)? == Told::MoreQueries {
-            states.push((step, used, whole.method.state()));
-            whole.finish(step, used)?;
+        let (context, mut number) = (context(step), 0);
+        loop {
+            states.push((step, number, whole.method.state()));
+            let (used, _) = whole.query(&context, number)?;
+            let asked = whole.method.state();
+            if states.last().is_none_or(|(.., state)| *state != asked) {
+                states.push((step, number, asked));
+            }
+            match whole.method.tell(&whole.answer, &context) {
+                Err(error) => return Err(Finding::RefusesAnswer { step, message: error.to_string() }),
+                Ok(Told::MoreQueries) if number > MOST_QUERIES => {
+                    return Err(Finding::EndlessIteration { queries: number });
+                }
+                Ok(Told::MoreQueries) => number = number.saturating_add(used),
+                Ok(Told::Done(_)) => break,
+            }
         }
         points.push(bits(whole.method.theta()));
     }

@@ -8,8 +8,9 @@
 //! |---|---|
 //! | dimensions | 1 to 17 parameters, from the given start, with queries that fit |
 //! | plan | no iteration needs more than `plan` said |
-//! | determinism | the same streams, the same bytes; asking twice changes nothing |
-//! | resume | state taken anywhere, in the middle of an iteration too, restored in a fresh optimizer: the same bytes |
+//! | determinism | the same streams, the same bytes; asking twice changes nothing, neither the query nor the state |
+//! | resume | state taken anywhere, between an ask and its answer too, restored in a fresh optimizer: the same bytes |
+//! | reports | every number is finite, the loss one that was answered, counters never fall |
 //! | numbers | NaN and infinite numbers anywhere in an answer, its standard errors too, are refused; a gradient of exactly 0 is not |
 //! | rules | every component of the step is written, and a reset forgets everything |
 //!
@@ -130,8 +131,10 @@ pub enum Finding {
         /// Its value.
         value: f64,
     },
-    /// A number of the report is NaN, infinite or negative.
-    #[error("the report of step {step} says {field} = {value}; a norm is finite and not negative")]
+    /// A number of the report is NaN or infinite, or negative where it is a norm or a standard error.
+    #[error(
+        "the report of step {step} says {field} = {value}; all its numbers are finite, norms and errors not negative"
+    )]
     BadReport {
         /// The step.
         step: u64,
@@ -140,9 +143,33 @@ pub enum Finding {
         /// Its value.
         value: f64,
     },
-    /// Asking twice gives two queries.
+    /// The reported loss is none of those that were answered.
     #[error(
-        "in step {step} a second `ask` gives another query; draw only from the streams of the context, from their start"
+        "the report of step {step} says that the loss is {value}, which no query of that step has answered; report a loss as it \
+         was measured, or none"
+    )]
+    InventedLoss {
+        /// The step.
+        step: u64,
+        /// The reported loss.
+        value: f64,
+    },
+    /// A counter of the report is smaller than in an earlier one.
+    #[error("the report of step {step} says {field} = {now}, after {before}; counters count from the start of the run")]
+    FallingCounter {
+        /// The step.
+        step: u64,
+        /// "ascents", "probes" or "kicks".
+        field: &'static str,
+        /// Its value one step earlier.
+        before: u64,
+        /// Its value.
+        now: u64,
+    },
+    /// Asking twice is not the same as asking once: another query, another state, or another step.
+    #[error(
+        "in step {step} a second `ask` changes the query, the state or the step; count in `tell`, and draw only from the streams \
+         of the context, from their start"
     )]
     AskChanges {
         /// The step.
