@@ -116,7 +116,7 @@ impl Setup {
         let mut config = ScreenedDescentConfig { anneal, ..ScreenedDescentConfig::new(1, start) };
         // From shots the rounds of successive halving take a factor q/(q - 1) more than the first.
         let rounds = if self.noisy { 1.0 - 1.0 / config.reduction as f64 } else { 1.0 };
-        config.points = ((losses * rounds) as usize).max(1);
+        config.points = ((losses * rounds) as usize).clamp(1, ScreenedDescentConfig::MAX_POINTS);
         Ok(Box::new(ScreenedDescent::new(config, rule, &self.start)?))
     }
 
@@ -515,6 +515,17 @@ mod tests {
         }
         for name in ["2-spsa", "cma-es", "icans", "lion", "rotoselect", "nlr-random-adam", "adaptive-step-sgd"] {
             assert!(methods.get(name).is_some(), "{name}");
+        }
+    }
+
+    /// What a method keeps does not grow with the budget without end.
+    #[test]
+    fn every_shipped_method_can_be_made_for_long_runs() {
+        for entry in Methods::shipped().entries() {
+            for (planned_iterations, noisy) in [(1_000_000_000, true), (u64::MAX, false)] {
+                let method = entry.build(&Setup { planned_iterations, ..setup(0.1, noisy) });
+                assert!(method.is_ok(), "{}", entry.name());
+            }
         }
     }
 

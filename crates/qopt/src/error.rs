@@ -284,6 +284,12 @@ impl ConfigError {
         if value == 0 { Err(Self::Zero { name }) } else { Ok(value) }
     }
 
+    /// A count from 1 to `most`.
+    pub(crate) fn at_most(name: &'static str, allowed: &'static str, value: usize, most: usize) -> Result<usize, Self> {
+        Self::counted(name, value as u64)?;
+        if value <= most { Ok(value) } else { Err(Self::OutOfRange { name, allowed, value: value as f64 }) }
+    }
+
     fn check(name: &'static str, allowed: &'static str, value: f64, holds: bool) -> Result<f64, Self> {
         if holds { Ok(value) } else { Err(Self::OutOfRange { name, allowed, value }) }
     }

@@ -240,7 +240,8 @@ pub trait Objective {
                 values.clear();
                 let mut bill = Bill::ZERO;
                 let mut reusable = true;
-                for (point, number) in points.chunks_exact(self.dimension().max(1)).zip(streams.query()..) {
+                for (point, number) in points.chunks_exact(self.dimension().max(1)).zip(0..) {
+                    let number = streams.query().saturating_add(number);
                     let evaluated = self.evaluate(point, &Request::VALUE, &streams.with_query(number), answer);
                     bill += answer.bill;
                     if let Err(error) = evaluated {

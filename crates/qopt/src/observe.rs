@@ -168,9 +168,13 @@ impl History {
         Self { records: Vec::new() }
     }
 
-    /// An empty record with room for `iterations`, within which observing does not allocate.
+    /// An empty record with room for `iterations`, within which observing does not allocate; without room if there is not
+    /// as much memory.
     pub fn with_capacity(iterations: usize) -> Self {
-        Self { records: Vec::with_capacity(iterations) }
+        let mut records = Vec::new();
+        // An empty record grows as it is filled.
+        let _ = records.try_reserve_exact(iterations);
+        Self { records }
     }
 
     /// The rows so far, in the order of the iterations.

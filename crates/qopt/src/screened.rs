@@ -16,7 +16,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ScreenedDescentConfig {
-    /// Points measured in the first round, the given start among them; at least 1, which means no screening.
+    /// Points measured in the first round, the given start among them; at least 1, which means no screening, and at most
+    /// [`MAX_POINTS`](Self::MAX_POINTS).
     pub points: usize,
     /// One of so many points survives a round, at least 2; 4.
     pub reduction: usize,
@@ -27,6 +28,9 @@ pub struct ScreenedDescentConfig {
 }
 
 impl ScreenedDescentConfig {
+    /// The largest number of points: they are kept twice, P components each.
+    pub const MAX_POINTS: usize = 200_000;
+
     /// The defaults with the number of points and their distribution, which have none.
     pub const fn new(points: usize, start: Vec<Interval>) -> Self {
         Self { points, reduction: 4, start, anneal: true }
@@ -83,7 +87,7 @@ impl<R: UpdateRule> ScreenedDescent<R> {
     /// [`ConfigError`] if a hyperparameter is out of range or the starting point is empty or not finite.
     pub fn new(config: ScreenedDescentConfig, mut rule: R, theta: &[f64]) -> Result<Self, ConfigError> {
         check_start(theta)?;
-        ConfigError::counted("points", config.points as u64)?;
+        ConfigError::at_most("points", "at most 200000", config.points, ScreenedDescentConfig::MAX_POINTS)?;
         if config.reduction < 2 {
             let (name, allowed, value) = ("reduction", "at least 2", config.reduction as f64);
             return Err(ConfigError::OutOfRange { name, allowed, value });
@@ -143,8 +147,8 @@ impl<R: UpdateRule> ScreenedDescent<R> {
         let (count, dimension) = (self.sums.len(), self.theta.len());
         let losses = answer.measured_values(count)?;
         self.sums.iter_mut().zip(losses).for_each(|(sum, loss)| *sum += loss.value);
-        self.probes += count as u64;
-        self.rounds += 1;
+        self.probes = self.probes.saturating_add(count as u64);
+        self.rounds = self.rounds.saturating_add(1);
         let here = losses[self.leader];
         let exact = losses.iter().all(|loss| loss.std_error == 0.0);
         let survivors = if exact { 1 } else { count.div_ceil(self.reduction) };
@@ -257,12 +261,8 @@ impl<R: UpdateRule> Method for ScreenedDescent<R> {
         let sums = state.floats("sums")?;
         let sums = state.finite_floats("sums", sums.len())?;
         let points = state.finite_floats("points", sums.len() * dimension)?;
-        if leader > 0 && leader as usize >= sums.len() {
-            return Err(StateError::Length {
-                name: "sums".to_owned(),
-                expected: leader as usize + 1,
-                found: sums.len(),
-            });
+        if leader > 0 && leader >= sums.len() as u64 {
+            return Err(StateError::Value { name: "counters".to_owned() });
         }
         let budget = if state.has_floats("budget") { state.finite_floats("budget", 1)?[0] } else { f64::NAN };
         self.rule.restore(state.child("rule")?)?;

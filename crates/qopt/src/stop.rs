@@ -106,7 +106,8 @@ impl Stop {
             }
             StopCondition::GradientUnresolved { ratio, window } => {
                 let error = report.gradient_std_error.unwrap_or(0.0);
-                self.unresolved = if report.gradient_norm < ratio * error { self.unresolved + 1 } else { 0 };
+                let unresolved = report.gradient_norm < ratio * error;
+                self.unresolved = if unresolved { self.unresolved.saturating_add(1) } else { 0 };
                 self.unresolved >= window
             }
             StopCondition::Stall { .. } => match (&mut self.stall, report.loss) {

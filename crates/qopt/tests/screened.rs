@@ -5,8 +5,9 @@ mod common;
 use std::ops::ControlFlow;
 
 use qopt::{
-    Adam, Answer, Bill, Budget, Descent, Estimate, Event, Interval, Method, Objective, ObjectiveError, Observation,
-    Request, Role, RunState, Runner, ScreenedDescent, ScreenedDescentConfig, Sgd, StepStreams, Streams,
+    Adam, Answer, Bill, Budget, ConfigError, Descent, Estimate, Event, Interval, Method, Objective, ObjectiveError,
+    Observation, Request, Role, RunState, Runner, ScreenedDescent, ScreenedDescentConfig, Sgd, StateError, StepStreams,
+    Streams,
 };
 use rand::RngExt;
 
@@ -177,11 +178,41 @@ fn the_reported_loss_belongs_to_the_point_and_a_resumed_run_is_the_same() {
     }
 }
 
+/// Counters at their end stay there, and a place outside the list of points is refused.
+#[test]
+fn hostile_states_do_not_overflow() {
+    let made = || ScreenedDescent::new(config(1), Sgd::new(0.1).unwrap(), &START).unwrap();
+    let good = made().state();
+    let with = |leader: u64, count: usize| {
+        let points = vec![0.5; count * DIMENSION];
+        good.clone()
+            .with_counts("counters", &[u64::MAX, u64::MAX, 1, leader])
+            .with_floats("points", &points)
+            .with_floats("sums", &vec![0.0; count])
+    };
+    for (leader, count) in [(u64::MAX, 0), (1, 0), (u64::MAX, 5), (5, 5)] {
+        let mut method = made();
+        assert_eq!(method.restore(&with(leader, count)), Err(StateError::Value { name: "counters".to_owned() }));
+        assert_eq!(method.state(), good);
+    }
+    let mut method = made();
+    method.restore(&with(0, 5)).unwrap();
+    let mut objective = Well { noise: 0.1, losses: 0, gradients: 0 };
+    let budget = Budget::of_iterations(4);
+    Runner::new(&mut method, &mut objective, Streams::new(1, 0)).budget(budget).run().unwrap();
+    assert_eq!(method.state().counts("counters").map(|counts: [u64; 4]| [counts[0], counts[1]]), Ok([u64::MAX; 2]));
+}
+
 #[test]
 fn bad_configurations_are_refused() {
     let of = |config| ScreenedDescent::new(config, Sgd::new(0.1).unwrap(), &START).map(|_| ());
     assert!(of(config(0)).is_err());
     assert!(of(ScreenedDescentConfig { reduction: 1, ..config(5) }).is_err());
+    let most = ScreenedDescentConfig::MAX_POINTS;
+    assert!(of(config(most)).is_ok());
+    for points in [most + 1, usize::MAX / 3, usize::MAX] {
+        assert!(matches!(of(config(points)), Err(ConfigError::OutOfRange { name: "points", .. })));
+    }
     assert!(of(ScreenedDescentConfig::new(5, vec![WIDE; 2])).is_err());
     assert!(of(ScreenedDescentConfig::new(5, vec![Interval { low: 1.0, high: f64::INFINITY }; DIMENSION])).is_err());
 }

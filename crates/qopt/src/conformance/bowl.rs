@@ -102,8 +102,9 @@ impl Objective for Bowl {
                 let circuits = usize::from(*value) + 2 * components.len();
                 let most = shots.iter().copied().max().unwrap_or(SHOTS);
                 let own = SHOTS.saturating_mul(2 * components.len() as u64);
-                let all = if shots.is_empty() { own } else { 2 * shots.iter().sum::<u64>() };
-                self.bill(circuits, all + if *value { most } else { 0 })
+                let sum = shots.iter().fold(0_u64, |sum, shots| sum.saturating_add(*shots));
+                let all = if shots.is_empty() { own } else { sum.saturating_mul(2) };
+                self.bill(circuits, all.saturating_add(if *value { most } else { 0 }))
             }
         })
     }

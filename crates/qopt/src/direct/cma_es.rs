@@ -13,13 +13,17 @@ use crate::{
 pub struct CmaEsConfig {
     /// The standard deviation of the first population in every coordinate, in units of theta. Positive and finite.
     pub sigma: f64,
-    /// lambda, the members of a population, at least 2; 4 + floor(3 ln P) if none.
+    /// lambda, the members of a population, at least 2, at most [`MAX_POPULATION`](Self::MAX_POPULATION); 4 + floor(3 ln
+    /// P) if none.
     pub population: Option<usize>,
     /// Whether the loss at the mean is measured too, to track it; true.
     pub track: bool,
 }
 
 impl CmaEsConfig {
+    /// The largest population: its points are kept, P components each.
+    pub const MAX_POPULATION: usize = 100_000;
+
     /// The defaults with sigma, which has none.
     pub const fn new(sigma: f64) -> Self {
         Self { sigma, population: None, track: true }
@@ -126,8 +130,8 @@ impl CmaEs {
         ConfigError::positive("sigma", config.sigma)?;
         let n = theta.len();
         let population = config.population.unwrap_or(4 + (3.0 * (n as f64).ln()) as usize);
-        if population < 2 {
-            let (name, allowed, value) = ("population", "at least 2", population as f64);
+        if !(2..=CmaEsConfig::MAX_POPULATION).contains(&population) {
+            let (name, allowed, value) = ("population", "at least 2 and at most 100000", population as f64);
             return Err(ConfigError::OutOfRange { name, allowed, value });
         }
         let mut identity = vec![0.0; n * n];

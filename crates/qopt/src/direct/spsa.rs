@@ -22,13 +22,17 @@ pub struct SpsaConfig {
     /// A, the iterations over which the rate stays near its first value. Finite, not negative; a tenth of the planned
     /// ones.
     pub stability: f64,
-    /// Random directions per iteration, over which the gradient is averaged. At least 1; 1.
+    /// Random directions per iteration, over which the gradient is averaged. At least 1, at most
+    /// [`MAX_DIRECTIONS`](Self::MAX_DIRECTIONS); 1.
     pub directions: usize,
     /// Whether the loss at theta is measured too, to track it; true.
     pub track: bool,
 }
 
 impl SpsaConfig {
+    /// The largest number of directions: their points are kept, some four of P components for each.
+    pub const MAX_DIRECTIONS: usize = 10_000;
+
     /// The defaults of Spall (1998) with the first rate and the planned number of iterations.
     pub fn new(rate: f64, planned_iterations: u64) -> Self {
         Self {
@@ -48,7 +52,7 @@ impl SpsaConfig {
         ConfigError::not_negative("rate_exponent", self.rate_exponent)?;
         ConfigError::not_negative("perturbation_exponent", self.perturbation_exponent)?;
         ConfigError::not_negative("stability", self.stability)?;
-        ConfigError::counted("directions", self.directions as u64)?;
+        ConfigError::at_most("directions", "at most 10000", self.directions, Self::MAX_DIRECTIONS)?;
         Ok(())
     }
 
