@@ -5,6 +5,7 @@ use std::error::Error;
 use thiserror::Error;
 
 use crate::Displacement;
+use crate::rule::LARGE_GRADIENT;
 
 /// A hyperparameter or starting point that cannot be used.
 #[non_exhaustive]
@@ -175,6 +176,15 @@ pub enum MethodError {
         /// Its value.
         value: f64,
     },
+    /// A component of the gradient is finite, but its square, or the sum of the squares so far, is not, and the rule needs
+    /// it.
+    #[error("component {component} of the gradient is {value}: its square is beyond the largest number")]
+    GradientOverflow {
+        /// Its index.
+        component: usize,
+        /// Its value.
+        value: f64,
+    },
     /// A displacement would leave the range of finite numbers.
     #[error("component {component} of the next point is {value}")]
     NonFinitePoint {
@@ -253,6 +263,17 @@ pub enum RunError {
         #[source]
         source: MethodError,
     },
+}
+
+impl MethodError {
+    /// The error of a step with a component that is NaN or infinite, which a rule made of `gradient`.
+    #[cold]
+    pub(crate) fn of_step(component: usize, value: f64, gradient: &[f64]) -> Self {
+        match gradient.get(component) {
+            Some(&g) if value.is_nan() && g.abs() > LARGE_GRADIENT => Self::GradientOverflow { component, value: g },
+            _ => Self::NonFiniteStep { component, value },
+        }
+    }
 }
 
 impl ConfigError {

@@ -22,7 +22,13 @@ pub struct StepContext<'a> {
     pub remaining: Option<f64>,
     /// The random number streams of the iteration.
     pub streams: StepStreams,
+    /// A bound on the norm of the gradient; NaN if unknown.
+    pub(crate) gradient_bound: f64,
 }
+
+/// Gradients with a larger norm may have squares, or sums of squares, beyond the largest number. With smaller ones no run is
+/// long enough.
+pub(crate) const LARGE_GRADIENT: f64 = 1e140;
 
 impl<'a> StepContext<'a> {
     /// A context with theta, gradient and streams (which name the step), and nothing else. For those who drive a rule
@@ -37,8 +43,29 @@ impl<'a> StepContext<'a> {
             step: streams.step(),
             remaining: None,
             streams,
+            gradient_bound: f64::NAN,
         }
     }
+
+    /// Whether the square of a component of the gradient, and what was `collected` of earlier ones, is beyond the largest
+    /// number. Then `step` is written, with a NaN in that component: there is no step.
+    ///
+    /// Squares are looked at only where the norm says that they may be so large.
+    pub(crate) fn squares_overflow(&self, collected: &[f64], step: &mut [f64]) -> bool {
+        (self.gradient_bound.is_nan() || self.gradient_bound > LARGE_GRADIENT)
+            && overflow(self.gradient, collected, step)
+    }
+}
+
+#[cold]
+fn overflow(gradient: &[f64], collected: &[f64], step: &mut [f64]) -> bool {
+    let collected = collected.iter().chain(std::iter::repeat(&0.0));
+    // Twice, so that a mean that is rounded up fits too.
+    let at = gradient.iter().zip(collected).position(|(g, sum)| !(2.0 * (g * g) + sum).is_finite());
+    let Some(component) = at else { return false };
+    step.fill(0.0);
+    step[component] = f64::NAN;
+    true
 }
 
 /// Turns a gradient into a step.

@@ -195,12 +195,16 @@ impl<R: UpdateRule> ScreenedDescent<R> {
                 step: context.step,
                 remaining: context.remaining,
                 streams: context.streams,
+                gradient_bound: gradient_norm,
             },
             &mut self.step,
         );
         let factor = self.factor(context);
         self.step.iter_mut().for_each(|u| *u *= factor);
-        let length = take_step(&mut self.theta, &self.step)?;
+        let length = take_step(&mut self.theta, &self.step).map_err(|error| match error {
+            MethodError::NonFiniteStep { component, value } => MethodError::of_step(component, value, &answer.gradient),
+            other => other,
+        })?;
         let mut report = StepReport::descent(Some(loss), gradient_norm, length);
         report.probes = self.probes;
         Ok(Told::Done(report.with_std_errors(&answer.gradient_std_errors)))

@@ -62,3 +62,123 @@ fn query_numbers_at_their_end_stay_there() {
     let outcome = runner.resume(&state).unwrap().run().unwrap();
     assert_eq!(outcome.iterations, u64::MAX);
 }
+
+/// A constant gradient and a loss that says nothing.
+struct Slope(Vec<f64>);
+
+impl Objective for Slope {
+    fn dimension(&self) -> usize {
+        self.0.len()
+    }
+
+    fn price(&self, _: &Request) -> Bill {
+        Bill { jobs: 1, ..Bill::ZERO }
+    }
+
+    fn evaluate(
+        &mut self,
+        _theta: &[f64],
+        request: &Request,
+        _streams: &StepStreams,
+        answer: &mut Answer,
+    ) -> Result<(), ObjectiveError> {
+        answer.clear();
+        answer.value = request.value.then_some(Estimate::exact(0.0));
+        if request.gradient {
+            answer.gradient.extend_from_slice(&self.0);
+            answer.gradient_std_errors.resize(self.0.len(), 0.0);
+        }
+        answer.bill = self.price(request);
+        Ok(())
+    }
+}
+
+type Rule = Box<dyn UpdateRule>;
+
+/// Runs a rule on a constant gradient, by descent and behind a screening of one point; each state it comes by can be
+/// restored and goes on to the same bits. Iterations done, and the error at the end.
+fn on_slope(rule: fn() -> Rule, gradient: &[f64], iterations: u64) -> (u64, Option<MethodError>) {
+    let start = vec![0.5; gradient.len()];
+    let methods: [&dyn Fn() -> Box<dyn Method>; 2] = [&|| Box::new(Descent::new(rule(), &start).unwrap()), &|| {
+        let interval = Interval { low: 0.0, high: 1.0 };
+        let config = ScreenedDescentConfig::new(1, vec![interval; start.len()]);
+        Box::new(ScreenedDescent::new(config, rule(), &start).unwrap())
+    }];
+    let ends = methods.map(|make| {
+        let mut objective = Slope(gradient.to_vec());
+        let mut method = make();
+        let mut failed = None;
+        let mut done = 0;
+        while done < iterations && failed.is_none() {
+            let state = method.state();
+            let mut again = make();
+            again.restore(&state).unwrap();
+            let ends = [&mut method, &mut again].map(|method| {
+                let mut runner = Runner::new(method, &mut objective, Streams::new(1, 0));
+                let failed = match runner.next() {
+                    Some(Err(RunError::Method { source, .. })) => Some(source),
+                    other => {
+                        assert!(matches!(other, Some(Ok(_))), "{other:?}");
+                        None
+                    }
+                };
+                (failed, runner.state().method)
+            });
+            assert_eq!(ends[0], ends[1]);
+            done += u64::from(ends[0].0.is_none());
+            failed.clone_from(&ends[0].0);
+        }
+        // What a failed step has left is a state too.
+        make().restore(&method.state()).unwrap();
+        (done, failed)
+    });
+    assert_eq!(ends[0], ends[1]);
+    ends[0].clone()
+}
+
+/// Squares beyond the largest number ended in steps of 0 for ever.
+#[test]
+fn squared_gradients_that_overflow_are_named() {
+    let squaring: [fn() -> Rule; 6] = [
+        || Box::new(Adam::new(0.1).unwrap()),
+        || Box::new(AdamW::new(0.1).unwrap()),
+        || Box::new(AmsGrad::new(0.1).unwrap()),
+        || Box::new(NAdam::new(0.1).unwrap()),
+        || Box::new(RmsProp::new(0.1).unwrap()),
+        || Box::new(AdaGrad::new(0.1).unwrap()),
+    ];
+    for rule in squaring {
+        let overflow = |component, value| Some(MethodError::GradientOverflow { component, value });
+        assert_eq!(on_slope(rule, &[0.1, -1e200, 1e200], 3), (0, overflow(1, -1e200)));
+        assert_eq!(on_slope(rule, &[1e155], 3), (0, overflow(0, 1e155)));
+        // Below, in front of a norm that says so as well as behind one, steps are what they are for small gradients.
+        assert_eq!(on_slope(rule, &[1e139; 3], 50), (50, None));
+        assert_eq!(on_slope(rule, &[1e150, -1e150], 50), (50, None));
+        // A rule that is driven by hand says the same by a NaN.
+        let mut step = [0.0; 2];
+        rule().step(&StepContext::new(&[0.0; 2], &[1.0, 1e200], Streams::new(1, 0).at(0)), &mut step);
+        assert!(step[0] == 0.0 && step[1].is_nan());
+        // A limit on the gradient takes it away.
+        let mut clipped = Clipped::new(rule(), Clip::Norm(1.0)).unwrap();
+        clipped.prepare(2);
+        let mut method = Descent::new(clipped, &[0.5, 0.5]).unwrap();
+        let mut objective = Slope(vec![1e200, 0.0]);
+        let budget = Budget::of_iterations(5);
+        let outcome = Runner::new(&mut method, &mut objective, Streams::new(1, 0)).budget(budget).run().unwrap();
+        assert!(outcome.last[0] < 0.45);
+    }
+    // The squares one by one are finite, their sum is not.
+    let (done, failed) = on_slope(|| Box::new(AdaGrad::new(0.1).unwrap()), &[4e153], 50);
+    assert!(done > 5 && done < 50 && failed == Some(MethodError::GradientOverflow { component: 0, value: 4e153 }));
+    // Who does not square goes on.
+    let others: [fn() -> Rule; 5] = [
+        || Box::new(Sgd::new(1e-201).unwrap()),
+        || Box::new(Momentum::new(1e-201).unwrap()),
+        || Box::new(SignDescent::new(0.1).unwrap()),
+        || Box::new(NormalizedGradient::new(0.1).unwrap()),
+        || Box::new(Lion::new(0.1).unwrap()),
+    ];
+    for rule in others {
+        assert_eq!(on_slope(rule, &[0.1, -1e200, 1e200], 5), (5, None));
+    }
+}

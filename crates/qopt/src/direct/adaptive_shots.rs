@@ -185,6 +185,15 @@ impl AdaptiveShots {
     }
 }
 
+/// Larger standard errors have a variance of one shot that may be beyond the largest number.
+const LARGE_ERROR: f64 = 1e140;
+
+#[cold]
+fn too_large(error: Option<f64>) -> String {
+    let error = error.unwrap_or(f64::NAN);
+    format!("the standard error {error} of the gradient is above {LARGE_ERROR:e}: its variance cannot be averaged")
+}
+
 /// The smallest whole number that is not below `x`, which is not negative; NaN for NaN. `f64::ceil` is a call where the
 /// processor that is compiled for has no instruction for it, and no loop with a call in it is vectorised.
 fn ceil(x: f64) -> f64 {
@@ -211,6 +220,9 @@ impl Method for AdaptiveShots {
         let found = answer.gradient_std_errors.len();
         if found != dimension {
             return Err(MethodError::Length { what: "gradient_std_errors", expected: dimension, found });
+        }
+        if gradient_std_error.is_some_and(|error| error > LARGE_ERROR) {
+            return Err(MethodError::Other { message: too_large(gradient_std_error) });
         }
         for (u, g) in self.step.iter_mut().zip(&answer.gradient) {
             *u = self.config.rate * g;

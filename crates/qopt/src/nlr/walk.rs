@@ -105,11 +105,12 @@ impl<R: UpdateRule> Walk<R> {
                 step: context.step,
                 remaining: context.remaining,
                 streams: context.streams,
+                gradient_bound: gradient_norm,
             },
             &mut self.step,
         );
-        self.step_norm =
-            checked_norm(&self.step).map_err(|(component, value)| MethodError::NonFiniteStep { component, value })?;
+        self.step_norm = checked_norm(&self.step)
+            .map_err(|(component, value)| MethodError::of_step(component, value, &answer.gradient))?;
         self.loss = loss;
         self.loss_is_reusable = reusable;
         self.gradient_norm = gradient_norm;

@@ -123,6 +123,9 @@ impl Adam {
 
 impl UpdateRule for Adam {
     fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
+        if context.squares_overflow(&[], step) {
+            return;
+        }
         let corrections = self.means.update(context.gradient);
         let Means { rate, epsilon, .. } = self.means;
         for (u, (m, v)) in step.iter_mut().zip(self.means.pairs()) {
@@ -163,6 +166,9 @@ impl AdamW {
 
 impl UpdateRule for AdamW {
     fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
+        if context.squares_overflow(&[], step) {
+            return;
+        }
         let corrections = self.means.update(context.gradient);
         let Means { rate, epsilon, .. } = self.means;
         for ((u, (m, v)), theta) in step.iter_mut().zip(self.means.pairs()).zip(context.theta) {
@@ -197,6 +203,9 @@ impl AmsGrad {
 
 impl UpdateRule for AmsGrad {
     fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
+        if context.squares_overflow(&[], step) {
+            return;
+        }
         let corrections = self.means.update(context.gradient);
         let Means { rate, epsilon, .. } = self.means;
         let largest = self.largest.of(step.len());
@@ -250,6 +259,9 @@ impl NAdam {
 
 impl UpdateRule for NAdam {
     fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
+        if context.squares_overflow(&[], step) {
+            return;
+        }
         let corrections = self.means.update(context.gradient);
         let Means { rate, epsilon, decays, powers, .. } = self.means;
         let next = 1.0 - powers[0] * decays[0];

@@ -4,6 +4,9 @@
 //! it, or in its first step if it is used alone. A rule has no bill of its own: it is given the gradient (and
 //! [`NaturalGradient`] the metric) that the method around it asks for once per iteration.
 //!
+//! A rule that squares the gradient ends the run with [`MethodError::GradientOverflow`](crate::MethodError::GradientOverflow)
+//! where the square, or the sum of squares, is beyond the largest number (from components of some 1e154 on).
+//!
 //! | rule | step u | state |
 //! |---|---|---|
 //! | [`Sgd`] | eta g | none |

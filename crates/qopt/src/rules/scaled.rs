@@ -45,6 +45,9 @@ impl RmsProp {
 
 impl UpdateRule for RmsProp {
     fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
+        if context.squares_overflow(&[], step) {
+            return;
+        }
         let v = self.v.of(step.len());
         for ((u, v), g) in step.iter_mut().zip(v).zip(context.gradient) {
             *v = self.decay * *v + (1.0 - self.decay) * (g * g);
@@ -88,6 +91,9 @@ impl AdaGrad {
 impl UpdateRule for AdaGrad {
     fn step(&mut self, context: &StepContext<'_>, step: &mut [f64]) {
         let sum = self.sum.of(step.len());
+        if context.squares_overflow(sum, step) {
+            return;
+        }
         for ((u, sum), g) in step.iter_mut().zip(sum).zip(context.gradient) {
             *sum += g * g;
             *u = self.rate * (g / (*sum + self.epsilon).sqrt());
