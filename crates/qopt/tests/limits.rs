@@ -93,6 +93,96 @@ impl Objective for Slope {
     }
 }
 
+/// L = sum c_k (theta_k - m_k)^2 / 2, exact.
+struct Valley {
+    curvatures: Vec<f64>,
+    minimum: Vec<f64>,
+}
+
+impl Objective for Valley {
+    fn dimension(&self) -> usize {
+        self.minimum.len()
+    }
+
+    fn price(&self, _: &Request) -> Bill {
+        Bill { jobs: 1, ..Bill::ZERO }
+    }
+
+    fn evaluate(
+        &mut self,
+        theta: &[f64],
+        request: &Request,
+        _streams: &StepStreams,
+        answer: &mut Answer,
+    ) -> Result<(), ObjectiveError> {
+        answer.clear();
+        let squares = theta.iter().zip(&self.minimum).map(|(t, m)| (t - m) * (t - m));
+        answer.value = Some(Estimate::exact(squares.zip(&self.curvatures).map(|(square, c)| c * square / 2.0).sum()));
+        answer.bill = self.price(request);
+        Ok(())
+    }
+}
+
+/// A search that has converged stays where it is, at a minimum at 0, with no last digit, and at others.
+#[test]
+fn a_converged_cma_es_goes_on() {
+    let cases: [(&[f64], &[f64]); 6] = [
+        (&[1.0, 1.0], &[0.0, 0.0]),
+        (&[1.0, 1.0], &[0.7, -0.3]),
+        (&[1.0, 1.0], &[0.7, 0.0]),
+        (&[1.0], &[0.0]),
+        (&[1.0], &[3.0]),
+        (&[1.0, 1e6, 1e-3], &[1.0, 0.0, -2.0]),
+    ];
+    for (curvatures, minimum) in cases {
+        for population in [None, Some(2), Some(40)] {
+            let case = format!("{curvatures:?} {minimum:?} {population:?}");
+            let mut objective = Valley { curvatures: curvatures.to_vec(), minimum: minimum.to_vec() };
+            let config = CmaEsConfig { population, ..CmaEsConfig::new(0.1) };
+            let start: Vec<f64> = [1.0, -0.5, 0.2][..minimum.len()].to_vec();
+            let mut method = CmaEs::new(config, &start).unwrap();
+            let budget = Budget::of_iterations(6000);
+            let outcome = Runner::new(&mut method, &mut objective, Streams::new(1, 0)).budget(budget).run();
+            let outcome = outcome.unwrap_or_else(|error| panic!("{case}: {error:?}"));
+            assert_eq!(outcome.iterations, 6000, "{case}");
+            if population != Some(2) {
+                for (found, expected) in outcome.last.iter().zip(minimum) {
+                    assert!((found - expected).abs() < 1e-6, "{case}: {:?} sigma {}", outcome.last, method.sigma());
+                }
+            }
+            CmaEs::new(config, &start).unwrap().restore(&method.state()).unwrap();
+        }
+    }
+}
+
+/// A distribution that has left the range of numbers is an error still.
+#[test]
+fn a_cma_es_that_overflows_says_so() {
+    let config = CmaEsConfig::new(f64::MAX / 2.0);
+    let mut method = CmaEs::new(config, &START).unwrap();
+    let mut objective = Valley { curvatures: vec![0.0; 2], minimum: vec![0.0; 2] };
+    let budget = Budget::of_iterations(1000);
+    let error = Runner::new(&mut method, &mut objective, Streams::new(1, 0)).budget(budget).run();
+    assert!(matches!(error, Err(RunError::Method { .. })), "{error:?}");
+}
+
+/// Standard errors whose squares overflow are refused before they are averaged.
+#[test]
+fn shots_are_not_allotted_by_infinite_variances() {
+    let config = AdaptiveShotsConfig::new(Allocation::Individual, 0.2, 4.0);
+    let mut method = AdaptiveShots::new(config, &START).unwrap();
+    let before = method.state();
+    let answer = Answer {
+        value: Some(Estimate::exact(0.0)),
+        gradient: vec![0.1, 0.2],
+        gradient_std_errors: vec![0.1, 1e200],
+        ..Answer::default()
+    };
+    let told = method.tell(&answer, &IterationContext::new(Streams::new(1, 0).at(0)));
+    assert!(matches!(told, Err(MethodError::Other { .. })), "{told:?}");
+    assert_eq!(method.state(), before);
+}
+
 type Rule = Box<dyn UpdateRule>;
 
 /// Runs a rule on a constant gradient, by descent and behind a screening of one point; each state it comes by can be

@@ -47,6 +47,10 @@ impl CmaEsConfig {
 /// C^(1/2) is the symmetric root, so that a run does not depend on signs and order of eigenvectors. It is computed anew
 /// only every so many evaluations that its cost is of the order of the rest: some 11 P^3 operations.
 ///
+/// Where the points of a population can no longer differ from the mean in some coordinate (a fifth of the standard
+/// deviation, added to the mean, is lost in rounding), or a standard deviation falls below 1e-140, the search has converged:
+/// the distribution is kept as it is, and the mean goes on.
+///
 /// The reported norm of the gradient is 0: none is measured. With noisy losses the order is noisy; a larger population
 /// averages it out.
 ///
@@ -79,6 +83,9 @@ pub struct CmaEs {
     vector: Vec<f64>,
     work: [Vec<f64>; 2],
 }
+
+/// The square of a standard deviation, and what it is divided by, stay clear of the smallest number.
+const SMALLEST_DEVIATION: f64 = 1e-140;
 
 /// What follows from dimension and population.
 #[derive(Clone, Debug)]
@@ -159,6 +166,16 @@ impl CmaEs {
     /// The present overall standard deviation sigma.
     pub fn sigma(&self) -> f64 {
         self.sigma
+    }
+
+    /// Whether the distribution has become so narrow that its points tell nothing, or will soon be beyond the smallest number.
+    fn has_converged(&self) -> bool {
+        let diagonal = self.covariance.iter().step_by(self.theta.len() + 1);
+        self.sigma < SMALLEST_DEVIATION
+            || self.theta.iter().zip(diagonal).any(|(&theta, variance)| {
+                let deviation = self.sigma * variance.sqrt();
+                deviation < SMALLEST_DEVIATION || theta + 0.2 * deviation == theta
+            })
     }
 
     /// The paths, the covariance and sigma for a mean that moves by -`step`. False where no finite numbers follow.
@@ -287,7 +304,7 @@ impl Method for CmaEs {
             }
         }
         self.evaluations = self.evaluations.saturating_add(self.constants.population as u64);
-        if !self.adapt() || !self.update_roots() {
+        if !self.has_converged() && (!self.adapt() || !self.update_roots()) {
             let message = format!("the covariance or the step size {} is degenerate", self.sigma);
             return Err(MethodError::Other { message });
         }
