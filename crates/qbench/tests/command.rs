@@ -175,6 +175,54 @@ fn bad_noise_is_refused_with_its_place() {
     let error = r#"{"p1_given_0": 0.1, "p0_given_1": 0.1}"#;
     let three = format!(r#"{{"readout_error": [{error}, {error}, {error}]}}"#);
     assert!(refused(&three).contains("readout error is for 3 qubits"));
+    let one = format!(r#"{{"readout_error": [{error}]}}"#);
+    assert!(refused(&one).contains("readout error is for 1 qubits"));
+    let none = folder.file("none.json", r#"{"readout_error": []}"#);
+    json(&["probs", &bell, "--noise", &none]);
+}
+
+/// Few shots of few qubits are counts too.
+#[test]
+fn few_shots_are_counts() {
+    let folder = Folder::new();
+    let bell = folder.file("bell.qasm", BELL);
+    for shots in 1..12 {
+        let answer = json(&["probs", &bell, "--shots", &shots.to_string()]);
+        let counts = ["00", "11"].map(|bits| number(&answer["probabilities"][bits]) * f64::from(shots));
+        assert!((counts[0] + counts[1] - f64::from(shots)).abs() < 1e-9, "{answer}");
+        assert!(counts.iter().all(|count| (count - count.round()).abs() < 1e-9), "{answer}");
+    }
+}
+
+/// An angle that is no number is refused with its place, whatever is asked for, and whether or not that depends on it.
+#[test]
+fn angles_that_are_none_are_refused_in_every_mode() {
+    let folder = Folder::new();
+    let noise = folder.file("noise.json", &NOISE.replace("\"readout_error\": [{", "\"no_error\": [{"));
+    let gates = [
+        "rx(1/t) q[1];",
+        "rz(1/t) q[0];",
+        "rzz(1/t) q[0], q[1];",
+        "U(0, 1/t, 0) q[0];",
+        "gphase(1/t);",
+        "u0(1/t) q[0];",
+    ];
+    for gate in gates {
+        let head = "OPENQASM 3.0;\ninclude \"stdgates.inc\";\ninput float[64] t;\nqubit[2] q;\n";
+        let file = folder.file("inf.qasm", &format!("{head}{gate}\n"));
+        let ways: [&[&str]; 6] = [
+            &["expval", &file, "--observable=Z0"],
+            &["expval", &file, "--observable=Z0", "--shots", "100"],
+            &["variance", &file, "--observable=2", "--shots", "100"],
+            &["probs", &file, "--shots", "10"],
+            &["probs", &file, "--noise", &noise],
+            &["amps", &file],
+        ];
+        for way in ways {
+            let message = refusal(&[way, &["--params=0"]].concat());
+            assert!(message.contains("inf.qasm:5:1") && message.contains("inf"), "{way:?}: {message}");
+        }
+    }
 }
 
 /// Shots of an outcome that is certain have an error all the same: 1000 equal outcomes exclude no deviation below about 1/1000.

@@ -298,6 +298,24 @@ impl Circuit {
         &self.operations
     }
 
+    /// Checks that every angle is finite at these parameter values, also those that no state or value depends on, which a compiled program may not
+    /// look at. Cost: linear in the operations.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ParameterCount`]; [`Error::Angle`] for the first operation with an angle that is not finite.
+    pub fn check_angles(&self, parameters: &[f64]) -> Result<(), Error> {
+        if parameters.len() != self.parameters.len() {
+            return Err(Error::ParameterCount { expected: self.parameters.len(), got: parameters.len() });
+        }
+        for (operation, angles) in self.operations.iter().map(Operation::angles).enumerate() {
+            if let Some(value) = angles.iter().map(|angle| angle.value(parameters)).find(|value| !value.is_finite()) {
+                return Err(Error::Angle { operation, value });
+            }
+        }
+        Ok(())
+    }
+
     /// Declares a parameter.
     ///
     /// # Errors

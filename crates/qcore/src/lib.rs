@@ -47,6 +47,7 @@ mod expand;
 mod gate;
 mod identity;
 mod kernel;
+mod matrices;
 mod memory;
 mod noise;
 mod pauli;

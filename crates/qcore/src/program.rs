@@ -10,7 +10,8 @@ use crate::circuit::{Circuit, Instruction, Operation};
 use crate::compile::{Bound, Places, Plan};
 use crate::gate::{Action, Gate, Generator};
 use crate::identity::Identity;
-use crate::kernel::{self, Block, Matrix};
+use crate::kernel::{self, Block};
+use crate::matrices::{Matrices, Prepared};
 use crate::{Angle, BatchBinding, Error, Level, PauliString};
 
 const ZERO: Complex64 = Complex64::new(0.0, 0.0);
@@ -89,12 +90,12 @@ pub(crate) enum Step {
         factor: Complex64,
     },
     /// A matrix and its inverse.
-    Matrix(Box<[Matrix; 2]>),
+    Matrix(Prepared),
 }
 
 impl Step {
     /// The same step where qubit `q` is called `place[q]`; its rotation is changed too.
-    fn moved(&self, place: &[usize], rotations: &mut [Rotation]) -> Self {
+    fn moved(&self, place: &[usize], rotations: &mut [Rotation], matrices: &mut Matrices) -> Self {
         let mask =
             |mask: u64| place.iter().enumerate().fold(0, |new, (qubit, &place)| new | (mask >> qubit & 1) << place);
         match self {
@@ -111,9 +112,7 @@ impl Step {
             }
             Self::Exchange { x, controls } => Self::Exchange { x: mask(*x), controls: mask(*controls) },
             Self::Phase { mask: on, factor } => Self::Phase { mask: mask(*on), factor: *factor },
-            Self::Matrix(matrices) => {
-                Self::Matrix(Box::new([0, 1].map(|k: usize| matrices[k].on(|qubit| place[qubit], mask))))
-            }
+            Self::Matrix(prepared) => Self::Matrix(matrices.moved(prepared, |qubit| place[qubit], mask)),
         }
     }
 
@@ -162,10 +161,11 @@ pub(crate) fn without_swaps(
     }
     let mut place: Vec<usize> = (0..qubits).collect();
     let (mut moved, mut rotations) = (Vec::with_capacity(steps.len() - swaps), rotations.to_vec());
+    let mut matrices = Matrices::default();
     for step in steps.iter().rev() {
         match step.swapped() {
             Some([a, b]) => place.swap(a, b),
-            None => moved.push(step.moved(&place, &mut rotations)),
+            None => moved.push(step.moved(&place, &mut rotations, &mut matrices)),
         }
     }
     moved.reverse();
@@ -215,8 +215,9 @@ impl Program {
     #[must_use]
     pub fn compile(circuit: &Circuit) -> Self {
         let mut program = Self::empty(circuit.num_qubits(), circuit.parameters().len(), circuit.operations().len());
+        let mut matrices = Matrices::default();
         for (index, operation) in circuit.operations().iter().enumerate() {
-            program.operation(operation, index);
+            program.operation(operation, index, &mut matrices);
         }
         program.sort_angles();
         program
@@ -243,6 +244,7 @@ impl Program {
     pub(crate) fn part(&self, kept: &[bool], qubits: &[usize], mask: impl Fn(u64) -> u64) -> (Self, Vec<usize>) {
         let mut program = Self::empty(qubits.len(), self.parameters, self.steps.len());
         let mut rotations = Vec::with_capacity(self.rotations.len());
+        let mut matrices = Matrices::default();
         for (step, _) in self.steps.iter().zip(kept).filter(|(_, kept)| **kept) {
             let step = match step {
                 Step::Rotate(index) => {
@@ -260,10 +262,10 @@ impl Program {
                 }
                 Step::Exchange { x, controls } => Step::Exchange { x: mask(*x), controls: mask(*controls) },
                 Step::Phase { mask: on, factor } => Step::Phase { mask: mask(*on), factor: *factor },
-                Step::Matrix(matrices) => {
+                Step::Matrix(prepared) => {
                     let number =
                         |qubit| qubits.iter().position(|&q| q == qubit).expect("a kept step is on kept qubits");
-                    Step::Matrix(Box::new([0, 1].map(|k: usize| matrices[k].on(number, &mask))))
+                    Step::Matrix(matrices.moved(prepared, number, &mask))
                 }
             };
             program.steps.push(step);
@@ -328,6 +330,11 @@ impl Program {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn matrices(&self) -> impl Iterator<Item = &Prepared> {
+        self.steps.iter().filter_map(|step| if let Step::Matrix(prepared) = step { Some(prepared) } else { None })
+    }
+
     pub(crate) fn steps(&self) -> &[Step] {
         &self.steps
     }
@@ -362,6 +369,25 @@ impl Program {
         } else {
             let cos = &mut bound.cos[..self.rotations.len()];
             kernel::sin_cos(level, &bound.arguments, &mut bound.sin, cos);
+        }
+        Ok(())
+    }
+
+    /// Checks that the angles that are no simple functions (`constant + factor * parameter`) are finite at these values, also those that the values of
+    /// some observables do not depend on. Cost: linear in such angles, of which most circuits have none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ParameterCount`], [`Error::Angle`].
+    pub fn check_angles(&self, parameters: &[f64]) -> Result<(), Error> {
+        if parameters.len() != self.parameters {
+            return Err(Error::ParameterCount { expected: self.parameters, got: parameters.len() });
+        }
+        for rotation in self.others.iter().map(|&index| &self.rotations[index]) {
+            let value = rotation.angle.value(parameters);
+            if !value.is_finite() {
+                return Err(Error::Angle { operation: rotation.operation, value });
+            }
         }
         Ok(())
     }
@@ -503,7 +529,7 @@ impl Program {
         self.plan.get_or_init(|| Plan::new(self.qubits, &self.steps, &self.rotations, kernel::LANE_QUBITS))
     }
 
-    fn operation(&mut self, operation: &Operation, index: usize) {
+    fn operation(&mut self, operation: &Operation, index: usize, matrices: &mut Matrices) {
         let (mut controls, mut off) = (0_u64, 0_u64);
         for control in operation.controls() {
             controls |= 1 << control.qubit;
@@ -513,8 +539,10 @@ impl Program {
         self.flip(off);
         let (operands, angles) = (operation.operands(), operation.angles());
         match operation.instruction() {
-            Instruction::Gate(gate) => self.gate(*gate, controls, operands, angles, index),
-            Instruction::Unitary(matrix) => self.matrix(operands, controls, matrix),
+            Instruction::Gate(gate) => self.gate(*gate, controls, operands, (angles, index), matrices),
+            Instruction::Unitary(matrix) => {
+                self.steps.push(Step::Matrix(matrices.get(operands, controls, matrix)));
+            }
             Instruction::PauliRotation(string) => {
                 let frequencies: &[f64] = match (string.support(), controls) {
                     // exp(-i theta I / 2) is a global phase: no expectation value depends on it.
@@ -539,7 +567,14 @@ impl Program {
     }
 
     /// Lowers a gate that acts where all qubits of the mask `added` are 1.
-    fn gate(&mut self, gate: Gate, added: u64, qubits: &[usize], angles: &[Angle], operation: usize) {
+    fn gate(
+        &mut self,
+        gate: Gate,
+        added: u64,
+        qubits: &[usize],
+        (angles, operation): (&[Angle], usize),
+        matrices: &mut Matrices,
+    ) {
         let spec = gate.spec();
         let (controls, targets) = qubits.split_at(spec.controls);
         let controls = controls.iter().fold(added, |mask, &q| mask | 1 << q);
@@ -548,7 +583,7 @@ impl Program {
                 for part in parts {
                     let operands: Vec<usize> = part.operands.iter().map(|&k| qubits[k]).collect();
                     let part_angles: Vec<Angle> = part.angles.iter().map(|angle| angle.of(angles)).collect();
-                    self.gate(part.gate, added, &operands, &part_angles, operation);
+                    self.gate(part.gate, added, &operands, (&part_angles, operation), matrices);
                 }
             }
             Action::Rotation { generator, .. } => {
@@ -579,17 +614,9 @@ impl Program {
                 [a, b, c, d] if *a == ZERO && *d == ZERO && b.re == 1.0 && c.re == 1.0 => {
                     self.steps.push(Step::Exchange { x: 1 << targets[0], controls });
                 }
-                _ => self.matrix(targets, controls, matrix),
+                _ => self.steps.push(Step::Matrix(matrices.get(targets, controls, matrix))),
             },
         }
-    }
-
-    fn matrix(&mut self, targets: &[usize], controls: u64, matrix: &[Complex64]) {
-        let dimension = 1 << targets.len();
-        let inverse: Vec<Complex64> =
-            (0..matrix.len()).map(|k| matrix[(k % dimension) * dimension + k / dimension].conj()).collect();
-        let prepared = [Matrix::new(targets, controls, matrix), Matrix::new(targets, controls, &inverse)];
-        self.steps.push(Step::Matrix(Box::new(prepared)));
     }
 
     fn rotation(&mut self, generator: RotationGenerator, frequencies: &'static [f64], angle: &Angle, operation: usize) {

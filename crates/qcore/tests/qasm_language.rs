@@ -67,6 +67,8 @@ fn expressions_have_the_precedence_and_the_functions_of_their_version() {
         ("2^3^2/256", 2.0),
         ("1/2", 0.5),
         ("-3*pi/4", -3.0 * PI / 4.0),
+        ("1++2", 3.0),
+        ("-(3++1)*2", -8.0),
         (
             "sin(1)+cos(2)*tan(.5)-ln(3)+exp(0)/sqrt(2)",
             1.0_f64.sin() + 2.0_f64.cos() * 0.5_f64.tan() - 3.0_f64.ln() + 0.5_f64.sqrt(),
@@ -80,6 +82,33 @@ fn expressions_have_the_precedence_and_the_functions_of_their_version() {
     let circuit =
         read("OPENQASM 2.0; include \"qelib1.inc\"; gate g(tau) ctrl { rx(tau) ctrl; } qreg qubit[1]; g(2) qubit[0];");
     assert_eq!(circuit.operations()[0].angles(), [2.0.into()]);
+}
+
+/// The lists of OpenQASM 3 may end in a comma, those of OpenQASM 2 may not.
+#[test]
+fn lists_may_end_in_a_comma() {
+    assert_same("rx(0.5,) q[0]; cx q[0], q[1],;", "rx(0.5) q[0]; cx q[0], q[1];");
+    assert_same("U(a, b, sin(1,),) q[{0, 2,}],; barrier q[0], q[1],;", "U(a, b, sin(1)) q[{0, 2}];");
+    assert_same(
+        "gate g(x, y,) r, s, { rx(pow(x, 2,),) r,; barrier r, s,; cp(y) r, s,; } g(1, 2,) q[0], q[1],;",
+        "gate g(x, y) r, s { rx(pow(x, 2)) r; cp(y) r, s; } g(1, 2) q[0], q[1];",
+    );
+    for text in ["rx(,) q[0];", "rx(0.5,,) q[0];", "cx q[0], , q[1];", "gate g(,) r { } g q[0];"] {
+        refusal(&format!("{HEAD}{text}"));
+    }
+    for text in ["rx(0.5,) q[0];", "cx q[0], q[1],;", "gate g(x,) r { } g(1) q[0];", "barrier q,;", "rx(sin(1,)) q[0];"]
+    {
+        refusal(&format!("{HEAD_2}{text}"));
+    }
+}
+
+/// A carriage return ends a comment in OpenQASM 3 (its grammar: `'//' ~[\r\n]*`), and not in OpenQASM 2, as Qiskit reads it.
+#[test]
+fn lines_may_end_in_a_carriage_return() {
+    let body = "qubit[2] q;\rx q[0];\r// a note\rx q[1];\r";
+    assert_eq!(read(&format!("OPENQASM 3.0;\rinclude \"stdgates.inc\";\r{body}")).operations().len(), 2);
+    let body = "qreg q[2];\rx q[0];\r// a note\rx q[1];\r\nx q[0];";
+    assert_eq!(read(&format!("OPENQASM 2.0;\rinclude \"qelib1.inc\";\r{body}")).operations().len(), 2);
 }
 
 #[test]
@@ -364,7 +393,7 @@ fn refusals_name_the_place_and_the_reason() {
         ("const uint n = -1;", "line 2, column 16: an unsigned integer must be positive, not -1"),
         ("§", "line 2, column 1: unexpected character '§'"),
         ("rx(a", "line 2, column 5: expected ), found the end of the file"),
-        ("h q[0], ;", "line 2, column 9: expected a qubit or a register, found \";\""),
+        ("h q[0], , q[1];", "line 2, column 9: expected a qubit or a register, found \",\""),
         ("0.5;", "line 2, column 1: expected a statement, found 0.5"),
     ];
     for (body, message) in three {

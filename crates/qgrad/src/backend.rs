@@ -104,7 +104,7 @@ impl Job<'_> {
         }
     }
 
-    /// Checks everything but the parameters: indices, shifts, lengths, widths, and that the program can be the circuit's.
+    /// Checks everything but that parameters are finite: indices, shifts, angles, lengths, widths, and that the program can be the circuit's.
     pub(crate) fn check(&self, rows: usize) -> Result<(), Error> {
         let rotations = self.program.rotations();
         for point in self.points {
@@ -135,6 +135,10 @@ impl Job<'_> {
         let (got, expected) = (self.program.num_parameters(), self.circuit.parameters().len());
         if got != expected {
             return Err(Error::Length { what: "the parameters of the program", got, expected });
+        }
+        // Whether an angle is one does not depend on whether anything measured depends on it.
+        for row in self.parameters.chunks_exact(got.max(1)) {
+            self.program.check_angles(row)?;
         }
         Ok(())
     }

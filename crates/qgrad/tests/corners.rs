@@ -164,6 +164,34 @@ fn numbers_that_are_none_are_refused_by_name() {
     }
 }
 
+/// Also where nothing that is measured depends on them.
+#[test]
+fn angles_that_are_none_are_refused_wherever_they_stand() {
+    let qubits = 2;
+    let base = {
+        let mut circuit = Circuit::new(qubits).expect("width");
+        let t = circuit.parameter("t").expect("new");
+        (circuit, Angle::from(1.0) / Angle::from(t))
+    };
+    let cases: [(Gate, &[usize]); 5] =
+        [(Gate::Rx, &[1]), (Gate::Rz, &[0]), (Gate::Rzz, &[0, 1]), (Gate::Cp, &[0, 1]), (Gate::GlobalPhase, &[])];
+    for (gate, on) in cases {
+        let (mut circuit, inverse) = base.clone();
+        circuit.gate(gate, on, &[inverse]).expect("valid");
+        for observable in ["Z0", "2"] {
+            let observable: PauliSum = observable.parse().expect("valid");
+            let Ok(expectation) = Expectation::of_all_parameters(&circuit, vec![observable]) else { continue };
+            for shots in [JobShots::Exact, JobShots::Each(10)] {
+                let points = [Point::at(0)];
+                let run = |t: f64| StateVectorBackend::new().run(&expectation.job(&[t], &points, shots), &mut rng());
+                assert!(run(0.5).is_ok(), "{gate:?}");
+                let refused = run(0.0);
+                assert!(matches!(refused, Err(Error::Circuit(qcore::Error::Angle { .. }))), "{gate:?}: {refused:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn shifts_that_are_no_angles_are_refused() {
     let expectation = Expectation::of_all_parameters(&circuit(3), observables(3)).expect("valid");

@@ -127,7 +127,7 @@ pub(super) fn grad(flags: &GradFlags, terminal: &mut Terminal<'_>) -> Result<(),
     let file = flags.circuit.read(terminal)?;
     let observable = flags.observable.read(file.num_qubits(), terminal)?;
     let wrt = flags.wrt.parameters(&file.circuit)?;
-    let parameters = flags.parameters.values(&file.circuit, terminal)?;
+    let parameters = flags.parameters.values(&file, terminal)?;
     let noise = flags.noise.read(file.num_qubits(), terminal)?;
     let (shots, seed) = (flags.shots.shots, flags.shots.seed);
     let how = shots.map_or(Shots::Exact, Shots::PerCircuit);
@@ -241,7 +241,7 @@ pub(super) fn hessian(flags: &HessianFlags, terminal: &mut Terminal<'_>) -> Resu
     let file = flags.circuit.read(terminal)?;
     let observable = flags.observable.read(file.num_qubits(), terminal)?;
     let wrt = flags.wrt.parameters(&file.circuit)?;
-    let parameters = flags.parameters.values(&file.circuit, terminal)?;
+    let parameters = flags.parameters.values(&file, terminal)?;
     let noise = flags.noise.read(file.num_qubits(), terminal)?;
     let (shots, seed) = (flags.shots.shots, flags.shots.seed);
     let mut backend = flags.noise.backend(noise.as_ref(), file.num_qubits(), shots)?;
@@ -309,7 +309,7 @@ enum MetricMethodFlag {
 pub(super) fn metric(flags: &MetricFlags, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
     let file = flags.circuit.read(terminal)?;
     let wrt = flags.wrt.parameters(&file.circuit)?;
-    let parameters = flags.parameters.values(&file.circuit, terminal)?;
+    let parameters = flags.parameters.values(&file, terminal)?;
     let noise = flags.noise.read(file.num_qubits(), terminal)?;
     let ShotFlags { shots, seed } = flags.shots;
     let measured = noise.is_some() || shots.is_some();

@@ -76,7 +76,7 @@ pub(super) fn amps(flags: &Flags, terminal: &mut Terminal<'_>) -> Result<(), Com
         return Err(CommandError::Refused { what: "amps --shots", reason });
     }
     let file = flags.circuit.read(terminal)?;
-    let parameters = flags.parameters.values(&file.circuit, terminal)?;
+    let parameters = flags.parameters.values(&file, terminal)?;
     print(&Amplitudes(state(&file, &parameters)?), flags.common.json, terminal)
 }
 
@@ -154,7 +154,7 @@ impl Display for Frequencies {
 pub(super) fn probs(flags: &Flags, terminal: &mut Terminal<'_>) -> Result<(), CommandError> {
     const REMEDY: &str = "take --shots N, where each shot is a random run of its own";
     let file = flags.circuit.read(terminal)?;
-    let parameters = flags.parameters.values(&file.circuit, terminal)?;
+    let parameters = flags.parameters.values(&file, terminal)?;
     let noise = flags.noise.read(file.num_qubits(), terminal)?;
     let (width, seed, json) = (file.num_qubits(), flags.shots.seed, flags.common.json);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -175,9 +175,11 @@ impl ParameterFlags {
         self.params.is_some() || self.params_file.is_some() || !self.param.is_empty()
     }
 
-    /// The values in the order of declaration.
-    pub(super) fn values(&self, circuit: &Circuit, terminal: &mut Terminal<'_>) -> Result<Vec<f64>, CommandError> {
-        self.values_of(circuit.parameters(), terminal)
+    /// The values in the order of declaration, at which every angle of the circuit is finite, also those that nothing depends on.
+    pub(super) fn values(&self, file: &CircuitFile, terminal: &mut Terminal<'_>) -> Result<Vec<f64>, CommandError> {
+        let values = self.values_of(file.circuit.parameters(), terminal)?;
+        file.circuit.check_angles(&values).map_err(|error| file.locate(error))?;
+        Ok(values)
     }
 
     /// The values of parameters with these names, in their order.
@@ -362,7 +364,7 @@ impl NoiseFlags {
         }
         let model: NoiseModel = serde_json::from_str(&text).map_err(|error| json_error(&source, &error))?;
         let got = model.readout().errors().len();
-        if got > qubits {
+        if got != qubits && got != 0 {
             let error = qcore::Error::WidthMismatch { what: "readout error", got, expected: qubits };
             return Err(CommandError::Noise { place, source: error });
         }

@@ -102,7 +102,7 @@ impl Flags {
     fn inputs(&self, terminal: &mut Terminal<'_>) -> Result<Inputs, CommandError> {
         let file = self.circuit.read(terminal)?;
         let observable = self.observable.read(file.num_qubits(), terminal)?;
-        let parameters = self.parameters.values(&file.circuit, terminal)?;
+        let parameters = self.parameters.values(&file, terminal)?;
         let noise = self.noise.read(file.num_qubits(), terminal)?;
         Ok(Inputs { file, parameters, observable, noise })
     }

@@ -124,10 +124,9 @@ impl Matrix {
         self.targets[..self.count].iter().fold(self.control_mask, |mask, &target| mask | 1 << target)
     }
 
-    /// The same matrix on other qubits.
-    pub(crate) fn on(&self, qubit: impl Fn(usize) -> usize, mask: impl Fn(u64) -> u64) -> Self {
-        let targets = self.targets.map(qubit);
-        Self::new(&targets[..self.count], mask(self.control_mask), &self.entries[..1 << (2 * self.count)])
+    /// Targets, controls and row-major entries, as they were given.
+    pub(crate) fn definition(&self) -> (&[usize], u64, &[Complex64]) {
+        (&self.targets[..self.count], self.control_mask, &self.entries[..1 << (2 * self.count)])
     }
 
     /// Target, controls and row-major entries, if it is a matrix on one qubit.

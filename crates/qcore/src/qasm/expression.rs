@@ -190,6 +190,9 @@ impl<'a> Parser<'a> {
             self.sign(",")?;
             self.arithmetic(0, depth, scope, nodes)?;
         }
+        if !self.version_2 {
+            self.has(",")?;
+        }
         self.sign(")")?;
         self.emit(node, location, nodes)
     }
@@ -291,6 +294,7 @@ impl<'a> Parser<'a> {
             return result.map(Value::Integer).map_or_else(|| fail(Fault::Overflow), Ok);
         }
         match (left.constant(), right.constant(), node) {
+            (Some(0.0), Some(0.0), Node::Divide) => return fail(Fault::NotFinite { value: f64::NAN }),
             (_, Some(0.0), Node::Divide) => return fail(Fault::NotFinite { value: f64::INFINITY }),
             (Some(a), Some(b), Node::Divide) => return Ok(Value::Angle(Angle::constant(a / b))),
             (_, None, Node::Power) => return fail(Fault::NotConstant { what: "an exponent" }),

@@ -115,7 +115,7 @@ impl<'a> Parser<'a> {
         if self.has("(")? && !self.has(")")? {
             loop {
                 angles.push(self.expression(scope)?);
-                if !self.has(",")? {
+                if !self.another(")")? {
                     break;
                 }
             }
@@ -227,7 +227,7 @@ impl<'a> Parser<'a> {
                 if operands.len() <= MAX_QUBITS {
                     operands.push(operand);
                 }
-                if !self.has(",")? {
+                if !self.another(";")? {
                     break;
                 }
             }
@@ -372,11 +372,11 @@ impl<'a> Parser<'a> {
         self.check_free_for_gate(name, location)?;
         let mut angles = HashMap::new();
         if self.has("(")? && !self.has(")")? {
-            self.formals("the name of an angle", &mut angles)?;
+            self.formals("the name of an angle", ")", &mut angles)?;
             self.sign(")")?;
         }
         let mut qubits = HashMap::new();
-        self.formals("the name of a qubit", &mut qubits)?;
+        self.formals("the name of a qubit", "{", &mut qubits)?;
         self.sign("{")?;
         let mut body = Vec::new();
         while !self.has("}")? {
@@ -388,7 +388,7 @@ impl<'a> Parser<'a> {
                     self.advance()?;
                     while self.token.kind != Kind::Sign(";") {
                         self.formal(&qubits)?;
-                        if !self.has(",")? {
+                        if !self.another(";")? {
                             break;
                         }
                     }
@@ -419,14 +419,19 @@ impl<'a> Parser<'a> {
         self.declare(name, location, Symbol::Gate(Rc::new(definition)))
     }
 
-    fn formals(&mut self, expected: &'static str, names: &mut HashMap<&'a str, usize>) -> Result<(), Error> {
+    fn formals(
+        &mut self,
+        expected: &'static str,
+        end: &'static str,
+        names: &mut HashMap<&'a str, usize>,
+    ) -> Result<(), Error> {
         loop {
             let (name, location) = self.name(expected)?;
             if names.insert(name, names.len()).is_some() {
                 let by = "the same definition".to_owned();
                 return Err(Error { location, fault: Fault::Redeclared { name: shortened(name), by } });
             }
-            if !self.has(",")? {
+            if !self.another(end)? {
                 return Ok(());
             }
         }
@@ -467,7 +472,7 @@ impl<'a> Parser<'a> {
                 if operands.len() <= MAX_QUBITS {
                     operands.push(position);
                 }
-                if !self.has(",")? {
+                if !self.another(";")? {
                     break;
                 }
             }

@@ -50,12 +50,14 @@ pub(super) struct Lexer<'a> {
     rest: &'a str,
     location: Location,
     tokens: usize,
+    /// Whether this is OpenQASM 2.0, which has fewer signs, and whose comments end at a line feed alone.
+    pub(super) version_2: bool,
 }
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
-        Self { rest, location: Location { line: 1, column: 1 }, tokens: 0 }
+        Self { rest, location: Location { line: 1, column: 1 }, tokens: 0, version_2: false }
     }
 
     fn fail<T>(&self, fault: Fault) -> Result<T, Error> {
@@ -86,7 +88,8 @@ impl<'a> Lexer<'a> {
         loop {
             self.take_while(char::is_whitespace);
             if self.rest.starts_with("//") {
-                self.take_while(|c| c != '\n');
+                let carriage_return = !self.version_2;
+                self.take_while(|c| c != '\n' && !(carriage_return && c == '\r'));
             } else if self.rest.starts_with("/*") {
                 match self.rest[2..].find("*/") {
                     Some(end) => self.take(end + 4),
@@ -133,7 +136,8 @@ impl<'a> Lexer<'a> {
                 _ => self.fail(Fault::UnclosedString),
             };
         }
-        match SIGNS.iter().find(|sign| self.rest.starts_with(**sign)) {
+        let here = |sign: &&&str| self.rest.starts_with(**sign) && !(self.version_2 && **sign == "++");
+        match SIGNS.iter().find(here) {
             Some(sign) => {
                 self.take(sign.len());
                 Ok(Kind::Sign(sign))

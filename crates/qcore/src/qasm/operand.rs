@@ -121,7 +121,7 @@ impl<'a> Parser<'a> {
             loop {
                 let (value, location) = self.integer("an index", Scope::Global)?;
                 set.push(position(value, name, size, location)?);
-                if !self.has(",")? {
+                if !self.another("}")? {
                     break;
                 }
             }

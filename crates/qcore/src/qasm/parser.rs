@@ -126,6 +126,11 @@ impl<'a> Parser<'a> {
         self.advance().map(|_| true)
     }
 
+    /// Consumes a comma if another entry of a list follows. In OpenQASM 3 one may also stand behind the last entry, before `end`.
+    pub(super) fn another(&mut self, end: &'static str) -> Result<bool, Error> {
+        Ok(self.has(",")? && (self.version_2 || self.token.kind != Kind::Sign(end)))
+    }
+
     pub(super) fn is_word(&self, word: &str) -> bool {
         self.token.kind == Kind::Word(word)
     }
@@ -198,6 +203,7 @@ impl<'a> Parser<'a> {
         };
         self.advance()?;
         self.version_2 = number == 2.0;
+        self.lexer.version_2 = self.version_2;
         if ![2.0, 3.0, 3.1].contains(&number) {
             return Err(Error { location, fault: Fault::Version { version: format!("{number:?}") } });
         }
@@ -411,7 +417,7 @@ impl<'a> Parser<'a> {
         self.advance()?;
         if self.token.kind != Kind::Sign(";") {
             self.operand()?;
-            while self.has(",")? {
+            while self.another(";")? {
                 self.operand()?;
             }
         }
