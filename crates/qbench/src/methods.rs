@@ -103,7 +103,8 @@ impl Setup {
         Ok(Box::new(Descent::new(rule, &self.start)?))
     }
 
-    /// Descent from the best of as many random points as a tenth of the budget measures, with annealed steps.
+    /// Descent from the best of as many random points as a share of the budget measures, at most
+    /// [`ScreenedDescentConfig::MAX_POINTS`].
     fn screened(
         &self,
         rule: impl UpdateRule + 'static,

@@ -192,7 +192,11 @@ impl History {
         self.switches()
             .map(|(record, trigger)| RecordedTrigger {
                 step: record.step,
-                length: record.step_length,
+                length: match trigger {
+                    // As it was recorded first, whatever a control made of it.
+                    Trigger::Replayed { length, .. } => length,
+                    _ => record.step_length,
+                },
                 how: Displacement::of(record.event, trigger),
             })
             .collect()

@@ -200,9 +200,9 @@ fn a_replayed_stall_reverts() {
         let (found, found_bill, of_replay) = waves(&mut replay(Control::Ascend));
         assert_eq!((&found.events, found_bill), (&expected.events, bill));
         assert!(close(&found.points, &expected.points));
-        // A replay is recorded as what it replays, its lengths but for rounding.
-        let hows = |triggers: &[RecordedTrigger]| triggers.iter().map(|t| (t.step, t.how)).collect::<Vec<_>>();
-        assert_eq!(hows(&of_replay.triggers()), hows(&triggers));
+        // A replay is recorded as what it replays, under a control too.
+        assert_eq!(of_replay.triggers(), triggers);
+        assert_eq!(waves(&mut replay(Control::Stay)).2.triggers(), triggers);
         // The controls revert too: up to the second revert stay has moved by the rule alone.
         let first = triggers[0].step as usize;
         let (stayed, stayed_bill, _) = waves(&mut replay(Control::Stay));
