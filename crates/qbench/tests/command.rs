@@ -144,6 +144,9 @@ fn noise_is_exact_up_to_12_qubits_and_random_beyond() {
     assert!((frequency - p1).abs() < 4.0 * (p1 * (1.0 - p1) / 1e4).sqrt(), "{frequency}");
 
     let wide = folder.file("wide.qasm", "OPENQASM 3.0;\ninclude \"stdgates.inc\";\nqubit[13] q;\nx q[0];\n");
+    let others = r#", {"p1_given_0": 0.0, "p0_given_1": 0.0}"#.repeat(12);
+    let noise = folder.file("noise.json", &NOISE.replace("0.5}]", &format!("0.5}}{others}]")));
+    let with = |command: &[&str]| json(&[command, &["--noise", &noise]].concat());
     let message = refusal(&["expval", &wide, "--observable=Z0", "--noise", &noise]);
     assert!(message.contains("13 qubits") && message.contains("--trajectories"), "{message}");
     let message = refusal(&["probs", &wide, "--noise", &noise]);

@@ -10,10 +10,13 @@ use crate::kernel::Matrix;
 /// A matrix and its inverse, ready to be applied.
 pub(crate) type Prepared = Arc<[Matrix; 2]>;
 
-/// Those that have been prepared, by targets, controls and the bits of their entries.
+/// Targets, controls and the bits of the entries.
+type Definition = (Vec<usize>, u64, Vec<[u64; 2]>);
+
+/// Those that have been prepared.
 #[derive(Debug, Default)]
 pub(crate) struct Matrices {
-    known: HashMap<(Vec<usize>, u64, Vec<[u64; 2]>), Prepared>,
+    known: HashMap<Definition, Prepared>,
 }
 
 impl Matrices {
