@@ -16,15 +16,7 @@ pub fn section(part: &Part<'_>, command: &str, claims: &[ClaimAnswer]) -> Option
         // Writing to a string cannot fail, here and below.
         let _ = write!(text, "\n{}\n", one_line(paragraph));
     }
-    if claims.iter().any(|claim| claim.answer.is_some()) {
-        text.push_str("\n## The claims, by these rows alone\n");
-    }
-    for ClaimAnswer { id, claim, rule, answer } in claims {
-        if let Some(answer) = answer {
-            let [claim, rule, answer] = [claim, rule, &**answer].map(one_line);
-            let _ = write!(text, "\n**{id}** {claim}\n\n- Rule: {rule}\n- Measured: {answer}\n");
-        }
-    }
+    text.push_str(&answers(claims));
     for table in &section.tables {
         let _ = write!(text, "\n## {}\n\n", one_line(&table.title));
         row(&mut text, &table.columns, table.columns.len());
@@ -36,6 +28,21 @@ pub fn section(part: &Part<'_>, command: &str, claims: &[ClaimAnswer]) -> Option
         let _ = write!(text, "\n![{}](figures/{}.svg)\n", one_line(&figure.title), figure.name);
     }
     Some(text)
+}
+
+/// What the rows say about the claims, and which ones they say nothing about; nothing at all where they answer none.
+fn answers(claims: &[ClaimAnswer]) -> String {
+    let mut text = String::new();
+    if claims.iter().all(|claim| claim.answer.is_none()) {
+        return text;
+    }
+    text.push_str("\n## The claims, by these rows alone\n");
+    for ClaimAnswer { id, claim, rule, answer } in claims {
+        let other = "not by these rows: by other experiments of `cargo xtask reproduce`";
+        let [claim, rule, answer] = [claim, rule, answer.as_deref().unwrap_or(other)].map(one_line);
+        let _ = write!(text, "\n**{id}** {claim}\n\n- Rule: {rule}\n- Measured: {answer}\n");
+    }
+    text
 }
 
 /// One row; short ones are filled up with empty cells, long ones cut.
@@ -54,6 +61,15 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn claims_without_an_answer_are_told() {
+        let claim = |id, answer: Option<&str>| ClaimAnswer { id, claim: "a", rule: "b", answer: answer.map(str::to_owned) };
+        let text = answers(&[claim("C1", Some("holds")), claim("C2", None)]);
+        assert!(text.contains("**C1** a\n\n- Rule: b\n- Measured: holds\n"), "{text}");
+        assert!(text.contains("**C2** a\n\n- Rule: b\n- Measured: not by these rows"), "{text}");
+        assert_eq!(answers(&[claim("C1", None)]), "");
+    }
 
     #[test]
     fn cells_stay_in_their_row() {
