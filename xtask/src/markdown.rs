@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn claims_without_an_answer_are_told() {
-        let claim = |id, answer: Option<&str>| ClaimAnswer { id, claim: "a", rule: "b", answer: answer.map(str::to_owned) };
+        let claim =
+            |id, answer: Option<&str>| ClaimAnswer { id, claim: "a", rule: "b", answer: answer.map(str::to_owned) };
         let text = answers(&[claim("C1", Some("holds")), claim("C2", None)]);
         assert!(text.contains("**C1** a\n\n- Rule: b\n- Measured: holds\n"), "{text}");
         assert!(text.contains("**C2** a\n\n- Rule: b\n- Measured: not by these rows"), "{text}");
