@@ -1,7 +1,7 @@
 //! Plans carried out.
 
 use super::opening::{Opening, Paths};
-use super::walks::chunk_bits;
+use super::walks::Walk;
 use super::{CLASS_QUBITS, Part, Plan, Shape, Stage, Start, Sweep, class_of, classes};
 use crate::Level;
 use crate::compile::Bound;
@@ -120,7 +120,7 @@ impl Part {
     }
 
     /// Tables that are made before a sweep, for all classes of tiles; 0 if every tile makes its own.
-    fn tables(&self) -> usize {
+    pub(super) fn tables(&self) -> usize {
         match &self.diagonal {
             Some(_) if self.outer.count_ones() <= CLASS_QUBITS => 1 << self.outer.count_ones(),
             _ => 0,
@@ -157,36 +157,54 @@ impl Shared<'_> {
         if let Some(start) = &self.sweep.start {
             start.write(self.level, tile, self.bound, outer);
         }
-        let chunk = 1 << chunk_bits(tile.len().ilog2() as usize);
-        let tans = &self.bound.tan;
-        for (walk, before, after) in self.sweep.walks.iter() {
-            let table = walk.part.map(|index| {
-                let part = &self.sweep.parts[index];
-                let size = self.tile >> part.spread;
-                if !self.tables.is_empty() && part.tables() > 0 {
-                    let from: usize = self.sweep.parts[..index].iter().map(|part| part.table_blocks(self.tile)).sum();
-                    &self.tables[from + class_of(outer, part.outer) * size..][..size]
-                } else {
-                    part.write(self.level, &mut own_table[..size], self.bound, outer);
-                    &own_table[..size]
+        let Sweep { walks, parts, .. } = self.sweep;
+        let mut left = walks.all();
+        while let [walk, ..] = left {
+            let count = if self.tables.is_empty() { 1 } else { walks.together(left, parts) };
+            let (now, rest) = left.split_at(count);
+            if count > 1 {
+                for chunk in tile.chunks_exact_mut(1 << walk.run) {
+                    now.iter().for_each(|walk| self.walk(walk, chunk, own_table, outer, &mut ahead));
                 }
-            });
-            if !walk.chunks {
-                apply_walk(self.level, tile, before, tans, table, after, &mut ahead);
             } else {
-                let size = table.map(|table| table.len() * chunk / tile.len());
-                for (k, chunk) in tile.chunks_exact_mut(chunk).enumerate() {
-                    let table = table.zip(size).map(|(table, size)| &table[k * size..(k + 1) * size]);
-                    apply_walk(self.level, chunk, before, tans, table, after, &mut ahead);
-                }
+                self.walk(walk, tile, own_table, outer, &mut ahead);
             }
-            if let Some(map) = walk.map.and_then(|part| self.sweep.parts[part].map.as_ref()) {
+            if let Some(map) = now.last().and_then(|walk| parts[walk.map?].map.as_ref()) {
                 map.apply(self.level, tile, spare, outer);
                 std::mem::swap(&mut tile, &mut spare);
                 moved = !moved;
             }
+            left = rest;
         }
         moved
+    }
+
+    /// Takes a tile, or an aligned part of one that is whole runs of the walk, along one walk.
+    fn walk(&self, walk: &Walk, tile: &mut [Block], own_table: &mut [Block], outer: u64, ahead: &mut Ahead) {
+        let (before, after) = self.sweep.walks.passes(walk);
+        let table = walk.part.map(|index| {
+            let part = &self.sweep.parts[index];
+            let size = part.table_len();
+            if !self.tables.is_empty() && part.tables() > 0 {
+                &self.tables[walk.tables + class_of(outer, part.outer) * size..][..size]
+            } else {
+                part.write(self.level, &mut own_table[..size], self.bound, outer);
+                &own_table[..size]
+            }
+        });
+        let tans = &self.bound.tan;
+        for run in tile.chunks_exact_mut(1 << walk.run) {
+            if !walk.chunks {
+                apply_walk(self.level, run, before, tans, table, after, ahead);
+                continue;
+            }
+            let chunk = self.sweep.walks.chunk();
+            let size = table.map(|table| table.len() * chunk / run.len());
+            for (k, chunk) in run.chunks_exact_mut(chunk).enumerate() {
+                let table = table.zip(size).map(|(table, size)| &table[k * size..(k + 1) * size]);
+                apply_walk(self.level, chunk, before, tans, table, after, ahead);
+            }
+        }
     }
 
     /// As [`Shared::work`], with the result in the tile.
@@ -227,9 +245,14 @@ impl Shared<'_> {
 }
 
 impl Part {
+    /// Blocks of its table for a tile.
+    fn table_len(&self) -> usize {
+        self.diagonal.as_ref().map_or(0, |diagonal| 1 << (diagonal.doublings.len() - self.spread as usize))
+    }
+
     /// Blocks of all its tables that are made before a sweep.
-    fn table_blocks(&self, tile: usize) -> usize {
-        self.tables() * (tile >> self.spread)
+    pub(super) fn table_blocks(&self) -> usize {
+        self.tables() * self.table_len()
     }
 }
 
@@ -266,7 +289,7 @@ impl<'a> Sweeps<'a> {
     fn run(&self, state: &mut [Block], scratch: &mut Scratch, threads: usize) {
         let blocks = state.len();
         let most = |of: &dyn Fn(&Sweep) -> usize| (0..self.len()).map(|index| of(self.get(index))).max();
-        let tables = most(&|sweep| sweep.table_blocks(blocks)).unwrap_or(0);
+        let tables = most(&Sweep::table_blocks).unwrap_or(0);
         let buffers = most(&|sweep| sweep.buffers(blocks)).unwrap_or(0);
         let own = &mut scratch.own[..threads];
         for own in &mut *own {
@@ -301,11 +324,11 @@ impl<'a> Sweeps<'a> {
     fn alone(&self, team: &Team<'_>, blocks: usize, own: &mut Own, paths: &Paths) {
         let begin = |own: &mut Own, phase: usize| {
             let sweep = self.get(phase);
-            sweep.write_tables(self.level, self.bound, sweep.tile(blocks), &mut own.tables);
+            sweep.write_tables(self.level, self.bound, &mut own.tables);
         };
         team.work(own, begin, |own, phase, piece| {
             let sweep = self.get(phase);
-            let tables = &own.tables[..sweep.table_blocks(blocks)];
+            let tables = &own.tables[..sweep.table_blocks()];
             let shared = Shared { sweep, level: self.level, bound: self.bound, tables, tile: sweep.tile(blocks) };
             match (self.opening(phase), piece) {
                 (Some(opening), Piece::Row(rows, outer, _)) => {
@@ -342,16 +365,16 @@ impl Sweep {
     }
 
     /// Blocks of the tables that its tiles share.
-    fn table_blocks(&self, blocks: usize) -> usize {
-        self.parts.iter().map(|part| part.table_blocks(self.tile(blocks))).sum()
+    fn table_blocks(&self) -> usize {
+        self.parts.iter().map(Part::table_blocks).sum()
     }
 
     /// Writes the tables that its tiles share.
-    fn write_tables(&self, level: Level, bound: &Bound, tile: usize, tables: &mut [Block]) {
+    fn write_tables(&self, level: Level, bound: &Bound, tables: &mut [Block]) {
         let mut rest = tables;
         for part in self.parts.iter().filter(|part| part.tables() > 0) {
             for outer in classes(part.outer) {
-                let (table, left) = rest.split_at_mut(tile >> part.spread);
+                let (table, left) = rest.split_at_mut(part.table_len());
                 part.write(level, table, bound, outer);
                 rest = left;
             }

@@ -49,7 +49,7 @@ use moves::TileMap;
 use opening::Opening;
 use schedule::{Factor, Layer, Schedule, Segment, bits};
 use small::Small;
-use sweeps::Halves;
+use sweeps::{Course, Halves};
 use tiles::Span;
 use walks::{CHUNK_BITS, Walks};
 
@@ -141,6 +141,8 @@ struct Part {
     outer: u64,
     /// How many of the lowest bits of the block index it does not depend on.
     spread: u32,
+    /// How many of the lowest bits of the block index it depends on at most; its table may end there.
+    reach: u32,
     /// The scale that both states of a backward pass have once the diagonal operator is undone.
     pair: Option<usize>,
     /// Which derivatives are read here.
@@ -297,10 +299,24 @@ struct Numbered {
 }
 
 impl Numbered {
-    /// Whether its diagonal operator has a factor on qubits of `mask` and on others.
-    fn crosses(&self, mask: u64) -> bool {
+    /// The qubits outside of `mask` that its diagonal operator has factors on which they share with qubits of `mask`.
+    fn across(&self, mask: u64) -> u64 {
         let reach = self.terms.iter().map(|term| term.0).chain(self.parities.iter().map(|(p, _)| p.z | p.controls));
-        reach.into_iter().any(|on| on & mask != 0 && on & !mask != 0)
+        reach.filter(|on| on & mask != 0).fold(0, |all, on| all | on) & !mask
+    }
+
+    /// The qubits that it rotates.
+    fn turned(&self) -> u64 {
+        self.turns.iter().fold(0, |all, &(qubit, _)| all | 1 << qubit)
+    }
+
+    /// Whether it does anything to qubits of `mask` alone; `one` is the index of the value 1.
+    fn acts_on(&self, mask: u64, one: u32) -> bool {
+        let within = |on: u64| on & !mask == 0;
+        self.turned() & mask != 0
+            || bits(mask).any(|qubit| self.phases[qubit] != one)
+            || self.terms.iter().any(|&(on, _)| within(on))
+            || self.parities.iter().any(|(parity, _)| within(parity.z | parity.controls))
     }
 }
 
@@ -385,7 +401,6 @@ impl Planner {
         };
         let width = tile_width(1 << (self.qubits - low_qubits));
         let low_mask = (1_u64 << low_qubits) - 1;
-        let high_mask = ((1_u64 << self.qubits) - 1) & !low_mask;
         let rows = Span::new(0..low_qubits, LANE_QUBITS);
         let of_columns = (0..LANE_QUBITS + width.ilog2() as usize).chain(low_qubits..self.qubits);
         let columns = Span::new(of_columns, LANE_QUBITS);
@@ -400,11 +415,9 @@ impl Planner {
             let back = halves.map(|half| Part { pair: None, ..half.unwrap_or_default() });
             self.start(&rows, (&layer, &factors), back.into())
         });
-        let shapes = [
-            (Shape::Rows { qubits: low_qubits }, &rows, low_mask),
-            (Shape::Columns { qubits: low_qubits, width }, &columns, high_mask),
-        ];
-        let mut halves = Halves::new(shapes, start);
+        let shapes =
+            [(Shape::Rows { qubits: low_qubits }, &rows), (Shape::Columns { qubits: low_qubits, width }, &columns)];
+        let mut halves = Halves::new(shapes, Course::new(low_mask, self.qubits), start);
         if let Some(map) = map_of_start {
             halves.map(self, &map);
         }
@@ -465,13 +478,13 @@ impl Planner {
         let diagonal = (!trivial).then(|| span.diagonal(phase, &terms, &parities, self.one, self.minus_one));
         let mut sources = Vec::with_capacity(layer.occurrences.len());
         sources.extend(layer.occurrences.iter().filter(|o| take(o.reach())).map(|o| o.on(span)));
+        let used = diagonal.as_ref().map_or(0, |diagonal| diagonal.used(self.one));
         Some(Part {
             pair,
             sources,
             passes: span.passes(&turns, self.recipes.no_turn()),
-            spread: diagonal
-                .as_ref()
-                .map_or(0, |diagonal| diagonal.spread(self.one).min(walks::chunk_bits(span.block_bits()) as u32)),
+            spread: used.trailing_zeros().min(walks::chunk_bits(span.block_bits()) as u32),
+            reach: usize::BITS - used.leading_zeros(),
             diagonal,
             scale,
             outer: reach.fold(0, |all, mask| all | mask) & !inside,

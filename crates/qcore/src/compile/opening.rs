@@ -7,8 +7,8 @@
 //! them costs next to nothing, and the sum is written once, `2^(k+1)` multiply-adds per block of four amplitudes.
 
 use super::execute::{at_least, join};
+use super::sweeps::Course;
 use super::tiles::Span;
-use super::walks::Walks;
 use super::{Numbered, Part, Planner, Scaled, Shape, Sweep};
 use crate::Level;
 use crate::compile::Bound;
@@ -134,8 +134,7 @@ impl Planner {
         let share = |half: usize| (spans[half].qubits.len() as f64 - self.qubits as f64).exp2();
         let of_halves = of_layer(cut) * share(0) + of_layer(self.qubits - cut) * share(1);
         let of_copies = 8.0 * share(0) + 16.0 * share(1);
-        // Whether it is the turn of the columns, and whether layers wait for one: see `Halves`.
-        let (mut columns, mut waiting) = (false, false);
+        let mut course = Course::new(rows.mask(), self.qubits);
         for (index, layer) in std::iter::once(start).chain(layers).enumerate() {
             if layer.map.is_some() {
                 break;
@@ -143,10 +142,9 @@ impl Planner {
             let paths = f64::from(1 << gates);
             if index > 0 {
                 halves += paths * of_halves;
-                waiting = !layer.crosses(rows.mask());
-                columns ^= !waiting;
+                course.pass(layer, self.one);
             }
-            if index > 0 && !columns && !waiting {
+            if index > 0 && course.rows_have_all() {
                 let saved = index as f64 * of_layer(self.qubits) - paths * (2.0 + of_copies) - halves;
                 if saved > most {
                     (most, best) = (saved, Some((index, gates)));
@@ -212,7 +210,7 @@ impl Opening {
     /// Stands for so many stages, now that it has all parts of its sweep over the rows.
     pub(super) fn finish(&mut self, stages: usize, rows: &Span) {
         self.stages = stages;
-        self.sweep.walks = Walks::new(&self.sweep.parts, rows.block_bits());
+        self.sweep.find_walks(rows.block_bits());
     }
 
     /// How many products it adds up.

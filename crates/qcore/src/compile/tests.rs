@@ -154,8 +154,10 @@ fn openings_are_cut_in_the_middle() {
 
 #[test]
 fn derivatives_of_states_cut_in_any_way_are_those_of_whole_ones() {
-    for (qubits, row) in [(11, 9), (11, 7), (12, 6), (13, 6)] {
-        let (circuit, values) = circuit(qubits);
+    let cases = [(11, 9), (11, 7), (12, 6), (13, 6)];
+    for ((qubits, row), (circuit, values)) in
+        cases.into_iter().flat_map(|case| [circuit(case.0), staircase(case.0)].map(|it| (case, it)))
+    {
         let chain = PauliSum::transverse_field_ising(qubits, 1.0, 0.8).expect("finite");
         let derivatives = |program: &Program| {
             let mut binding = Binding::new(program);
@@ -392,4 +394,62 @@ fn lines_are_maps_and_bricks_are_not() {
     assert_eq!(maps_and_sweeps(&program(5, false, 6)), (0, 1));
     assert_eq!(maps_and_sweeps(&program(13, false, 6)), (0, 1));
     assert_eq!(maps_and_sweeps(&program(16, false, 6)).0, 0);
+}
+
+/// Rotations of one qubit after the other, each with controlled phases to all others.
+fn staircase(qubits: usize) -> (Circuit, Vec<f64>) {
+    let mut circuit = Circuit::new(qubits).expect("small");
+    let mut values = Vec::new();
+    let mut next = |circuit: &mut Circuit| {
+        values.push((0.3 + 0.37 * values.len() as f64) % 6.0);
+        circuit.parameter(format!("t{}", values.len())).expect("a new name")
+    };
+    for step in 0..2 * qubits {
+        let q = (qubits - 1 + 3 * qubits - step) % qubits;
+        let angle = next(&mut circuit);
+        circuit.ry(q, angle).expect("valid").rx(q, 0.3).expect("valid");
+        for other in (0..qubits).filter(|&other| other != q && (other + step) % 3 > 0) {
+            let angle = next(&mut circuit);
+            circuit.gate(crate::Gate::Cp, &[other, q], &[angle.into()]).expect("valid");
+        }
+    }
+    (circuit, values)
+}
+
+/// A Fourier transform behind rotations, with a layer that is in the middle of its way and one that turns all qubits again.
+fn fourier(qubits: usize, lines: bool) -> Circuit {
+    let mut circuit = Circuit::new(qubits).expect("small");
+    for q in 0..qubits {
+        circuit.ry(q, 0.3 + 0.37 * q as f64).expect("valid");
+    }
+    for q in (0..qubits).rev() {
+        circuit.h(q).expect("valid");
+        for lower in 0..q {
+            let angle = std::f64::consts::PI / f64::from(1_u32 << (q - lower));
+            circuit.gate(crate::Gate::Cp, &[lower, q], &[angle.into()]).expect("valid");
+        }
+        if lines && q == qubits / 2 {
+            circuit.rx(0, 0.7).expect("valid").cx(0, qubits - 1).expect("valid").ry(qubits - 2, 0.9).expect("valid");
+        }
+    }
+    circuit
+}
+
+/// Layers across the cut stay in the tiles that span all that they turn, and tables end where operators do.
+#[test]
+fn fourier_layers_share_sweeps() {
+    for (qubits, row) in [(11, 9), (11, 7), (12, 6), (13, 10), (14, 13)] {
+        for lines in [false, true] {
+            let cut = Program::compile(&fourier(qubits, lines)).in_rows(row);
+            assert_run(&cut, &[], &format_args!("{qubits} qubits in rows of {row}, {lines}"));
+            if !lines {
+                let sweeps = cut.plan().stages.iter().filter(|stage| matches!(stage, super::Stage::Sweep(_))).count();
+                // The product, high and low qubits; the highest one is turned with the product already.
+                assert_eq!(sweeps, if row + 1 < qubits { 3 } else { 1 }, "{qubits} qubits in rows of {row}");
+            }
+        }
+    }
+    for qubits in [3, 8, 12, 13] {
+        assert_run(&Program::compile(&fourier(qubits, true)), &[], &format_args!("{qubits} qubits"));
+    }
 }

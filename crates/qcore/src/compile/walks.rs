@@ -20,6 +20,8 @@ pub(super) fn chunk_bits(bits: usize) -> usize {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Walks {
+    /// The bits of the block index within a chunk.
+    chunk: usize,
     walks: Vec<Walk>,
     passes: Vec<Pass>,
 }
@@ -29,9 +31,13 @@ pub(super) struct Walks {
 pub(super) struct Walk {
     /// Whether all of it happens within chunks.
     pub(super) chunks: bool,
+    /// The bits of the block index within aligned runs that are all treated alike, and by themselves.
+    pub(super) run: usize,
     before: Range<usize>,
     /// The part whose table is multiplied with.
     pub(super) part: Option<usize>,
+    /// Where its tables begin among those that all tiles of a sweep share.
+    pub(super) tables: usize,
     after: Range<usize>,
     /// The part whose map follows.
     pub(super) map: Option<usize>,
@@ -40,8 +46,24 @@ pub(super) struct Walk {
 impl Sweep {
     /// A walk over tiles of this span.
     pub(super) fn new(shape: Shape, start: Option<Start>, parts: Vec<Part>, span: &Span) -> Self {
-        let walks = if span.lanes == 0 { Walks::default() } else { Walks::new(&parts, span.block_bits()) };
-        Self { shape, start, parts, walks, small: None }
+        let mut sweep = Self { shape, start, parts, walks: Walks::default(), small: None };
+        if span.lanes > 0 {
+            sweep.find_walks(span.block_bits());
+        }
+        sweep
+    }
+
+    /// Finds how tiles of so many bits take its parts, and cuts their tables down to what that takes.
+    pub(super) fn find_walks(&mut self, bits: usize) {
+        self.walks = Walks::new(&self.parts, bits);
+        for walk in &self.walks.walks {
+            if let Some(diagonal) = walk.part.and_then(|part| self.parts[part].diagonal.as_mut()) {
+                diagonal.doublings.truncate(walk.run);
+            }
+        }
+        for walk in &mut self.walks.walks {
+            walk.tables = self.parts[..walk.part.unwrap_or(0)].iter().map(Part::table_blocks).sum();
+        }
     }
 }
 
@@ -94,24 +116,30 @@ impl Part {
 
 impl Walks {
     pub(super) fn new(parts: &[Part], bits: usize) -> Self {
-        let mut walks = Self::default();
         let chunk = chunk_bits(bits);
+        let mut walks = Self { chunk, ..Self::default() };
         if bits == chunk {
             walks.in_one(parts)
         } else {
-            walks.in_chunks(parts, chunk)
+            walks.in_chunks(parts)
         }
         walks
     }
 
-    fn push(&mut self, chunks: bool, before: &[Pass], part: Option<usize>, after: impl Iterator<Item = Pass>) {
+    /// Adds a walk with the table of a part, whose number comes with it.
+    fn push(&mut self, chunks: bool, before: &[Pass], part: Option<(usize, &Part)>, after: impl Iterator<Item = Pass>) {
         let start = self.passes.len();
         self.passes.extend_from_slice(before);
         let middle = self.passes.len();
         self.passes.extend(after);
         let end = self.passes.len();
+        let part = part.filter(|(_, part)| part.diagonal.is_some());
         if start < end || part.is_some() {
-            self.walks.push(Walk { chunks, before: start..middle, part, after: middle..end, map: None });
+            let reach = part.map_or(0, |(_, part)| part.reach as usize);
+            let run = self.passes[start..].iter().map(Pass::reach).fold(reach.max(self.chunk), usize::max);
+            let part = part.map(|(index, _)| index);
+            let walk = Walk { chunks, run, before: start..middle, part, tables: 0, after: middle..end, map: None };
+            self.walks.push(walk);
         }
     }
 
@@ -121,7 +149,16 @@ impl Walks {
             Some(walk) => walk.map = Some(part),
             None => {
                 let end = self.passes.len();
-                let walk = Walk { chunks: false, before: end..end, part: None, after: end..end, map: Some(part) };
+                let nothing = end..end;
+                let walk = Walk {
+                    chunks: false,
+                    run: self.chunk,
+                    before: nothing.clone(),
+                    part: None,
+                    tables: 0,
+                    after: nothing,
+                    map: Some(part),
+                };
                 self.walks.push(walk);
             }
         }
@@ -130,14 +167,15 @@ impl Walks {
     /// The tile is one chunk.
     fn in_one(&mut self, parts: &[Part]) {
         for (index, part) in parts.iter().enumerate() {
-            self.push(false, &part.passes, part.diagonal.is_some().then_some(index), std::iter::empty());
+            self.push(false, &part.passes, Some((index, part)), std::iter::empty());
             if part.map.is_some() {
                 self.push_map(index);
             }
         }
     }
 
-    fn in_chunks(&mut self, parts: &[Part], chunk: usize) {
+    fn in_chunks(&mut self, parts: &[Part]) {
+        let chunk = self.chunk;
         let split = |part: &Part| part.inner(chunk);
         // Which side of the present part is done.
         let mut done: Option<bool> = None;
@@ -162,7 +200,7 @@ impl Walks {
                 let (inner, outer) = next.passes.split_at(split(next));
                 if chunks { inner } else { outer }
             });
-            self.push(chunks, rest, part.diagonal.is_some().then_some(index), after.iter().rev().copied());
+            self.push(chunks, rest, Some((index, part)), after.iter().rev().copied());
             done = Some(chunks).filter(|_| part.map.is_none());
             if part.map.is_some() {
                 self.push_map(index);
@@ -170,8 +208,27 @@ impl Walks {
         }
     }
 
-    /// The walks, each with the passes before and after its table.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Walk, &[Pass], &[Pass])> {
-        self.walks.iter().map(|walk| (walk, &self.passes[walk.before.clone()], &self.passes[walk.after.clone()]))
+    /// Blocks of a chunk.
+    pub(super) fn chunk(&self) -> usize {
+        1 << self.chunk
+    }
+
+    pub(super) fn all(&self) -> &[Walk] {
+        &self.walks
+    }
+
+    /// The passes of a walk before and after its table.
+    pub(super) fn passes(&self, walk: &Walk) -> (&[Pass], &[Pass]) {
+        (&self.passes[walk.before.clone()], &self.passes[walk.after.clone()])
+    }
+
+    /// How many of these walks every chunk can take before the next chunk begins, if all tables are made beforehand: one at least.
+    pub(super) fn together(&self, walks: &[Walk], parts: &[Part]) -> usize {
+        let alone = |walk: &&Walk| {
+            walk.chunks && walk.run == self.chunk && walk.part.is_none_or(|part| parts[part].tables() > 0)
+        };
+        let count = walks.iter().take_while(alone).count();
+        let moved = walks[..count].iter().position(|walk| walk.map.is_some());
+        moved.map_or(count, |last| last + 1).max(1)
     }
 }

@@ -31,8 +31,8 @@ pub(crate) struct Term {
 }
 
 impl Diagonal {
-    /// How many of the lowest bits of the block index it does not depend on; `one` is the index of the value 1.
-    pub(crate) fn spread(&self, one: u32) -> u32 {
+    /// The bits of the block index that it depends on; `one` is the index of the value 1.
+    pub(crate) fn used(&self, one: u32) -> usize {
         let mut used = 0;
         for (bit, doubling) in self.doublings.iter().enumerate() {
             let trivial = doubling.factor == one && doubling.signs == [1.0; 4] && doubling.terms.is_empty();
@@ -43,7 +43,7 @@ impl Diagonal {
         for parity in &self.parities {
             used |= parity.blocks | parity.block_controls;
         }
-        used.trailing_zeros().min(self.doublings.len() as u32)
+        used
     }
 }
 
@@ -142,7 +142,7 @@ impl Values<'_> {
 
 kernel_rows! {
     /// Writes the table of `diagonal` times `start` for the tile at the outer bits `outer`. A table that is shorter than the tile by `2^s`
-    /// leaves out the lowest `s` bits of the block index, which the operator must not depend on.
+    /// leaves out the lowest `s` bits of the block index, which the operator must not depend on. One that is longer repeats it.
     build_table(table: &mut [Block], diagonal: &Diagonal, values: Values<'_>, start: Quad, outer: u64) = single_generic
 }
 
@@ -172,7 +172,7 @@ fn first_entry(start: Quad, factors: [u32; 2], values: Values<'_>) -> Quad {
 #[inline(always)]
 fn build<V: Rows, const BATCH: bool>(table: &mut [Block], d: &Diagonal, values: Values<'_>, start: Quad, outer: u64) {
     let spread = d.doublings.len().saturating_sub(table.len().ilog2() as usize);
-    assert!(table.len() << spread == 1 << d.doublings.len(), "one doubling per bit of the block index");
+    let (table, repeats) = table.split_at_mut(1 << (d.doublings.len() - spread));
     let mut first = start;
     for term in d.outer_terms.iter().filter(|term| outer & term.outer == term.outer) {
         first = first.times(values.get::<BATCH>(term.value));
@@ -237,6 +237,7 @@ fn build<V: Rows, const BATCH: bool>(table: &mut [Block], d: &Diagonal, values: 
             V::product(&old, &factor.re, &factor.im, &mut table[index]);
         }
     }
+    repeats.chunks_exact_mut(table.len()).for_each(|repeat| repeat.copy_from_slice(table));
 }
 
 #[inline(always)]

@@ -5,8 +5,9 @@
 //! is one lane permutation. Masks of low qubits (`mask & 3`) become vectors of per-lane coefficients, masks of high qubits
 //! become block indices; every kernel works for every combination of both.
 //!
-//! This is the only module with `unsafe`. Two reasons occur: block indices that are in range by construction (see
-//! [`Indices`]), and intrinsics behind run-time detection (see [`lanes`]).
+//! This is the only module with `unsafe`. Its reasons: block indices that are in range by construction (see [`Indices`]), intrinsics behind
+//! run-time detection (see [`lanes`]), blocks seen as the numbers in them and the other way round ([`channel`], [`small`]), parts of a state that
+//! threads have to themselves ([`columns`], [`team`]), and advice to the system about pages ([`pages`]).
 
 mod adjoint;
 mod ahead;

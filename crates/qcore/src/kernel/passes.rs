@@ -24,9 +24,14 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
+    /// The bits of the smallest aligned runs of blocks that it stays within.
+    pub(crate) fn reach(&self) -> usize {
+        self.bits[..self.rows].iter().map(|&bit| bit as usize + 1).max().unwrap_or(0)
+    }
+
     /// Whether it stays within aligned runs of `2^bits` blocks.
     pub(crate) fn within(&self, bits: usize) -> bool {
-        self.bits[..self.rows].iter().all(|&bit| (bit as usize) < bits)
+        self.reach() <= bits
     }
 }
 
