@@ -88,32 +88,38 @@ impl HyperDual {
     fn mul(self, o: Self) -> Self {
         Self {
             value: self.value * o.value,
-            d1: self.d1 * o.value + self.value * o.d1,
-            d2: self.d2 * o.value + self.value * o.d2,
-            d12: self.d12 * o.value + self.d1 * o.d2 + self.d2 * o.d1 + self.value * o.d12,
+            d1: times(self.d1, o.value) + times(self.value, o.d1),
+            d2: times(self.d2, o.value) + times(self.value, o.d2),
+            d12: times(self.d12, o.value) + times(self.d1, o.d2) + times(self.d2, o.d1) + times(self.value, o.d12),
         }
     }
 
     fn div(self, o: Self) -> Self {
-        let r = 1.0 / o.value;
-        let r2 = r * r;
-        let inverse = Self { value: r, d1: -o.d1 * r2, d2: -o.d2 * r2, d12: (2.0 * o.d1 * o.d2 * r - o.d12) * r2 };
-        // The value itself is divided, not multiplied by a reciprocal, so that it is correctly rounded.
-        Self { value: self.value / o.value, ..self.mul(inverse) }
+        // From the derivatives of quotient times divisor; without squares of the divisor, which may leave the range.
+        let value = self.value / o.value;
+        let d1 = (self.d1 - times(value, o.d1)) / o.value;
+        let d2 = (self.d2 - times(value, o.d2)) / o.value;
+        let d12 = (self.d12 - times(d1, o.d2) - times(d2, o.d1) - times(value, o.d12)) / o.value;
+        Self { value, d1, d2, d12 }
     }
 
     fn power(self, exponent: f64) -> Self {
-        // A factor 0 wins over a power that is not finite: x^1 has the second derivative 0 at 0 too.
-        let scaled = |factor: f64, power: f64| if factor == 0.0 { 0.0 } else { factor * raise(self.value, power) };
+        // x^1 has the second derivative 0 at 0 too.
+        let scaled = |factor: f64, power: f64| times(factor, raise(self.value, power));
         let first = scaled(exponent, exponent - 1.0);
         let second = scaled(exponent * (exponent - 1.0), exponent - 2.0);
         Self {
             value: raise(self.value, exponent),
-            d1: first * self.d1,
-            d2: first * self.d2,
-            d12: first * self.d12 + second * self.d1 * self.d2,
+            d1: times(first, self.d1),
+            d2: times(first, self.d2),
+            d12: times(first, self.d12) + times(second, self.d1 * self.d2),
         }
     }
+}
+
+/// A product in which a factor 0 wins over one that is not finite: what does not depend on a parameter has the derivative 0 by it.
+fn times(a: f64, b: f64) -> f64 {
+    if a == 0.0 || b == 0.0 { 0.0 } else { a * b }
 }
 
 /// `base^exponent`; small integer powers by multiplication, which is exact where the product is.
@@ -546,6 +552,23 @@ mod tests {
         assert_eq!((cube.derivative(&[0.0], a), cube.second_derivative(&[0.0], a, a)), (0.0, 0.0));
         assert!(Angle::from(a).powf(0.5).value(&[-1.0]).is_nan());
         assert_eq!(Angle::constant(-2.0).powf(3.0).as_affine(), Some((-8.0, &[][..])));
+    }
+
+    /// A derivative that is infinite by one parameter is none by another one, and small divisors have no squares.
+    #[test]
+    fn derivatives_by_what_is_not_there_are_zero() {
+        let [a, b, _] = params();
+        let root = Angle::from(a).powf(0.5) + b;
+        assert_eq!((root.derivative(&[0.0, 1.0], b), root.derivative(&[0.0, 1.0], a)), (1.0, f64::INFINITY));
+        assert_eq!(root.taylor(&[0.0, 1.0], &[0.0, 1.0]), [1.0, 1.0, 0.0, 0.0]);
+        let bent = Angle::from(a).powf(1.5) * b;
+        assert_eq!(bent.second_derivative(&[0.0, 1.0], a, b), 0.0);
+        assert_eq!(bent.derivative(&[0.0, 1.0], a), 0.0);
+        let quotient = Angle::from(a) / b;
+        let at = [1e-160, 1e-160];
+        assert_eq!((quotient.derivative(&at, a), quotient.derivative(&at, b)), (1e160, -1e160));
+        let at = [3.0, 2.0];
+        assert_eq!((quotient.second_derivative(&at, b, b), quotient.second_derivative(&at, a, b)), (0.75, -0.25));
     }
 
     #[test]

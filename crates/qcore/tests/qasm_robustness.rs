@@ -52,6 +52,8 @@ const PIECES: &[&str] = &[
     "pow(0.5) @",
     "pow(-3) @",
     "pow(1e9) @",
+    "pow(0) @",
+    "pow(2000000) @",
     "pow(n) @",
     "gphase(a);",
     "if (c == 1)",

@@ -1,6 +1,6 @@
 //! Angles along a line through parameter space, by truncated Taylor arithmetic.
 
-use super::{Angle, Op, Repr, raise};
+use super::{Angle, Op, Repr, raise, times};
 
 /// Coefficients of `1, t, t^2, t^3`.
 type Series = [f64; 4];
@@ -58,30 +58,30 @@ impl Angle {
 }
 
 fn multiply(a: Series, b: Series) -> Series {
-    std::array::from_fn(|k| (0..=k).fold(0.0, |sum, j| sum + a[j] * b[k - j]))
+    std::array::from_fn(|k| (0..=k).fold(0.0, |sum, j| sum + times(a[j], b[k - j])))
 }
 
 fn divide(a: Series, b: Series) -> Series {
     let mut quotient = [0.0; 4];
     for k in 0..4 {
-        let known = (0..k).fold(0.0, |sum, j| sum + quotient[j] * b[k - j]);
+        let known = (0..k).fold(0.0, |sum, j| sum + times(quotient[j], b[k - j]));
         quotient[k] = (a[k] - known) / b[0];
     }
     quotient
 }
 
-/// `f(a0 + e)` with the derivatives of `f(x) = x^exponent` at `a0`; a factor 0 wins over a power that is not finite.
+/// `f(a0 + e)` with the derivatives of `f(x) = x^exponent` at `a0`.
 fn power(a: Series, exponent: f64) -> Series {
     let derivative = |order: u32| {
         let factor = (0..order).fold(1.0, |product, k| product * (exponent - f64::from(k)));
-        if factor == 0.0 { 0.0 } else { factor * raise(a[0], exponent - f64::from(order)) }
+        times(factor, raise(a[0], exponent - f64::from(order)))
     };
     let (first, second, third) = (derivative(1), derivative(2), derivative(3));
     [
         raise(a[0], exponent),
-        first * a[1],
-        first * a[2] + 0.5 * second * a[1] * a[1],
-        first * a[3] + second * a[1] * a[2] + third * a[1].powi(3) / 6.0,
+        times(first, a[1]),
+        times(first, a[2]) + times(0.5 * second, a[1] * a[1]),
+        times(first, a[3]) + times(second, a[1] * a[2]) + times(third, a[1].powi(3)) / 6.0,
     ]
 }
 

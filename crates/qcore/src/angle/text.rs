@@ -2,6 +2,31 @@
 
 use super::{Angle, Op, Repr};
 
+/// How closely the outermost operator of a text binds.
+const SIGNED: u8 = 0;
+const SUM: u8 = 1;
+const PRODUCT: u8 = 2;
+const ATOM: u8 = 3;
+
+/// A part of an expression.
+struct Text {
+    text: String,
+    binding: u8,
+    /// Whether there are powers in it.
+    powers: bool,
+}
+
+impl Text {
+    fn new(text: String, binding: u8) -> Self {
+        Self { text, binding, powers: false }
+    }
+
+    /// The text, in parentheses unless it binds as closely as this.
+    fn wrapped(self, least: u8) -> String {
+        if self.binding < least { format!("({})", self.text) } else { self.text }
+    }
+}
+
 impl Angle {
     /// Numbers, parameters and operations in it: what it costs to keep and to combine.
     pub(crate) fn size(&self) -> usize {
@@ -41,39 +66,47 @@ impl Angle {
                 Ok(text)
             }
             Repr::Postfix(ops) => {
-                // Texts with the binding of their outermost operator: 0 for a signed number, 1 sum, 2 product, 3 atom.
-                let mut stack: Vec<(String, u8)> = Vec::new();
-                let wrapped = |(text, binding): (String, u8), least: u8| {
-                    if binding < least { format!("({text})") } else { text }
-                };
+                let mut stack: Vec<Text> = Vec::new();
                 for op in ops.iter() {
                     let mut pop = || stack.pop().expect("postfix code has its operands before each operator");
                     let item = match *op {
-                        Op::Constant(value) => (number(value)?, if value.is_sign_negative() { 0 } else { 3 }),
-                        Op::Parameter(param) => (names[param.index()].clone(), 3),
+                        Op::Constant(value) => {
+                            Text::new(number(value)?, if value.is_sign_negative() { SIGNED } else { ATOM })
+                        }
+                        Op::Parameter(param) => Text::new(names[param.index()].clone(), ATOM),
                         Op::Add | Op::Multiply | Op::Divide => {
                             let (right, left) = (pop(), pop());
                             let (sign, binding) = match op {
-                                Op::Add => (" + ", 1),
-                                Op::Multiply => ("*", 2),
-                                _ => ("/", 2),
+                                Op::Add => (" + ", SUM),
+                                Op::Multiply => ("*", PRODUCT),
+                                _ => ("/", PRODUCT),
                             };
-                            (wrapped(left, binding) + sign + &wrapped(right, binding + 1), binding)
+                            let powers = left.powers || right.powers;
+                            Text {
+                                powers,
+                                ..Text::new(left.wrapped(binding) + sign + &right.wrapped(binding + 1), binding)
+                            }
                         }
                         Op::Power(exponent) => {
-                            let base = wrapped(pop(), 3);
-                            // Products, since Qiskit reads no powers.
-                            if exponent == exponent.trunc() && (1.0..=8.0).contains(&exponent.abs()) {
-                                let product = vec![base; exponent.abs() as usize].join("*");
-                                if exponent < 0.0 { (format!("1.0/({product})"), 2) } else { (product, 2) }
+                            let base = pop();
+                            let nested = base.powers;
+                            let base = base.wrapped(ATOM);
+                            let factors = exponent.abs();
+                            // Products, since Qiskit reads no powers; those of products of powers only where they stay short, since each of
+                            // them would multiply the length of the text.
+                            let short = !nested || base.len() as f64 * factors <= 256.0;
+                            let text = if exponent == exponent.trunc() && (1.0..=8.0).contains(&factors) && short {
+                                let product = vec![base; factors as usize].join("*");
+                                if exponent < 0.0 { format!("1.0/({product})") } else { product }
                             } else {
-                                (format!("{base}**{}", wrapped((number(exponent)?, 0), 3)), 2)
-                            }
+                                format!("{base}**{}", Text::new(number(exponent)?, SIGNED).wrapped(ATOM))
+                            };
+                            Text { powers: true, ..Text::new(text, PRODUCT) }
                         }
                     };
                     stack.push(item);
                 }
-                Ok(stack.pop().expect("postfix code leaves its value on the stack").0)
+                Ok(stack.pop().expect("postfix code leaves its value on the stack").text)
             }
         }
     }

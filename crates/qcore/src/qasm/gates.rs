@@ -11,6 +11,9 @@ use crate::{Action, Angle, Control, Gate, MAX_QUBITS, Operation};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// What a call counts for, beside its angles.
+const CALL: usize = 8;
+
 /// A gate definition: a macro of calls.
 #[derive(Debug)]
 pub(super) struct Definition {
@@ -290,11 +293,13 @@ impl<'a> Parser<'a> {
         all.extend(controls.iter().zip(&head.modifiers.controls).map(|(&qubit, &value)| Control { qubit, value }));
         let exponent = head.modifiers.exponent.unwrap_or(1.0) * if inverse { -1.0 } else { 1.0 };
         let repetitions = exponent.abs();
+        self.spend(CALL, at)?;
         let over = Error { location: at, fault: Fault::Limit(Limit::Operations) };
         match &head.target {
             Target::Table(gate) => {
+                let size: usize = angles.iter().map(Angle::size).sum();
                 let operation = if head.target.is_rotation() {
-                    self.spend(1 + angles[0].size(), at)?;
+                    self.spend(size, at)?;
                     let angle = angles[0].clone();
                     Operation::gate(*gate, operands, &[if exponent == 1.0 { angle } else { angle * exponent }])
                 } else {
@@ -312,6 +317,7 @@ impl<'a> Parser<'a> {
                     return Err(over);
                 }
                 for _ in 0..repetitions as usize {
+                    self.spend(size, at)?;
                     self.emit_operation(operation.clone(), at)?;
                 }
             }

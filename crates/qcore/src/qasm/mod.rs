@@ -68,8 +68,8 @@ pub const MAX_TOKENS: usize = 2_000_000;
 pub const MAX_NESTING: usize = 128;
 /// Most numbers, names and operators of one expression, arguments of gates inserted.
 pub const MAX_EXPRESSION: usize = 4096;
-/// Most numbers, names and operators evaluated in all.
-pub const MAX_WORK: usize = 1 << 25;
+/// Most numbers, names and operators evaluated in all, those of every gate after expansion included.
+pub const MAX_WORK: usize = 1 << 26;
 /// Most levels of gate definitions that call each other.
 pub const MAX_CALL_DEPTH: usize = 64;
 /// Most operations of a circuit, calls of gate definitions counted too.

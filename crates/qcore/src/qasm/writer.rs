@@ -13,7 +13,7 @@ use std::fmt::Write;
 /// modifiers of gates that it has (`c3x` is `ctrl @ ctrl @ ctrl @ x`) or calls of definitions at the head of the file, so that a
 /// file read back has the same unitary and parameters, but where a definition was needed not the same operations. `ctrl @` is
 /// never put on `U`, whose global phase is read in two ways. Qiskit reads these files, except for powers of parameters beyond
-/// the eighth, which it has no operator for. Cost: linear in the text.
+/// the eighth and long powers of powers, which it has no operator for. Cost: linear in the text.
 ///
 /// # Errors
 ///
