@@ -137,10 +137,10 @@ impl Job<'_> {
             return Err(Error::Length { what: "the parameters of the program", got, expected });
         }
         // Whether an angle is one does not depend on whether anything measured depends on it.
-        for row in self.parameters.chunks_exact(got.max(1)) {
-            self.program.check_angles(row)?;
+        if got == 0 {
+            return Ok(self.program.check_angles(&[])?);
         }
-        Ok(())
+        Ok(self.parameters.chunks_exact(got).try_for_each(|row| self.program.check_angles(row))?)
     }
 
     /// Shots of one circuit of the job: that of point `point` in the basis of `group`.

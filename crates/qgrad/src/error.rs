@@ -157,6 +157,16 @@ pub enum Error {
         /// Its value.
         value: f64,
     },
+    /// An angle has no finite first derivative, or no second one where that is needed, as a square root at 0.
+    #[error("the angle of operation {operation} has a derivative by parameter {parameter} that is {value}")]
+    Slope {
+        /// Index of the operation within the circuit.
+        operation: usize,
+        /// Index of the parameter.
+        parameter: usize,
+        /// The derivative.
+        value: f64,
+    },
     /// A cotangent of a vector-Jacobian product is not a finite number.
     #[error("the cotangent of observable {observable} at row {row} is {value}, which is not a finite number")]
     Cotangent {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use qcore::{Circuit, Param, PauliSum, Program};
+use qcore::{Angle, Circuit, Param, PauliSum, Program};
 
 use crate::shots::Pieces;
 use crate::simulator::gradient::AdjointPlan;
@@ -35,6 +35,8 @@ pub struct Expectation {
     measurement: Measurement,
     wrt: Vec<Param>,
     active: Vec<ActiveRotation>,
+    /// Whether any of their angles is not affine.
+    any_curved: bool,
     /// Points of the shift rules of all of them.
     shift_points: u64,
     pieces: OnceLock<Pieces>,
@@ -49,6 +51,8 @@ pub(crate) struct ActiveRotation {
     pub(crate) rotation: usize,
     /// Positions in `wrt`, with the parameters.
     pub(crate) parameters: Vec<(usize, Param)>,
+    /// Whether its angle is not affine.
+    pub(crate) curved: bool,
     pub(crate) rule: ShiftRule,
     /// For second derivatives by this angle.
     pub(crate) second_rule: SecondShiftRule,
@@ -92,13 +96,15 @@ impl Expectation {
             let rule = ShiftRule::from_frequencies(spec.frequencies())?;
             if rule.num_points() > 0 {
                 let second_rule = SecondShiftRule::from_frequencies(spec.frequencies())?;
-                active.push(ActiveRotation { rotation, parameters, rule, second_rule });
+                let curved = spec.angle().as_affine().is_none();
+                active.push(ActiveRotation { rotation, parameters, curved, rule, second_rule });
             }
         }
         let (circuit, wrt) = (circuit.clone(), wrt.to_vec());
         let (pieces, adjoint) = (OnceLock::new(), OnceLock::new());
         let shift_points = points(&active);
-        Ok(Self { circuit, program, measurement, wrt, active, shift_points, pieces, adjoint })
+        let any_curved = active.iter().any(|active| active.curved);
+        Ok(Self { circuit, program, measurement, wrt, active, any_curved, shift_points, pieces, adjoint })
     }
 
     /// As [`Expectation::new`] with all parameters of the circuit.
@@ -230,6 +236,47 @@ impl Expectation {
     /// Checks parameter rows; how many there are.
     pub(crate) fn count_rows(&self, rows: &[f64]) -> Result<usize, Error> {
         count_rows(rows, self.program.num_parameters())
+    }
+
+    /// As [`Expectation::count_rows`] for derivatives, which angles must have there.
+    pub(crate) fn count_smooth_rows(&self, rows: &[f64]) -> Result<usize, Error> {
+        let count = self.count_rows(rows)?;
+        for row in 0..count {
+            let row = self.row(rows, row);
+            self.check_curved(row, |angle, param, _| angle.derivative(row, param))?;
+        }
+        Ok(count)
+    }
+
+    /// Refuses a row at which the angles have no second derivatives.
+    pub(crate) fn check_second_derivatives(&self, row: &[f64]) -> Result<(), Error> {
+        self.check_curved(row, |angle, param, other| angle.second_derivative(row, param, other))
+    }
+
+    /// Refuses a row at which a derivative of an angle is not finite although the angle is, which is reported where it is bound.
+    fn check_curved(&self, row: &[f64], derivative: impl Fn(&Angle, Param, Param) -> f64) -> Result<(), Error> {
+        if !self.any_curved {
+            return Ok(());
+        }
+        for active in self.active.iter().filter(|active| active.curved) {
+            let rotation = &self.program.rotations()[active.rotation];
+            let pairs =
+                active.parameters.iter().flat_map(|first| active.parameters.iter().map(move |second| (first, second)));
+            for (&(_, first), &(_, second)) in pairs {
+                let value = derivative(rotation.angle(), first, second);
+                if !value.is_finite() && rotation.angle().value(row).is_finite() {
+                    let (operation, parameter) = (rotation.operation(), first.index());
+                    return Err(Error::Slope { operation, parameter, value });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Expectation::rows`] for derivatives, which angles must have there.
+    pub(crate) fn smooth_rows<'a>(&self, rows: &'a [f64]) -> Result<Vec<&'a [f64]>, Error> {
+        let count = self.count_smooth_rows(rows)?;
+        Ok((0..count).map(|index| self.row(rows, index)).collect())
     }
 
     /// One of the rows that [`Expectation::count_rows`] has counted.

@@ -41,7 +41,7 @@ impl Estimator for ParameterShift {
         backend: &mut dyn Backend,
         rng: &mut dyn Rng,
     ) -> Result<Vjp, Error> {
-        let row_slices = expectation.rows(rows)?;
+        let row_slices = expectation.smooth_rows(rows)?;
         let observables = expectation.num_observables();
         let (values, weights, mut bill) = cotangents.weights(self.shots, expectation, rows, backend, rng)?;
         let family = Family::new(expectation, |_| true);

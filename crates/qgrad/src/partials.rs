@@ -109,7 +109,7 @@ pub(crate) fn measure(
     rng: &mut dyn Rng,
 ) -> Result<Vjp, Error> {
     wanted.check(expectation)?;
-    let row_slices = expectation.rows(rows)?;
+    let row_slices = expectation.smooth_rows(rows)?;
     let (observables, groups) = (expectation.num_observables(), expectation.measurement().groups().len());
     let most = wanted.most_shots().filter(|_| shots != Shots::Exact);
     let weighed = matches!(cotangents, Cotangents::OfValues(_));
@@ -175,7 +175,7 @@ pub(crate) fn adjoint(
 ) -> Result<Vjp, Error> {
     wanted.check(expectation)?;
     let simulator = backend.simulator().ok_or(Error::NotASimulator { what: "adjoint differentiation" })?;
-    let count = expectation.count_rows(rows)?;
+    let count = expectation.count_smooth_rows(rows)?;
     let weighed = matches!(cotangents, Cotangents::OfValues(_));
     let bill = price(Shots::Exact, expectation, count as u64, wanted, weighed).into_iter().sum();
     let observables = expectation.num_observables();

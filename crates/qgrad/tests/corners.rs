@@ -206,3 +206,64 @@ fn shifts_that_are_no_angles_are_refused() {
         }
     }
 }
+
+/// Also without parameters, and where only a simple angle leaves the range.
+#[test]
+fn constant_and_overflowing_angles_are_refused_wherever_they_stand() {
+    let refused = |circuit: &Circuit, row: &[f64]| {
+        let observable: PauliSum = "Z0".parse().expect("valid");
+        let expectation = Expectation::of_all_parameters(circuit, vec![observable]).expect("valid");
+        let points = [Point::at(0)];
+        let result = StateVectorBackend::new().run(&expectation.job(row, &points, JobShots::Exact), &mut rng());
+        match result {
+            Err(Error::Circuit(qcore::Error::Angle { operation, .. })) => Some(operation),
+            Err(other) => panic!("{other}"),
+            Ok(_) => None,
+        }
+    };
+    for (angle, bad) in [(0.3, false), (f64::NAN, true), (f64::INFINITY, true)] {
+        let mut circuit = Circuit::new(2).expect("width");
+        circuit.rx(0, 0.3).expect("valid").rx(1, Angle::constant(angle)).expect("valid");
+        assert_eq!(refused(&circuit, &[]), bad.then_some(1), "{angle}");
+    }
+    let mut circuit = Circuit::new(2).expect("width");
+    let t = circuit.parameter("t").expect("new");
+    circuit.rx(0, t).expect("valid").rx(1, t * 1e308).expect("valid");
+    assert_eq!((refused(&circuit, &[1.0]), refused(&circuit, &[100.0])), (None, Some(1)));
+}
+
+/// By every way to a derivative; values and derivatives by other parameters are as they are.
+#[test]
+fn angles_without_a_derivative_are_refused_by_name() {
+    let mut circuit = Circuit::new(1).expect("width");
+    let t = circuit.parameters_named("t", 2).expect("new");
+    circuit.rx(0, 0.2).expect("valid").ry(0, Angle::from(t[0]).powf(0.5) + t[1]).expect("valid");
+    let observable: PauliSum = "Z0".parse().expect("valid");
+    let all = Expectation::of_all_parameters(&circuit, vec![observable.clone()]).expect("valid");
+    let (row, mut backend) = ([0.0, 0.3], StateVectorBackend::new());
+    let exact = -0.2_f64.cos() * 0.3_f64.sin();
+    assert!(Adjoint.values(&all, &row, &mut backend, &mut rng()).is_ok());
+    let shift = ParameterShift { shots: Shots::Exact };
+    for result in
+        [Adjoint.gradient(&all, &row, &mut backend, &mut rng()), shift.gradient(&all, &row, &mut backend, &mut rng())]
+    {
+        let error = result.expect_err("a square root at 0");
+        assert!(
+            matches!(error, Error::Slope { operation: 1, parameter: 0, value } if value == f64::INFINITY),
+            "{error}"
+        );
+        assert_eq!(error.to_string(), "the angle of operation 1 has a derivative by parameter 0 that is inf");
+    }
+    assert!(Adjoint.gradient(&all, &[0.1, 0.3], &mut backend, &mut rng()).is_ok());
+    let other = Expectation::new(&circuit, vec![observable.clone()], &[t[1]]).expect("valid");
+    let by_other = Adjoint.gradient(&other, &row, &mut backend, &mut rng()).expect("finite").gradient[0];
+    assert!((by_other - exact).abs() < 1e-15);
+    // A first derivative, but no second one.
+    let mut circuit = Circuit::new(1).expect("width");
+    let t = circuit.parameters_named("t", 2).expect("new");
+    circuit.ry(0, Angle::from(t[0]).powf(1.5) + t[1]).expect("valid");
+    let bent = Expectation::of_all_parameters(&circuit, vec![observable]).expect("valid");
+    assert_eq!(Adjoint.gradient(&bent, &row, &mut backend, &mut rng()).expect("finite").gradient[0], 0.0);
+    let hessian = Adjoint.hessian(&bent, &row, &[1.0], &mut backend);
+    assert!(matches!(hessian, Err(Error::Slope { operation: 0, parameter: 0, .. })));
+}

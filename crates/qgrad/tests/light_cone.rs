@@ -6,7 +6,7 @@ use common::{Counting, angles, hea, value};
 use proptest::prelude::*;
 use qcore::{Circuit, PauliString, PauliSum, StateVector};
 use qgrad::{
-    Adjoint, Backend, Cotangents, Estimate, Estimator, Expectation, JobShots, ParameterShift, Point, Shift, Shots,
+    Adjoint, Backend, Cotangents, Estimate, Estimator, Expectation, Job, JobShots, ParameterShift, Point, Shift, Shots,
     StateVectorBackend,
 };
 use rand::SeedableRng;
@@ -146,5 +146,26 @@ fn what_is_seen_belongs_to_circuit_and_observables() {
             state.apply_circuit(circuit, &row).expect("runs");
             assert!((found.value - state.expectation(&observable).expect("fits")).abs() < 1e-14, "{text}");
         }
+    }
+}
+
+/// A job is the circuit's and its program's, and what is seen is the program's.
+#[test]
+fn what_is_seen_belongs_to_the_program_of_a_job() {
+    let circuits = [0.3, 0.9].map(|angle| {
+        let mut circuit = Circuit::new(3).expect("width");
+        let t = circuit.parameter("t").expect("new");
+        circuit.ry(0, t).expect("valid").ry(0, angle).expect("valid").ry(2, t).expect("valid");
+        circuit
+    });
+    let expectations = circuits
+        .each_ref()
+        .map(|circuit| Expectation::of_all_parameters(circuit, vec!["Z0".parse().expect("valid")]).expect("valid"));
+    let mut backend = StateVectorBackend::new();
+    for (expectation, angle) in expectations.iter().zip([0.3_f64, 0.9]) {
+        let points = [Point::at(0)];
+        let job = Job { circuit: &circuits[0], ..expectation.job(&[0.2], &points, JobShots::Exact) };
+        let value = backend.run(&job, &mut rng()).expect("runs").values[0].value;
+        assert!((value - (0.2 + angle).cos()).abs() < 1e-15, "{angle}");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use nalgebra::DMatrix;
-use qcore::{Circuit, Operation, Pauli, PauliString, PauliSum, Program, RotationGenerator};
+use qcore::{Operation, Pauli, PauliString, PauliSum, Program, RotationGenerator};
 use rand::Rng;
 
 use super::MetricTensor;
@@ -97,10 +97,7 @@ pub(super) fn layers(expectation: &Expectation) -> Result<Vec<Layer>, Error> {
         }
     }
     let build = |(layer, rotations): (usize, Vec<(usize, u64)>)| {
-        let mut prefix = Circuit::new(circuit.num_qubits())?;
-        for name in circuit.parameters() {
-            prefix.parameter(name)?;
-        }
+        let mut prefix = circuit.emptied();
         for (operation, _) in circuit.operations().iter().zip(&behind).filter(|&(_, &behind)| behind <= layer) {
             prefix.push(operation.clone())?;
         }
@@ -131,6 +128,20 @@ fn touched_by(operation: &Operation) -> impl Iterator<Item = usize> {
     operation.qubits().iter().copied().chain(of_string)
 }
 
+/// From the factors of products of signs to the values on all basis states, without a scale, or the other way round.
+fn walsh_hadamard(values: &mut [f64]) {
+    let mut half = 1;
+    while half < values.len() {
+        for pair in values.chunks_exact_mut(2 * half) {
+            let (low, high) = pair.split_at_mut(half);
+            for (a, b) in low.iter_mut().zip(high) {
+                (*a, *b) = (*a + *b, *a - *b);
+            }
+        }
+        half *= 2;
+    }
+}
+
 /// A linear combination of products of the operators that are diagonal in the basis of a layer, by the masks of their qubits.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Diagonal(BTreeMap<u64, f64>);
@@ -154,7 +165,13 @@ impl Diagonal {
         }
     }
 
+    /// The product with another one. Cost: the product of their numbers of terms, or `q 2^q` for `q` qubits in them if that is less.
     pub(super) fn times(&self, other: &Self) -> Self {
+        let support = self.0.keys().chain(other.0.keys()).fold(0, |all, mask| all | mask);
+        let qubits = support.count_ones() as usize;
+        if qubits < 26 && (2 * qubits) << qubits < self.0.len() * other.0.len() {
+            return self.times_on_basis_states(other, support);
+        }
         let mut product = Self::default();
         for (a, x) in &self.0 {
             for (b, y) in &other.0 {
@@ -162,6 +179,25 @@ impl Diagonal {
             }
         }
         product
+    }
+
+    /// The product by the values on all basis states of the qubits of `support`.
+    fn times_on_basis_states(&self, other: &Self, support: u64) -> Self {
+        let qubits: Vec<u32> = (0..u64::BITS).filter(|qubit| support >> qubit & 1 == 1).collect();
+        let packed =
+            |mask: u64| qubits.iter().enumerate().fold(0, |all, (k, qubit)| all | ((mask >> qubit & 1) as usize) << k);
+        let values = |diagonal: &Self| {
+            let mut values = vec![0.0; 1 << qubits.len()];
+            diagonal.0.iter().for_each(|(&mask, &factor)| values[packed(mask)] = factor);
+            walsh_hadamard(&mut values);
+            values
+        };
+        let mut product = values(self);
+        product.iter_mut().zip(values(other)).for_each(|(a, b)| *a *= b);
+        walsh_hadamard(&mut product);
+        let scale = 1.0 / product.len() as f64;
+        let mask = |at: usize| qubits.iter().enumerate().fold(0, |all, (k, qubit)| all | (at as u64 >> k & 1) << qubit);
+        Self(product.iter().enumerate().map(|(at, factor)| (mask(at), factor * scale)).collect())
     }
 
     /// Its mean where that of every product of operators is known, by its mask.
@@ -290,4 +326,31 @@ fn covariance([x, y]: [f64; 2], moments: &[Estimate], reach: [f64; 2]) -> (f64, 
     // For two-valued quantities the first term, estimated from the same means, is too large by twice the second on average.
     let variance = ((central - plain * plain) / shots - second_order).max(second_order).max(0.0);
     (unbiased * plain, variance.sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Diagonal;
+
+    /// On qubits 1, 4, 5, 9 and 12, with as many terms as there can be, and with a few.
+    #[test]
+    fn products_on_basis_states_are_those_of_the_terms() {
+        let masks = |index: u64| [1, 4, 5, 9, 12].iter().enumerate().map(|(k, q)| (index >> k & 1) << q).sum::<u64>();
+        for step in [1, 7] {
+            let of = |seed: f64| {
+                Diagonal((0..32).step_by(step).map(|k| (masks(k), (seed * (k + 1) as f64).sin())).collect())
+            };
+            let (a, b) = (of(0.7), of(1.9));
+            let mut expected = std::collections::BTreeMap::new();
+            for (x, f) in &a.0 {
+                b.0.iter().for_each(|(y, g)| *expected.entry(x ^ y).or_insert(0.0) += f * g);
+            }
+            for product in [a.times(&b), a.times_on_basis_states(&b, masks(31))] {
+                for mask in (0..32).map(masks) {
+                    let value = |of: &std::collections::BTreeMap<u64, f64>| of.get(&mask).copied().unwrap_or(0.0);
+                    assert!((value(&product.0) - value(&expected)).abs() < 1e-13, "{mask:b}");
+                }
+            }
+        }
+    }
 }

@@ -179,7 +179,7 @@ impl Simulator for DensityMatrixBackend {
         rows: &[f64],
         mut cotangents: Cotangents<'_>,
     ) -> Result<(Vec<Estimate>, Vec<f64>), Error> {
-        let rows = expectation.rows(rows)?;
+        let rows = expectation.smooth_rows(rows)?;
         let observables = expectation.measurement().observables();
         if let Cotangents::Fixed(weights) = &cotangents {
             check_weights(weights, rows.len(), observables.len())?;

@@ -113,8 +113,8 @@ pub(crate) fn dot(left: &[f64], right: &[f64]) -> f64 {
 
 impl Expectation {
     pub(crate) fn one_row(&self, row: &[f64]) -> Result<(), Error> {
-        if self.rows(row)?.len() == 1 {
-            Ok(())
+        if self.count_smooth_rows(row)? == 1 {
+            self.check_second_derivatives(row)
         } else {
             let expected = self.program().num_parameters();
             Err(Error::Length { what: "parameter row", got: row.len(), expected })

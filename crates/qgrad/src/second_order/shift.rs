@@ -51,7 +51,7 @@ impl Pairs<'_> {
                 for &(angle, coefficient) in &of_a.second_rule.terms()[1..] {
                     take(Point::shifted(0, shift(a, angle)), Role::Second(a, a, coefficient));
                 }
-                if !self.stationary && is_curved(expectation, of_a) {
+                if !self.stationary && of_a.curved {
                     for &(angle, coefficient) in of_a.rule.terms() {
                         take(Point::shifted(0, shift(a, angle)), Role::First(a, coefficient));
                         take(Point::shifted(0, shift(a, -angle)), Role::First(a, -coefficient));
@@ -84,7 +84,7 @@ impl Pairs<'_> {
             let mut before = 0;
             for of_a in active {
                 points += of_a.second_rule.terms().len() as u64 - 1;
-                if !self.stationary && is_curved(expectation, of_a) {
+                if !self.stationary && of_a.curved {
                     points += of_a.rule.num_points() as u64;
                 }
                 points += before * of_a.rule.num_points() as u64;
@@ -96,11 +96,6 @@ impl Pairs<'_> {
         self.points(expectation, |_, _| points += 1);
         points
     }
-}
-
-/// Whether the second derivatives of the angle itself can be other than 0.
-fn is_curved(expectation: &Expectation, active: &ActiveRotation) -> bool {
-    expectation.program().rotations()[active.rotation].angle().as_affine().is_none()
 }
 
 impl ParameterShift {

@@ -69,7 +69,7 @@ impl Simulator for StateVectorBackend {
         rows: &[f64],
         mut cotangents: Cotangents<'_>,
     ) -> Result<(Vec<Estimate>, Vec<f64>), Error> {
-        let count = expectation.count_rows(rows)?;
+        let count = expectation.count_smooth_rows(rows)?;
         let plan = expectation.adjoint_plan();
         let observables = plan.observables(expectation);
         if let Cotangents::Fixed(weights) = &cotangents {
@@ -128,7 +128,7 @@ impl Simulator for StateVectorBackend {
         cotangents: Cotangents<'_>,
         component: usize,
     ) -> Result<(Vec<Estimate>, f64), Error> {
-        let count = expectation.count_rows(rows)?;
+        let count = expectation.count_smooth_rows(rows)?;
         let plan = expectation.adjoint_plan();
         if let Some(batch) = plan.batch(expectation).filter(|_| count >= BATCH_ROWS)
             && component < expectation.wrt().len()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use qcore::{Circuit, PauliSum, Program};
+use qcore::{PauliSum, Program, ProgramId};
 
 use crate::backend::{Job, Point, Shift};
 use crate::{Error, Measurement};
@@ -19,7 +19,7 @@ pub(super) struct Seen {
 /// The last light cone that was looked for, with what it was looked for.
 #[derive(Clone, Debug)]
 pub(super) struct LastSeen {
-    circuit: Circuit,
+    program: ProgramId,
     observables: Vec<PauliSum>,
     found: Option<Arc<Seen>>,
 }
@@ -32,13 +32,14 @@ impl Seen {
         if support.count_ones() as usize == job.program.num_qubits() {
             return Ok(None);
         }
-        let is_same = |last: &&LastSeen| last.circuit == *job.circuit && last.observables == observables;
+        let program = job.program.id();
+        let is_same = |last: &&LastSeen| last.program == program && last.observables == observables;
         if let Some(last) = kept.as_ref().filter(is_same) {
             return Ok(last.found.clone());
         }
         let found = Self::find(job)?.map(Arc::new);
         let observables = observables.to_vec();
-        *kept = Some(LastSeen { circuit: job.circuit.clone(), observables, found: found.clone() });
+        *kept = Some(LastSeen { program, observables, found: found.clone() });
         Ok(found)
     }
 

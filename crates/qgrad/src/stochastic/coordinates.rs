@@ -48,7 +48,7 @@ impl Estimator for RandomCoordinates {
         rng: &mut dyn Rng,
     ) -> Result<Vjp, Error> {
         at_least_one("the number of coordinates", self.coordinates)?;
-        let row_slices = expectation.rows(rows)?;
+        let row_slices = expectation.smooth_rows(rows)?;
         let observables = expectation.num_observables();
         let (values, weights, mut bill) = cotangents.weights(self.shots, expectation, rows, backend, rng)?;
         let size = expectation.wrt().len();

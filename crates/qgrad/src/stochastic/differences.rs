@@ -126,7 +126,7 @@ impl Estimator for FiniteDifferences {
         backend: &mut dyn Backend,
         rng: &mut dyn Rng,
     ) -> Result<Vjp, Error> {
-        let row_slices = expectation.rows(rows)?;
+        let row_slices = expectation.smooth_rows(rows)?;
         let observables = expectation.num_observables();
         let steps: Vec<Vec<f64>> = row_slices
             .iter()

@@ -66,7 +66,7 @@ impl Estimator for DoublyStochastic {
     ) -> Result<Vjp, Error> {
         at_least_one("the number of rows", self.rows)?;
         at_least_one("the number of groups", self.groups)?;
-        let row_slices = expectation.rows(rows)?;
+        let row_slices = expectation.smooth_rows(rows)?;
         let observables = expectation.num_observables();
         let (values, weights, mut bill) = cotangents.weights(self.shots, expectation, rows, backend, rng)?;
         let size = expectation.wrt().len();
