@@ -1,7 +1,5 @@
 //! Derivatives of expectation values for many rows of parameters, four rows at a time.
 
-use std::sync::Arc;
-
 use crate::compile::{BatchGroup, BatchPlan, BatchReads, BatchShared, Bound, WHOLE_QUBITS};
 use crate::identity::Identity;
 use crate::kernel::{self, Block};
@@ -45,7 +43,7 @@ pub struct BatchDerivatives {
     angles: Vec<AngleOf>,
     of: Identity,
     /// What it and its clones are known by.
-    identity: Arc<()>,
+    identity: Identity,
 }
 
 /// Some of the rotations of a program, for backward passes that go no further than they need.
@@ -54,7 +52,7 @@ pub struct BatchSelection {
     reads: BatchReads,
     wanted: usize,
     /// What it was made from.
-    of: Arc<()>,
+    of: Identity,
 }
 
 /// How the angle of a rotation follows from a row.
@@ -81,9 +79,9 @@ pub struct SharedRows {
     observables: Vec<Tabulated>,
     level: Level,
     /// What they were made for.
-    of: Arc<()>,
+    of: Identity,
     /// `None` if they could not be shared again.
-    identity: Option<Arc<()>>,
+    identity: Option<Identity>,
 }
 
 /// An observable as a table of its strings of Z, and the others.
@@ -159,7 +157,7 @@ impl BatchDerivatives {
             wanted: rotations.len(),
             angles,
             of: program.identity().clone(),
-            identity: Arc::new(()),
+            identity: Identity::default(),
         })
     }
 
@@ -168,11 +166,12 @@ impl BatchDerivatives {
     ///
     /// # Panics
     ///
-    /// If an index is out of range.
+    /// If an index is out of range or occurs twice.
     #[must_use]
     pub fn select(&self, rotations: &[usize]) -> Option<BatchSelection> {
+        assert_once(self.angles.len(), rotations);
         let reads = self.plan.reads_of(self.angles.len(), rotations)?;
-        Some(BatchSelection { reads, wanted: rotations.len(), of: Arc::clone(&self.identity) })
+        Some(BatchSelection { reads, wanted: rotations.len(), of: self.identity.clone() })
     }
 
     /// Bytes of the states of one group, which are kept from its forward to its backward pass.
@@ -201,7 +200,7 @@ impl BatchDerivatives {
         let mut shared = self.plan.shared(self.qubits, self.angles.len());
         self.share_into(program, rows, level, &mut shared)?;
         let observables = observables.iter().map(|observable| Tabulated::new(observable, self.qubits)).collect();
-        Ok(SharedRows { shared, observables, level, of: Arc::clone(&self.identity), identity: Some(Arc::new(())) })
+        Ok(SharedRows { shared, observables, level, of: self.identity.clone(), identity: Some(Identity::default()) })
     }
 
     /// As [`BatchDerivatives::share`] for other rows of the same program, with the observables and the kernel level that were given there. Allocates little.
@@ -211,12 +210,12 @@ impl BatchDerivatives {
     /// As [`BatchDerivatives::share`]; [`Error::Order`] if `shared` is from other derivatives. After an error no pass takes what is shared until this
     /// has succeeded.
     pub fn share_again(&self, program: &Program, rows: &[&[f64]], shared: &mut SharedRows) -> Result<(), Error> {
-        if !Arc::ptr_eq(&self.identity, &shared.of) {
+        if !self.identity.is(&shared.of) {
             return Err(Error::Order { what: "sharing again", before: "sharing with the same derivatives" });
         }
         shared.identity = None;
         self.share_into(program, rows, shared.level, &mut shared.shared)?;
-        shared.identity = Some(Arc::new(()));
+        shared.identity = Some(Identity::default());
         Ok(())
     }
 
@@ -315,9 +314,9 @@ impl BatchDerivatives {
 pub struct BatchReverse {
     group: BatchGroup,
     /// What it was made for.
-    of: Arc<()>,
+    of: Identity,
     /// The batch whose numbers it has taken over.
-    begun: Option<Arc<()>>,
+    begun: Option<Identity>,
     /// Whether there is a forward pass to go back from.
     ran: bool,
 }
@@ -327,12 +326,12 @@ impl BatchReverse {
     #[must_use]
     pub fn new(derivatives: &BatchDerivatives) -> Self {
         let group = derivatives.plan.group(derivatives.qubits, derivatives.angles.len());
-        Self { group, of: Arc::clone(&derivatives.identity), begun: None, ran: false }
+        Self { group, of: derivatives.identity.clone(), begun: None, ran: false }
     }
 
     /// Whether what rows share, these derivatives and this are for one another.
     fn check(&self, derivatives: &BatchDerivatives, shared: &SharedRows) -> Result<(), Error> {
-        let own = |it: &Arc<()>| Arc::ptr_eq(it, &self.of);
+        let own = |it: &Identity| it.is(&self.of);
         if own(&derivatives.identity) && own(&shared.of) && shared.identity.is_some() {
             Ok(())
         } else {
@@ -342,7 +341,7 @@ impl BatchReverse {
 
     fn has_begun(&self, shared: &SharedRows) -> bool {
         let both = self.begun.as_ref().zip(shared.identity.as_ref());
-        both.is_some_and(|(begun, identity)| Arc::ptr_eq(begun, identity))
+        both.is_some_and(|(begun, identity)| begun.is(identity))
     }
 
     /// Runs the program at up to four of the rows that were shared, and writes the expectation value of every observable at each of
@@ -411,7 +410,7 @@ impl BatchReverse {
         weights: &[[f64; 4]],
         by_angle: &mut [[f64; 4]],
     ) -> Result<(), Error> {
-        if !Arc::ptr_eq(&selection.of, &derivatives.identity) {
+        if !selection.of.is(&derivatives.identity) {
             return Err(Error::Order { what: "a backward pass", before: "a selection from the same derivatives" });
         }
         self.back(derivatives, (&selection.reads, selection.wanted), shared, weights, by_angle)

@@ -94,13 +94,17 @@ impl ShiftFamily {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] if the program is for another register, [`Error::AnotherProgram`] if the binding is for another program.
+    /// [`Error::WidthMismatch`] if the program is for another register, [`Error::AnotherProgram`] if the binding is for another program,
+    /// [`Error::Order`] for a binding from [`Binding::stepwise`].
     pub fn bind(&mut self, program: &Program, binding: &Binding) -> Result<(), Error> {
         let (what, got) = ("program", program.num_qubits());
         if got != self.end.num_qubits() {
             return Err(Error::WidthMismatch { what, got, expected: self.end.num_qubits() });
         }
         binding.of.check(program.identity(), "binding")?;
+        if !binding.bound.planned {
+            return Err(Error::Order { what: "a family", before: "a binding for whole runs" });
+        }
         self.of = Some(binding.of.clone());
         if self.bound.has_room_for(&binding.bound) {
             self.bound.copy_from(&binding.bound);

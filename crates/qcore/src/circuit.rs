@@ -1,5 +1,6 @@
 //! Circuits with symbolic angles, as they were written: one operation per gate, nothing decomposed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use num_complex::Complex64;
@@ -316,7 +317,13 @@ impl Circuit {
         Ok(())
     }
 
-    /// Declares a parameter.
+    /// An empty circuit on the same register with the same parameters.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self { qubits: self.qubits, parameters: self.parameters.clone(), operations: Arc::default() }
+    }
+
+    /// Declares a parameter. Cost: linear in the parameters that there are; see [`Circuit::parameters_named`] for many.
     ///
     /// # Errors
     ///
@@ -334,9 +341,16 @@ impl Circuit {
     ///
     /// # Errors
     ///
-    /// As [`Circuit::parameter`].
+    /// As [`Circuit::parameter`]; the circuit is unchanged then.
     pub fn parameters_named(&mut self, prefix: &str, count: usize) -> Result<Vec<Param>, Error> {
-        (0..count).map(|k| self.parameter(format!("{prefix}{k}"))).collect()
+        let taken: HashSet<&str> = self.parameters.iter().map(String::as_str).collect();
+        let names: Vec<String> = (0..count).map(|k| format!("{prefix}{k}")).collect();
+        if let Some(name) = names.iter().find(|name| taken.contains(name.as_str())) {
+            return Err(Error::DuplicateParameter { name: name.clone() });
+        }
+        let first = self.parameters.len();
+        self.parameters.extend(names);
+        Ok((first..self.parameters.len()).map(Param::new).collect())
     }
 
     /// Adds a gate of the table; operands are controls first, then targets.

@@ -49,11 +49,18 @@ impl Cone {
         &self.qubits
     }
 
-    /// An observable on its qubits; what lies on qubits that are not seen is left out.
+    /// One of the observables that it was made for, on its qubits.
+    ///
+    /// # Panics
+    ///
+    /// If the observable reaches a qubit that is not seen, so that it is none of these.
     #[must_use]
     pub fn observable(&self, observable: &PauliSum) -> PauliSum {
+        let seen = self.qubits.iter().fold(0_u64, |mask, &qubit| mask | 1 << qubit);
+        let inside = |&(_, string): &(f64, PauliString)| string.support() & !seen == 0;
+        assert!(observable.terms().iter().all(inside), "an observable that the cone was made for");
         let terms = observable.terms().iter().map(|&(coefficient, string)| (coefficient, self.string(string)));
-        PauliSum::new(terms).expect("finite coefficients stay finite")
+        PauliSum::new(terms).expect("strings that differ still do, so that no coefficients are added up")
     }
 
     fn string(&self, string: PauliString) -> PauliString {

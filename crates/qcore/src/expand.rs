@@ -11,10 +11,7 @@ impl Circuit {
     ///
     /// None for a circuit that exists; the parts are checked as operations are that a user adds.
     pub fn expanded(&self) -> Result<Self, Error> {
-        let mut expanded = Self::new(self.num_qubits())?;
-        for name in self.parameters() {
-            expanded.parameter(name)?;
-        }
+        let mut expanded = self.emptied();
         for operation in self.operations() {
             expand(operation, &mut expanded)?;
         }

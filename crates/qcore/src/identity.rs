@@ -8,6 +8,19 @@ use crate::Error;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Identity(Arc<()>);
 
+/// What a [`Program`](crate::Program) and its clones have in common, and no other program has as long as this exists: for those who keep what
+/// they have found out about a program.
+#[derive(Clone, Debug)]
+pub struct ProgramId(pub(crate) Identity);
+
+impl PartialEq for ProgramId {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.is(&other.0)
+    }
+}
+
+impl Eq for ProgramId {}
+
 impl Identity {
     /// Whether both are of the same program.
     pub(crate) fn is(&self, other: &Self) -> bool {

@@ -68,6 +68,7 @@ pub use circuit::{Circuit, Control, Instruction, Operation};
 pub use cone::Cone;
 pub use error::{Error, ObservableFault};
 pub use gate::{Action, Gate, GateSpec, Generator, Part, PartAngle};
+pub use identity::ProgramId;
 pub use kernel::Level;
 pub use noise::{
     Channel, ChannelFault, DensityMatrix, NoiseModel, NoisyBinding, NoisyProgram, NoisyTape, Readout, ReadoutError,

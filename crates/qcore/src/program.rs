@@ -9,7 +9,7 @@ use crate::batch_rows::RowPlan;
 use crate::circuit::{Circuit, Instruction, Operation};
 use crate::compile::{Bound, Places, Plan};
 use crate::gate::{Action, Gate, Generator};
-use crate::identity::Identity;
+use crate::identity::{Identity, ProgramId};
 use crate::kernel::{self, Block};
 use crate::matrices::{Matrices, Prepared};
 use crate::{Angle, BatchBinding, Error, Level, PauliString};
@@ -202,6 +202,8 @@ pub struct Program {
     affine: AffineAngles,
     /// The rotations that are not in `affine`.
     others: Vec<usize>,
+    /// The largest constant and the largest factor of those that are.
+    most: [f64; 2],
     plan: OnceLock<Plan>,
     batch_plan: OnceLock<Plan>,
     places: OnceLock<Places>,
@@ -231,6 +233,7 @@ impl Program {
             rotations: Vec::with_capacity(steps),
             affine: AffineAngles::default(),
             others: Vec::new(),
+            most: [0.0; 2],
             plan: OnceLock::new(),
             batch_plan: OnceLock::new(),
             places: OnceLock::new(),
@@ -290,7 +293,19 @@ impl Program {
                 _ => program.others.push(index),
             }
         }
+        let most = |of: fn(&Affine) -> f64| {
+            all.iter()
+                .map(of)
+                .fold(0.0, |most: f64, value| if value.is_finite() { most.max(value.abs()) } else { f64::INFINITY })
+        };
+        program.most = [most(|angle| angle.constant), most(|angle| angle.factor)];
         program.affine = AffineAngles::new(all);
+    }
+
+    /// What it is known by.
+    #[must_use]
+    pub fn id(&self) -> ProgramId {
+        ProgramId(self.identity.clone())
     }
 
     /// Width of the register.
@@ -373,8 +388,8 @@ impl Program {
         Ok(())
     }
 
-    /// Checks that the angles that are no simple functions (`constant + factor * parameter`) are finite at these values, also those that the values of
-    /// some observables do not depend on. Cost: linear in such angles, of which most circuits have none.
+    /// Checks that all angles are finite at these values, also those that the values of some observables do not depend on. Cost: linear in the
+    /// parameters, and in the angles that are not `constant + factor * parameter`, of which most circuits have none.
     ///
     /// # Errors
     ///
@@ -383,13 +398,19 @@ impl Program {
         if parameters.len() != self.parameters {
             return Err(Error::ParameterCount { expected: self.parameters, got: parameters.len() });
         }
-        for rotation in self.others.iter().map(|&index| &self.rotations[index]) {
+        let check = |rotation: &Rotation| {
             let value = rotation.angle.value(parameters);
-            if !value.is_finite() {
-                return Err(Error::Angle { operation: rotation.operation, value });
-            }
+            if value.is_finite() { Ok(()) } else { Err(Error::Angle { operation: rotation.operation, value }) }
+        };
+        let largest = parameters.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+        let [constant, factor] = self.most;
+        let affine_are_finite =
+            (constant + factor * largest).is_finite() && parameters.iter().all(|value| value.is_finite());
+        if affine_are_finite {
+            self.others.iter().try_for_each(|&index| check(&self.rotations[index]))
+        } else {
+            self.rotations.iter().try_for_each(check)
         }
-        Ok(())
     }
 
     /// Adds `shift` radians to the angle of one rotation of a bound program. Cost: linear in the rotations.

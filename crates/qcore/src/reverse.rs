@@ -13,6 +13,8 @@ use crate::{Binding, Error, Level, PauliSum, Program, StateVector};
 pub struct Derivatives {
     rotations: Vec<usize>,
     of: Identity,
+    /// What these and their clones are known by.
+    identity: Identity,
     /// Rotations of the program.
     count: usize,
     /// Made when they are first needed.
@@ -31,7 +33,8 @@ impl Derivatives {
     pub fn new(program: &Program, rotations: &[usize]) -> Self {
         let count = program.rotations().len();
         assert_once(count, rotations);
-        Self { rotations: rotations.to_vec(), of: program.identity().clone(), count, reads: OnceLock::new() }
+        let (of, identity) = (program.identity().clone(), Identity::default());
+        Self { rotations: rotations.to_vec(), of, identity, count, reads: OnceLock::new() }
     }
 
     fn reads(&self, program: &Program) -> &Reads {
@@ -76,13 +79,29 @@ pub(crate) fn assert_once(count: usize, rotations: &[usize]) {
 /// assert!((by_angle[0] + 0.3_f64.sin()).abs() < 1e-15);
 /// # Ok::<(), qcore::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Reverse {
     ket: StateVector,
     bra: StateVector,
     tape: Tape,
-    /// Whether the last forward pass has stored states for the backward pass.
+    /// The forward pass that there is to go back from.
+    ran: Option<Ran>,
+}
+
+/// A forward pass.
+#[derive(Debug)]
+struct Ran {
+    /// The derivatives that it was made for.
+    of: Identity,
+    /// Whether it has stored states for the backward pass.
     stored: bool,
+}
+
+impl Clone for Reverse {
+    /// What a forward pass has kept stays behind: a clone begins with one.
+    fn clone(&self) -> Self {
+        Self { ket: self.ket.clone(), bra: self.bra.clone(), tape: Tape::default(), ran: None }
+    }
 }
 
 impl Reverse {
@@ -93,7 +112,7 @@ impl Reverse {
     /// As [`StateVector::zero`].
     pub fn new(qubits: usize) -> Result<Self, Error> {
         let ket = StateVector::zero(qubits)?;
-        Ok(Self { bra: ket.clone(), ket, tape: Tape::default(), stored: false })
+        Ok(Self { bra: ket.clone(), ket, tape: Tape::default(), ran: None })
     }
 
     /// The same, worked on at another kernel level from now on.
@@ -121,12 +140,17 @@ impl Reverse {
     /// [`Error::WidthMismatch`] for a program on another register, [`Error::AnotherProgram`] if binding or derivatives are of another one.
     pub fn forward(&mut self, program: &Program, binding: &Binding, derivatives: &Derivatives) -> Result<(), Error> {
         self.check(program, binding, derivatives)?;
+        self.ran = None;
         let bound = &binding.bound;
-        self.stored = bound.planned && bound.in_range() && {
+        let stored = bound.planned && bound.in_range() && {
             let (level, ket) = self.ket.kernel_parts();
             program.plan().forward_stored(level, ket, bound, derivatives.reads(program), &mut self.tape)
         };
-        if self.stored { Ok(()) } else { self.ket.run(program, binding) }
+        if !stored {
+            self.ket.run(program, binding)?;
+        }
+        self.ran = Some(Ran { of: derivatives.identity.clone(), stored });
+        Ok(())
     }
 
     fn check(&self, program: &Program, binding: &Binding, derivatives: &Derivatives) -> Result<(), Error> {
@@ -142,7 +166,8 @@ impl Reverse {
     ///
     /// # Errors
     ///
-    /// As [`Reverse::forward`]; [`Error::WidthMismatch`] if the number of derivatives or an observable does not fit.
+    /// As [`Reverse::forward`]; [`Error::Order`] without a forward pass for the same derivatives before it; [`Error::WidthMismatch`] if the number of
+    /// derivatives or an observable does not fit.
     pub fn backward(
         &mut self,
         program: &Program,
@@ -158,15 +183,18 @@ impl Reverse {
         }
         out.fill(0.0);
         self.ket.set_observables(observables, &mut self.bra)?;
+        let Some(Ran { stored, .. }) = self.ran.take_if(|ran| ran.of.is(&derivatives.identity)) else {
+            return Err(Error::Order { what: "a backward pass", before: "a forward pass for the same derivatives" });
+        };
         let bound = &binding.bound;
-        let by_plan = self.stored || bound.planned && bound.squares_in_range();
+        let by_plan = bound.planned && (stored || bound.squares_in_range());
         if !by_plan {
             return self.step_by_step(program, binding, derivatives, out);
         }
         let (plan, reads) = (program.plan(), derivatives.reads(program));
         let (level, ket) = self.ket.kernel_parts();
         let (_, bra) = self.bra.kernel_parts();
-        if self.stored {
+        if stored {
             plan.backward_stored(level, bra, bound, reads, &mut self.tape, out);
         } else {
             let undo = |blocks: &mut [crate::kernel::Block], index: usize| {

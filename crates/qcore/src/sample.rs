@@ -134,9 +134,11 @@ impl Guide {
         // Counting the outcomes that end before an interval has no branch. Rounding up makes a search begin early rather than late.
         self.starts.clear();
         self.starts.resize(intervals + 2, 0);
-        let scale = intervals as f64 / sum * (1.0 + 8.0 * f64::EPSILON);
+        // Weights so small that the scale is infinite are brought into range first, exactly.
+        let up = if sum < 1e-250 { 2.0_f64.powi(300) } else { 1.0 };
+        let scale = intervals as f64 / (sum * up) * (1.0 + 8.0 * f64::EPSILON);
         for &end in &self.cumulative[..self.last] {
-            self.starts[((end * scale) as usize + 1).min(intervals + 1)] += 1;
+            self.starts[((end * up * scale) as usize + 1).min(intervals + 1)] += 1;
         }
         let mut passed = 0;
         for start in &mut self.starts {
@@ -219,6 +221,19 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         for bad in [&[0.5, -0.1][..], &[0.5, f64::NAN], &[0.5, f64::INFINITY], &[0.0, 0.0], &[]] {
             assert!(matches!(multinomial(bad, 10, &mut rng), Err(Error::Weight { .. })), "{bad:?}");
+        }
+    }
+
+    /// Whatever their scale.
+    #[test]
+    fn tiny_and_huge_weights_are_drawn_alike() {
+        let counts = |scale: f64| {
+            let weights = [0.125, 0.5, 0.375].map(|weight| weight * scale);
+            let mut rng = ChaCha8Rng::seed_from_u64(5);
+            [1, 6].map(|shots| multinomial(&weights, shots, &mut rng).expect("weights"))
+        };
+        for power in [-1068, -1030, -900, 1000] {
+            assert_eq!(counts(2.0_f64.powi(power / 2) * 2.0_f64.powi(power - power / 2)), counts(1.0), "2^{power}");
         }
     }
 

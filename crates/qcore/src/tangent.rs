@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::compile::{TangentMemory, TangentPlan};
 use crate::identity::Identity;
+use crate::reverse::assert_once;
 use crate::{Binding, Error, Level, PauliSum, Program, StateVector};
 
 /// The rotations of a program whose angles are differentiated twice, and how that is read off the compiled program. Made once per program
@@ -24,9 +25,10 @@ impl TangentDerivatives {
     ///
     /// # Panics
     ///
-    /// If an index is out of range.
+    /// If an index is out of range or occurs twice.
     #[must_use]
     pub fn new(program: &Program, rotations: &[usize]) -> Option<Self> {
+        assert_once(program.rotations().len(), rotations);
         let qubits = program.num_qubits();
         let plan = TangentPlan::new(qubits, program.steps(), program.rotations(), rotations)?;
         Some(Self { plan: plan.into(), qubits, of: program.identity().clone(), wanted: rotations.len() })
@@ -67,6 +69,8 @@ pub struct TangentReverse {
     bra: StateVector,
     bra_rate: StateVector,
     memory: TangentMemory,
+    /// Whether there is a forward pass to go back from.
+    ran: bool,
 }
 
 impl TangentReverse {
@@ -78,7 +82,8 @@ impl TangentReverse {
     pub fn new(derivatives: &TangentDerivatives) -> Result<Self, Error> {
         let zero = StateVector::zero(derivatives.qubits)?;
         let [ket, ket_rate, bra, bra_rate] = std::array::from_fn(|_| zero.clone());
-        Ok(Self { ket, ket_rate, bra, bra_rate, memory: derivatives.plan.memory(), derivatives: derivatives.clone() })
+        let (memory, derivatives) = (derivatives.plan.memory(), derivatives.clone());
+        Ok(Self { derivatives, ket, ket_rate, bra, bra_rate, memory, ran: false })
     }
 
     /// The same, worked on at another kernel level from now on.
@@ -105,6 +110,7 @@ impl TangentReverse {
         let (level, ket) = self.ket.kernel_parts();
         let (_, ket_rate) = self.ket_rate.kernel_parts();
         self.memory.forward(level, &derivatives.plan, &binding.bound, rates, (ket, ket_rate));
+        self.ran = true;
         Ok(())
     }
 
@@ -113,7 +119,7 @@ impl TangentReverse {
     ///
     /// # Errors
     ///
-    /// [`Error::WidthMismatch`] if the number of derivatives or an observable does not fit.
+    /// [`Error::Order`] without a forward pass before it, [`Error::WidthMismatch`] if the number of derivatives or an observable does not fit.
     pub fn backward(
         &mut self,
         observables: &[(f64, &PauliSum)],
@@ -145,6 +151,9 @@ impl TangentReverse {
         by_angle: &mut [f64],
         change: &mut [f64],
     ) -> Result<(f64, f64), Error> {
+        if !self.ran {
+            return Err(Error::Order { what: "a backward pass", before: "a forward pass" });
+        }
         for got in [by_angle.len(), change.len()] {
             if got != self.derivatives.wanted {
                 let (what, expected) = ("gradient", self.derivatives.wanted);

@@ -39,6 +39,8 @@ fn bindings_belong_to_a_program() {
         assert!((state.expectation(&z()).expect("fits") - ROW[0].cos()).abs() < 1e-15);
         let mut family = ShiftFamily::new(2).expect("small");
         refused(family.bind(&other, &binding), "binding");
+        assert_eq!(own.id(), own.clone().id());
+        assert_ne!(own.id(), other.id());
     }
     let members = || [(ROW.as_slice(), None); 3];
     let mut batch = BatchBinding::new(&own, 3);
@@ -72,10 +74,24 @@ fn derivatives_belong_to_a_program() {
     reverse.backward(&own, &binding, &derivatives, &[(1.0, &z)], &mut by_angle).expect("fits");
     assert!((by_angle[0] + ROW[0].sin()).abs() < 1e-15);
 
+    // A forward pass is for the derivatives that it was given, for one backward pass, and stays with its memory.
+    let order = |result: Result<(), Error>| assert!(matches!(result, Err(Error::Order { .. })), "{result:?}");
+    order(reverse.backward(&own, &binding, &derivatives, &[(1.0, &z)], &mut by_angle));
+    reverse.forward(&own, &binding, &derivatives).expect("fits");
+    order(reverse.clone().backward(&own, &binding, &derivatives, &[(1.0, &z)], &mut by_angle));
+    let others = Derivatives::new(&other, &[0, 1]);
+    order(reverse.backward(&other, &of_other, &others, &[(1.0, &z)], &mut by_angle));
+    order(reverse.backward(&own, &binding, &Derivatives::new(&own, &[0, 1]), &[(1.0, &z)], &mut by_angle));
+    let mut steps = Binding::stepwise(&own);
+    own.bind(&ROW, &mut steps).expect("finite");
+    reverse.backward(&own, &steps, &derivatives.clone(), &[(1.0, &z)], &mut by_angle).expect("the same angles");
+    assert!((by_angle[0] + ROW[0].sin()).abs() < 1e-15);
+
     let twice = TangentDerivatives::new(&own, &[0, 1]).expect("layers");
     let mut tangent = TangentReverse::new(&twice).expect("small");
     refused(tangent.forward(&other, &of_other, &[1.0, 0.0]), "derivatives");
     refused(tangent.forward(&own, &of_other, &[1.0, 0.0]), "binding");
+    order(tangent.backward(&[(1.0, &z)], &mut by_angle, &mut change).map(|_| ()));
     tangent.forward(&own, &binding, &[1.0, 0.0]).expect("fits");
     tangent.backward(&[(1.0, &z)], &mut by_angle, &mut change).expect("fits");
     assert!((change[0] + ROW[0].cos()).abs() < 1e-15);
@@ -103,7 +119,32 @@ fn groups_belong_to_a_program() {
     own.bind(&ROW, &mut binding).expect("finite");
     let (mut family, mut group) = (ShiftFamily::new(2).expect("small"), ShiftGroup::new(2).expect("small"));
     refused(group.run(&own, &family, &[]), "family");
+    let steps = Binding::stepwise(&own);
+    assert!(matches!(family.bind(&own, &steps), Err(Error::Order { .. })));
     family.bind(&own, &binding).expect("fits");
     refused(group.run(&other, &family, &[]), "family");
     group.run(&own.clone(), &family, &[]).expect("fits");
+}
+
+#[test]
+#[should_panic(expected = "given twice")]
+fn selections_have_no_rotation_twice() {
+    let _ = BatchDerivatives::new(&program(false), &[0, 1]).expect("layers").select(&[0, 0]);
+}
+
+#[test]
+#[should_panic(expected = "given twice")]
+fn tangents_have_no_rotation_twice() {
+    let _ = TangentDerivatives::new(&program(false), &[1, 1]);
+}
+
+#[test]
+fn names_are_taken_once() {
+    let mut circuit = Circuit::new(1).expect("width");
+    circuit.parameter("t1").expect("new");
+    assert_eq!(circuit.parameters_named("t", 3), Err(Error::DuplicateParameter { name: "t1".into() }));
+    assert_eq!(circuit.parameters(), ["t1"]);
+    let all = circuit.parameters_named("s", 100_000).expect("new");
+    assert_eq!((all.len(), all[7].index()), (100_000, 8));
+    assert_eq!(circuit.emptied().parameters().len(), 100_001);
 }

@@ -103,24 +103,29 @@ impl Readout {
     }
 
     /// The mean that is read for a Pauli string on the qubits `support`, each measured in its own basis, where `mean` gives the
-    /// true mean of the string cut down to some of these qubits (a mask). Asks for all subsets of the misread qubits.
+    /// true mean of the string cut down to some of these qubits (a mask). Asks for all subsets of the qubits with a bias.
     pub(super) fn read_mean(&self, support: u64, mut mean: impl FnMut(u64) -> f64) -> f64 {
         let mut total = 0.0;
         self.read_weights(support, |kept, weight| total += weight * mean(kept));
         total
     }
 
-    /// The mean that is read as a weighted sum of true means: calls with a mask of the qubits and the weight.
+    /// The qubits of `support` whose zeros and ones are not misread alike, so that what is read of them has a bias.
+    pub(super) fn biased(&self, support: u64) -> u64 {
+        let biased =
+            |&(qubit, error): &(usize, &ReadoutError)| support >> qubit & 1 == 1 && error.bias_and_contrast().0 != 0.0;
+        self.errors.iter().enumerate().filter(biased).fold(0, |mask, (qubit, _)| mask | 1 << qubit)
+    }
+
+    /// The mean that is read as a weighted sum of true means: calls with a mask of the qubits and the weight, `2^b` times for `b` qubits
+    /// with a bias.
     pub(super) fn read_weights(&self, support: u64, mut each: impl FnMut(u64, f64)) {
-        let misread = self
-            .errors
-            .iter()
-            .enumerate()
-            .filter(|&(qubit, &error)| support >> qubit & 1 == 1 && error != ReadoutError::default())
-            .fold(0_u64, |mask, (qubit, _)| mask | 1 << qubit);
+        let misread = self.biased(support);
+        let unbiased = self.errors.iter().enumerate().filter(|(qubit, _)| (support & !misread) >> qubit & 1 == 1);
+        let contrast: f64 = unbiased.map(|(_, error)| error.bias_and_contrast().1).product();
         let mut kept = misread;
         loop {
-            let mut weight = 1.0;
+            let mut weight = contrast;
             let mut rest = misread;
             while rest != 0 {
                 let qubit = rest.trailing_zeros() as usize;

@@ -6,7 +6,7 @@ use super::lower::{Lowering, Primitive, Slot, one, two};
 use super::{NoiseModel, Readout};
 use crate::identity::Identity;
 use crate::kernel::{Block, PairMap, PairPass, Sparse, apply_pair, phase_of_product, turn_string};
-use crate::{Circuit, Error, Level};
+use crate::{Angle, Circuit, Error, Level};
 
 /// Entries of a map that are this small are rounding: the others are at least of the size of a noise probability.
 const ROUNDING: f64 = 1e-15;
@@ -83,6 +83,8 @@ pub struct NoisyProgram {
     passes: Vec<usize>,
     /// The slots of each rotation.
     rotations: Vec<Range<usize>>,
+    /// Angles that turn nothing, each with its operation: global phases.
+    unseen: Vec<(usize, Angle)>,
     pub(super) steps: Vec<Step>,
     readout: Readout,
     identity: Identity,
@@ -104,8 +106,13 @@ impl NoisyProgram {
         let transfers: Vec<Vec<f64>> = model.rules().iter().map(|(_, channel)| channel.transfer()).collect();
         let mut lowering = Lowering::default();
         let mut planner = Planner::new(qubits);
+        let mut unseen = Vec::new();
         for (index, operation) in circuit.operations().iter().enumerate() {
+            let before = lowering.slots.len();
             lowering.operation(operation, index);
+            if lowering.slots.len() == before {
+                unseen.extend(operation.angles().iter().map(|angle| (index, angle.clone())));
+            }
             for primitive in lowering.primitives.drain(..) {
                 planner.add(primitive);
             }
@@ -120,6 +127,7 @@ impl NoisyProgram {
             parameters: circuit.parameters().len(),
             passes: passes_of(&steps, slots.len()),
             rotations: slots_of(&slots, count),
+            unseen,
             slots,
             steps,
             readout: model.readout().clone(),
@@ -137,6 +145,7 @@ impl NoisyProgram {
             slots: Vec::new(),
             passes: Vec::new(),
             rotations: Vec::new(),
+            unseen: Vec::new(),
             steps: planner.finish(),
             readout: Readout::default(),
             identity: Identity::default(),
@@ -184,6 +193,12 @@ impl NoisyProgram {
                 return Err(Error::Angle { operation: slot.operation, value });
             }
             *turn = Turn::by(value);
+        }
+        for (operation, angle) in &self.unseen {
+            let value = angle.value(parameters);
+            if !value.is_finite() {
+                return Err(Error::Angle { operation: *operation, value });
+            }
         }
         for pass in 0..self.steps.len() {
             self.make(pass, binding);

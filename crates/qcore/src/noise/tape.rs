@@ -45,6 +45,8 @@ pub struct NoisyTape {
     /// The states before the passes of the segment that is worked on.
     segment: Vec<DensityMatrix>,
     of: Identity,
+    /// Whether there is a run to go back from.
+    recorded: bool,
 }
 
 impl NoisyTape {
@@ -67,6 +69,7 @@ impl NoisyTape {
             checkpoints: checkpoints?,
             segment: segment?,
             of: program.identity().clone(),
+            recorded: false,
         })
     }
 
@@ -87,6 +90,7 @@ impl NoisyTape {
     /// [`Error::AnotherProgram`] if the tape or the binding is another program's.
     pub fn record(&mut self, program: &NoisyProgram, binding: &NoisyBinding) -> Result<&DensityMatrix, Error> {
         self.check(program, binding)?;
+        self.recorded = false;
         self.state.reset();
         let stride = self.stride;
         for (segment, checkpoint) in self.checkpoints.iter_mut().enumerate() {
@@ -94,6 +98,7 @@ impl NoisyTape {
             let passes = segment * stride..((segment + 1) * stride).min(program.num_passes());
             self.state.apply_passes(program, binding, passes)?;
         }
+        self.recorded = true;
         Ok(&self.state)
     }
 
@@ -108,7 +113,7 @@ impl NoisyTape {
     ///
     /// # Errors
     ///
-    /// As [`NoisyTape::record`]; [`Error::WidthMismatch`] if an observable reaches beyond the register or `by_rotation`
+    /// As [`NoisyTape::record`]; [`Error::Order`] without a run before it; [`Error::WidthMismatch`] if an observable reaches beyond the register or `by_rotation`
     /// has not one entry per rotation.
     pub fn gradient(
         &mut self,
@@ -118,6 +123,9 @@ impl NoisyTape {
         by_rotation: &mut [f64],
     ) -> Result<(), Error> {
         self.check(program, binding)?;
+        if !self.recorded {
+            return Err(Error::Order { what: "a gradient", before: "a recorded run" });
+        }
         if by_rotation.len() != program.num_rotations() {
             let (what, got, expected) = ("gradient", by_rotation.len(), program.num_rotations());
             return Err(Error::WidthMismatch { what, got, expected });

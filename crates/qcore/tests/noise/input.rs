@@ -1,8 +1,8 @@
 //! What is refused.
 
 use qcore::{
-    Channel, ChannelFault, Circuit, DensityMatrix, Error, NoiseModel, NoisyBinding, NoisyProgram, NoisyTape, PauliSum,
-    Readout, ReadoutError, Selector, StateVector, Trajectories,
+    Angle, Channel, ChannelFault, Circuit, DensityMatrix, Error, Gate, NoiseModel, NoisyBinding, NoisyProgram,
+    NoisyTape, PauliSum, Readout, ReadoutError, Selector, StateVector, Trajectories,
 };
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -113,4 +113,17 @@ fn bad_input_is_refused_by_type() {
     assert!(trajectories.expectation(&binding, &h, 0, &mut state, &mut rng).is_err());
     let mut wide = StateVector::from_amplitudes(&random_state(3, 1)).unwrap();
     assert!(matches!(trajectories.run(&binding, &mut wide, &mut rng), Err(Error::WidthMismatch { .. })));
+}
+
+/// Also where nothing turns by it.
+#[test]
+fn angles_of_global_phases_are_checked() {
+    let mut circuit = Circuit::new(1).unwrap();
+    let theta = circuit.parameter("theta").unwrap();
+    circuit.ry(0, theta).unwrap();
+    circuit.gate(Gate::GlobalPhase, &[], &[1.0 / Angle::from(theta)]).unwrap();
+    let program = NoisyProgram::compile(&circuit, &NoiseModel::new()).unwrap();
+    let mut binding = NoisyBinding::new(&program);
+    program.bind(&[0.5], &mut binding).unwrap();
+    assert_eq!(program.bind(&[0.0], &mut binding), Err(Error::Angle { operation: 1, value: f64::INFINITY }));
 }

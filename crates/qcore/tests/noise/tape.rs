@@ -1,8 +1,8 @@
 //! Exact derivatives under noise, and shifted bindings, against values of the density matrix.
 
 use qcore::{
-    Angle, Channel, Circuit, Control, DensityMatrix, Gate, Level, NoiseModel, NoisyBinding, NoisyProgram, NoisyTape,
-    Operation, PauliString, PauliSum, Program, Readout, ReadoutError, Selector,
+    Angle, Channel, Circuit, Control, DensityMatrix, Error, Gate, Level, NoiseModel, NoisyBinding, NoisyProgram,
+    NoisyTape, Operation, PauliString, PauliSum, Program, Readout, ReadoutError, Selector,
 };
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -170,4 +170,18 @@ fn tapes_are_for_their_programs() {
     assert!(tape.record(&other, &NoisyBinding::new(&other)).is_err());
     assert!(tape.gradient(&program, &binding, &[(1.0, &z)], &mut [0.0]).is_err());
     assert!(tape.gradient(&program, &binding, &[(1.0, &"Z7".parse().expect("valid"))], &mut gradient).is_err());
+}
+
+#[test]
+fn gradients_need_a_recorded_run() {
+    let mut circuit = Circuit::new(1).unwrap();
+    let theta = circuit.parameter("theta").unwrap();
+    circuit.ry(0, theta).unwrap();
+    let program = NoisyProgram::compile(&circuit, &NoiseModel::new()).unwrap();
+    let mut binding = NoisyBinding::new(&program);
+    program.bind(&[0.7], &mut binding).unwrap();
+    let mut tape = NoisyTape::new(&program).unwrap();
+    let z: PauliSum = "Z0".parse().unwrap();
+    let early = tape.gradient(&program, &binding, &[(1.0, &z)], &mut [0.0]);
+    assert!(matches!(early, Err(Error::Order { .. })));
 }

@@ -1,8 +1,8 @@
 //! Trajectories against the density matrix, and which gates have noise.
 
 use qcore::{
-    Angle, Channel, Circuit, Control, Error, Gate, NoiseModel, Operation, PauliSum, Readout, ReadoutError, Selector,
-    StateVector, Trajectories,
+    Angle, Binding, Channel, Circuit, Control, DensityMatrix, Error, Gate, NoiseModel, NoisyBinding, NoisyProgram,
+    Operation, PauliSum, Program, Readout, ReadoutError, Selector, StateVector, Trajectories,
 };
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -95,4 +95,43 @@ fn amplitude_damping_jumps_or_leans() {
     let expected = p / 2.0;
     let error = (expected * (1.0 - expected) / f64::from(runs)).sqrt();
     assert!((jumps / f64::from(runs) - expected).abs() < 4.5 * error);
+}
+
+/// Strings with few and with many qubits that are misread with a bias, against the density matrix.
+#[test]
+fn long_strings_are_read_as_by_the_density_matrix() {
+    let qubits = 7;
+    let mut circuit = Circuit::new(qubits).unwrap();
+    for q in 0..qubits {
+        circuit.ry(q, 0.4 + 0.3 * q as f64).unwrap().rz(q, 0.9 - 0.2 * q as f64).unwrap();
+    }
+    for q in 1..qubits {
+        circuit.cx(q - 1, q).unwrap();
+    }
+    circuit.rx(3, 0.8).unwrap();
+    let error = |q: usize| ReadoutError::new(0.02 + 0.01 * q as f64, if q == 5 { 0.07 } else { 0.11 }).unwrap();
+    let errors: Vec<ReadoutError> = (0..qubits).map(error).collect();
+    let model = NoiseModel::new().with_readout(Readout::new(&errors).unwrap());
+    let noisy = NoisyProgram::compile(&circuit, &model).unwrap();
+    let mut bound = NoisyBinding::new(&noisy);
+    noisy.bind(&[], &mut bound).unwrap();
+    let mut rho = DensityMatrix::zero(qubits).unwrap();
+    rho.run(&noisy, &bound).unwrap();
+    let trajectories = Trajectories::compile(&circuit, &model).unwrap();
+    let program = Program::compile(&circuit);
+    let mut binding = Binding::new(&program);
+    program.bind(&[], &mut binding).unwrap();
+    let mut state = StateVector::zero(qubits).unwrap();
+    state.run(&program, &binding).unwrap();
+    for string in ["Z0 Z1 Z2 Z3 Z4 Z5 Z6", "X0 Y1 Z2 X3 Y4 Z5", "Y0 Z2 X4 Z6", "X5", "Z0 X1 Y2 Z3 X4 0.5"] {
+        let text = if let Some(string) = string.strip_suffix(" 0.5") {
+            format!("0.5 * {string} + 2 * Z1")
+        } else {
+            string.to_owned()
+        };
+        let observable: PauliSum = text.parse().unwrap();
+        let expected = rho.read_expectation(&observable, model.readout()).unwrap();
+        let got = trajectories.read_expectation(&observable, &state).unwrap();
+        assert!((got - expected).abs() < 1e-14, "{text}: {got} and {expected}");
+    }
 }
