@@ -13,7 +13,7 @@ use crate::experiment::{
 use crate::graph::Graph;
 use crate::methods::Methods;
 use crate::stats;
-use crate::summary::Condition;
+use crate::summary::{Condition, MethodSummary};
 use crate::tasks::{self, Classification, GroundState, ProductPlateau, Readout};
 use crate::trial::Trials;
 
@@ -45,24 +45,6 @@ const METHODS: [&str; 21] = [
     "rotosolve",
     "rotoselect",
 ];
-
-/// What the large trial has besides: every other negative rate with its control in random directions, and two methods that take long.
-const MORE_METHODS: [&str; 10] = [
-    "kick-probe-sgd",
-    "kick-periodic-adam",
-    "nlr-random-adam",
-    "kick-random-adam",
-    "nlr-post-hoc-adam",
-    "kick-post-hoc-adam",
-    "nlr-stall-curvature-adam",
-    "kick-stall-curvature-adam",
-    "cma-es",
-    "qn-spsa",
-];
-
-fn methods() -> Methods {
-    Methods::shipped().only(|name| METHODS.contains(&name) || MORE_METHODS.contains(&name))
-}
 
 /// The trials by name: methods x tasks x exact, 1000 and 100 shots, and behind them every method on plateaus of growing width.
 pub(super) struct EscapeTrials {
@@ -173,7 +155,7 @@ fn all_tasks(scale: Scale) -> Result<Trials, Error> {
     Ok(Trials {
         tasks,
         readouts: vec![Readout::Exact, Readout::Shots { shots: 1000 }, Readout::Shots { shots: 100 }],
-        methods: methods(),
+        methods: Methods::shipped(),
         rates: Vec::new(),
         seeds: seeds(scale),
         exact_iterations: ITERATIONS,
@@ -245,7 +227,7 @@ fn plateaus(scale: Scale) -> Result<Trials, Error> {
 }
 
 fn plateaus_for_all(scale: Scale) -> Result<Trials, Error> {
-    Ok(Trials { methods: methods(), ..plateaus(scale)? })
+    Ok(Trials { methods: Methods::shipped(), ..plateaus(scale)? })
 }
 
 impl Experiment for PlateauEscape {
@@ -275,8 +257,10 @@ impl Experiment for PlateauEscape {
 
     fn report(&self, rows: &[Row]) -> Result<Section, Error> {
         let mut section = plateau_section(&self.trial, rows)?;
-        let only_there = MORE_METHODS.join(", ");
-        section.paragraphs.push(format!("In the large trial only ({ESCAPE}), for time: {only_there}."));
+        let shipped = Methods::shipped();
+        let names = shipped.entries().iter().map(|method| method.name());
+        let only_there: Vec<&str> = names.filter(|name| !METHODS.contains(name)).collect();
+        section.paragraphs.push(format!("In the large trial only ({ESCAPE}), for time: {}.", only_there.join(", ")));
         Ok(section)
     }
 }
@@ -305,6 +289,17 @@ fn width(condition: &Condition) -> f64 {
     condition.task.rsplit('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(f64::NAN)
 }
 
+/// The share of the runs of a method that escape, with its interval.
+fn share(method: &MethodSummary) -> String {
+    let (low, high) = interval(method);
+    format!("{:.2} [{low:.2}, {high:.2}]", method.solved())
+}
+
+/// The 95 % Wilson interval of the share of the runs of a method that escape.
+fn interval(method: &MethodSummary) -> (f64, f64) {
+    stats::wilson(method.solved(), method.runs.len() as f64, 0.95)
+}
+
 fn table(conditions: &[Condition]) -> Table {
     let mut columns = vec!["method".to_owned()];
     columns.extend(conditions.iter().map(|condition| format!("n = {}", width(condition))));
@@ -315,7 +310,7 @@ fn table(conditions: &[Condition]) -> Table {
     let row = |name: &String| {
         let cells = conditions.iter().map(|condition| {
             let found = condition.methods.iter().find(|method| method.name == *name);
-            found.map_or_else(|| "n/a".to_owned(), |method| format!("{:.2}", method.solved()))
+            found.map_or_else(|| "n/a".to_owned(), share)
         });
         std::iter::once(name.clone()).chain(cells).collect()
     };
@@ -329,26 +324,29 @@ fn table(conditions: &[Condition]) -> Table {
     }
 }
 
-/// Three figures with plain Adam in each: so many curves in one could not be told apart.
+/// Which figure a method stands in.
+fn kind_of(name: &str) -> &'static str {
+    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    match name {
+        "sgd" | "momentum" | "nesterov" | "sign-descent" | "normalized-gradient" | "natural-gradient" => "rules",
+        "adagrad" | "rmsprop" | "adam" | "adamw" | "amsgrad" | "nadam" | "lion" => "scaled-rules",
+        _ if begins(&["nlr-"]) => "nlr",
+        _ if begins(&["kick-"]) => "kicks",
+        _ if begins(&["stay-", "flip-", "adaptive-step-"]) => "controls",
+        _ if begins(&["restart-", "annealed-", "screened-"]) => "escapes",
+        _ => "other",
+    }
+}
+
+/// Figures by kind with plain Adam in each: so many curves in one could not be told apart.
 fn figures(name: &str, conditions: &[Condition]) -> Vec<Figure> {
-    let is_nlr = |name: &str| {
-        ["nlr-", "kick-", "stay-"].iter().any(|family| name.starts_with(family)) || name == "adaptive-step-adam"
-    };
-    let is_plain = |name: &str| {
-        matches!(name, "sgd" | "momentum" | "natural-gradient" | "annealed-adam" | "screened-adam" | "restart-adam")
-    };
-    let kind_of = |name: &str| {
-        if is_nlr(name) {
-            "nlr"
-        } else if is_plain(name) {
-            "gradients"
-        } else {
-            "other"
-        }
-    };
     let titles = [
-        ("gradients", "rules that follow the gradient, restarts and screening"),
-        ("nlr", "negative rates and their controls"),
+        ("rules", "rules that follow the gradient"),
+        ("scaled-rules", "rules that scale every component"),
+        ("escapes", "restarts, screening and annealing"),
+        ("nlr", "negative rates"),
+        ("kicks", "steps in random directions instead of negative rates"),
+        ("controls", "stays, flips and adaptive steps instead of negative rates"),
         ("other", "methods that choose their own points, axes or shots"),
     ];
     let figure = |(kind, title): (&str, &str)| {
@@ -365,15 +363,15 @@ fn figures(name: &str, conditions: &[Condition]) -> Vec<Figure> {
             curves: names.map(|name| curve(name, conditions)).collect(),
         }
     };
-    titles.into_iter().map(figure).collect()
+    // Only Adam: a kind of which nothing was run.
+    titles.into_iter().map(figure).filter(|figure| figure.curves.len() > 1).collect()
 }
 
 /// The share of the runs of a method that escape, against the width.
 fn curve(name: &str, conditions: &[Condition]) -> Curve {
     let points = conditions.iter().filter_map(|condition| {
         let method = condition.methods.iter().find(|method| method.name == name)?;
-        let (share, count) = (method.solved(), method.runs.len() as f64);
-        Some(CurvePoint { x: width(condition), y: share, interval: Some(stats::wilson(share, count, 0.95)) })
+        Some(CurvePoint { x: width(condition), y: method.solved(), interval: Some(interval(method)) })
     });
     Curve { label: name.to_owned(), points: points.collect(), style: CurveStyle::Measured }
 }
