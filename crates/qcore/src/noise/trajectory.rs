@@ -277,7 +277,9 @@ impl Trajectories {
         }
         let mut outcomes = turned.probabilities();
         self.readout.confuse(&mut outcomes).expect("the model has been checked against the register");
-        let sign = |outcome: usize| if (outcome as u64 & string.support()).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = |outcome: usize| {
+            if (outcome as u64 & string.support()).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 }
+        };
         outcomes.iter().enumerate().map(|(outcome, probability)| sign(outcome) * probability).sum()
     }
 }
