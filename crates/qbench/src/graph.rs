@@ -39,10 +39,10 @@ impl Graph {
     ///
     /// # Errors
     ///
-    /// [`Error::Range`] for an odd number of nodes or fewer than 4.
+    /// [`Error::Range`] for an odd number of nodes, fewer than 4 or more than 24 (those that [`Graph::max_cut`] takes).
     pub fn moebius_ladder(nodes: usize) -> Result<Self, Error> {
-        if nodes < 4 || !nodes.is_multiple_of(2) {
-            return Err(Error::Range { what: "the number of nodes", value: nodes as f64, allowed: "even, at least 4" });
+        if !(4..=LARGEST_SEARCH).contains(&nodes) || !nodes.is_multiple_of(2) {
+            return Err(Error::Range { what: "the number of nodes", value: nodes as f64, allowed: "even, 4 to 24" });
         }
         let ring = (0..nodes).map(|a| (a, (a + 1) % nodes, 1.0));
         let rungs = (0..nodes / 2).map(|a| (a, a + nodes / 2, 1.0));
@@ -106,7 +106,10 @@ mod tests {
         assert!(Graph::new(2, vec![(1, 1, 1.0)]).is_err());
         assert!(Graph::new(2, vec![(0, 1, f64::NAN)]).is_err());
         assert!(Graph::new(2, vec![]).is_err());
-        assert!(Graph::moebius_ladder(7).is_err());
+        for nodes in [0, 2, 7, 26, 1_000_000_000, usize::MAX - 1] {
+            assert!(matches!(Graph::moebius_ladder(nodes), Err(Error::Range { .. })), "{nodes}");
+        }
+        assert_eq!(Graph::moebius_ladder(24).expect("even").edges().len(), 36);
         assert!(Graph::new(30, vec![(0, 29, 1.0)]).expect("valid").max_cut().is_err());
     }
 }

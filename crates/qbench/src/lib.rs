@@ -31,6 +31,7 @@ pub mod fleet;
 pub mod graph;
 pub mod methods;
 pub mod plateau;
+mod row_space;
 pub mod spectrum;
 pub mod stats;
 pub mod summary;

@@ -3,6 +3,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::{ClassicalError, Scores, check_labels};
+use crate::row_space::RowSpace;
 
 /// Newton iterations before giving up; separable data with a small penalty take a few tens.
 const MOST_ITERATIONS: usize = 200;
@@ -23,7 +24,8 @@ impl LogisticRegression {
     ///
     /// The intercept is not penalized; `penalty` is the inverse of scikit-learn's `C`. Features should be standardized, or the
     /// penalty weighs them unequally. Newton's method (iteratively reweighted least squares) from zero, with step halving, so
-    /// that the strictly convex objective never rises; no randomness. Cost per iteration O(rows x features^2 + features^3).
+    /// that the strictly convex objective never rises; no randomness. Cost per iteration O(rows x features^2 + features^3), or with
+    /// features and rows exchanged where there are more features than rows: the weights lie in the space that the rows span.
     ///
     /// # Errors
     ///
@@ -44,7 +46,14 @@ impl LogisticRegression {
         for (index, row) in rows.iter().enumerate() {
             check_row(index, row, width)?;
         }
+        let Some(space) = RowSpace::of(rows) else { return Self::newton(rows, labels, penalty) };
+        let short = Self::newton(&space.rows(), labels, penalty)?;
+        Ok(Self { weights: space.lift(&short.weights), ..short })
+    }
 
+    /// [`LogisticRegression::fit`] to what is checked.
+    fn newton(rows: &[&[f64]], labels: &[usize], penalty: f64) -> Result<Self, ClassicalError> {
+        let width = rows[0].len();
         // Parameters: the weights, then the intercept.
         let mut theta = DVector::<f64>::zeros(width + 1);
         let mut value = objective(rows, labels, penalty, &theta);

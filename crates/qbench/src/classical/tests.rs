@@ -189,3 +189,25 @@ fn bad_input_is_refused() {
     assert!(Scores::new(&[f64::NAN], &[0]).is_err());
     assert_eq!(MajorityClass::fit(&[]), Err(ClassicalError::NoSamples));
 }
+
+/// Columns of zeros change nothing, although they make the fit one in the space of the rows.
+#[test]
+fn more_features_than_rows_have_the_weights_of_those_that_vary() {
+    let rows: Vec<Vec<f64>> =
+        (0..10).map(|k| (0..4).map(|j| (1.3 * f64::from(k) + 2.1 * f64::from(j * j)).sin()).collect()).collect();
+    let labels: Vec<usize> = (0..10).map(|k| usize::from(k % 3 == 0)).collect();
+    let wide: Vec<Vec<f64>> = rows
+        .iter()
+        .map(|row| {
+            let mut wide = vec![0.0; 30];
+            row.iter().enumerate().for_each(|(k, &value)| wide[5 * k + 2] = value);
+            wide
+        })
+        .collect();
+    let few = LogisticRegression::fit(&views(&rows), &labels, 0.7).expect("converges");
+    let many = LogisticRegression::fit(&views(&wide), &labels, 0.7).expect("converges");
+    close(many.intercept(), few.intercept(), 1e-12);
+    for (place, &weight) in many.weights().iter().enumerate() {
+        close(weight, if place % 5 == 2 && place < 20 { few.weights()[place / 5] } else { 0.0 }, 1e-12);
+    }
+}

@@ -19,12 +19,12 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Dataset, DataError> {
     let mut names: BTreeMap<usize, String> = BTreeMap::new();
     for record in reader.records() {
         let record = record.map_err(|error| csv_error(&error, text))?;
-        let line = record.position().map_or(0, |position| line_at(text, position.byte()));
         if record.len() != header.len() {
-            return Err(DataError::FieldCount { line, found: record.len(), expected: header.len() });
+            let (line, found) = (line_of(&record, text), record.len());
+            return Err(DataError::FieldCount { line, found, expected: header.len() });
         }
         let field_error = |column: usize, expected| DataError::Field {
-            line,
+            line: line_of(&record, text),
             column: header[column].clone(),
             found: record[column].to_owned(),
             expected,
@@ -44,7 +44,8 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Dataset, DataError> {
         }
         let known = names.entry(label).or_insert_with(|| label_name.to_owned());
         if known != label_name {
-            return Err(DataError::LabelName { line, label, found: label_name.to_owned(), earlier: known.clone() });
+            let (line, found) = (line_of(&record, text), label_name.to_owned());
+            return Err(DataError::LabelName { line, label, found, earlier: known.clone() });
         }
         labels.push(label);
     }
@@ -75,18 +76,18 @@ pub(super) fn parse_table(name: &str, text: &str, label: Option<&str>) -> Result
         Some(label) => header
             .iter()
             .position(|column| column == label)
-            .ok_or_else(|| DataError::UnknownColumn { column: label.to_owned(), known: header.join(", ") })?,
+            .ok_or_else(|| DataError::UnknownColumn { column: label.to_owned(), known: first_names(&header) })?,
     };
     let (mut features, mut classes) = (Vec::new(), Vec::new());
     for record in reader.records() {
         let record = record.map_err(|error| csv_error(&error, text))?;
-        let line = record.position().map_or(0, |position| line_at(text, position.byte()));
         if record.len() != header.len() {
-            return Err(DataError::FieldCount { line, found: record.len(), expected: header.len() });
+            let (line, found) = (line_of(&record, text), record.len());
+            return Err(DataError::FieldCount { line, found, expected: header.len() });
         }
         for (column, field) in record.iter().enumerate() {
             let error = |expected| {
-                let (column, found) = (header[column].clone(), field.to_owned());
+                let (line, column, found) = (line_of(&record, text), header[column].clone(), field.to_owned());
                 DataError::Field { line, column, found, expected }
             };
             if column == label_column {
@@ -111,6 +112,13 @@ pub(super) fn parse_table(name: &str, text: &str, label: Option<&str>) -> Result
     let labels = classes.iter().map(place).collect();
     let feature_names = (0..header.len()).filter(|&column| column != label_column).map(|column| header[column].clone());
     Ok(Dataset { name: name.to_owned(), features, feature_names: feature_names.collect(), labels, label_names })
+}
+
+/// The names, or the first of very many.
+fn first_names(names: &[String]) -> String {
+    const MOST: usize = 64;
+    let more = if names.len() > MOST { format!(", and {} more", names.len() - MOST) } else { String::new() };
+    names[..names.len().min(MOST)].join(", ") + &more
 }
 
 fn check_header(header: &[String]) -> Result<(), DataError> {
@@ -142,6 +150,11 @@ fn check_names(header: &[String]) -> Result<(), DataError> {
         }
     }
     Ok(())
+}
+
+/// The line of a record, for messages alone: it takes a pass over the text.
+fn line_of(record: &csv::StringRecord, text: &str) -> u64 {
+    record.position().map_or(0, |position| line_at(text, position.byte()))
 }
 
 /// The line of the record that starts at or after `byte`. The reader's own position is taken before it skips blank lines

@@ -5,6 +5,7 @@ use std::f64::consts::{FRAC_PI_2, PI};
 use nalgebra::{DMatrix, SymmetricEigen};
 
 use super::DataError;
+use crate::row_space::RowSpace;
 
 /// Values beyond this are refused: their squares, summed over the rows, could overflow.
 pub(super) const LARGEST: f64 = 1e150;
@@ -43,6 +44,22 @@ fn column_means(rows: &[&[f64]], width: usize) -> Vec<f64> {
     }
     means.iter_mut().for_each(|mean| *mean /= rows.len() as f64);
     means
+}
+
+/// The covariance matrix (divisor N - 1) of rows whose means are 0.
+fn covariance(centred: &[&[f64]]) -> DMatrix<f64> {
+    let width = centred.first().map_or(0, |row| row.len());
+    let mut covariance = DMatrix::<f64>::zeros(width, width);
+    for row in centred {
+        for j in 0..width {
+            for i in j..width {
+                covariance[(i, j)] += row[i] * row[j];
+            }
+        }
+    }
+    covariance /= (centred.len() - 1) as f64;
+    covariance.fill_upper_triangle_with_lower_triangle();
+    covariance
 }
 
 /// Shifts and scales every feature to mean 0 and variance 1 over the rows it was fitted on.
@@ -116,7 +133,8 @@ pub struct Pca {
 }
 
 impl Pca {
-    /// The leading `components` of `rows`. Cost O(rows x features^2 + features^3).
+    /// The leading `components` of `rows`. Cost O(rows x features^2 + features^3), or O(features x rows^2 + rows^3) where there are more
+    /// features than rows: then in the space that the centred rows span.
     ///
     /// # Errors
     ///
@@ -126,23 +144,16 @@ impl Pca {
     pub fn fit(rows: &[&[f64]], components: usize) -> Result<Self, DataError> {
         let width = check_rows(rows, 2)?;
         let means = column_means(rows, width);
-        let mut covariance = DMatrix::<f64>::zeros(width, width);
-        let mut centred = vec![0.0; width];
-        for row in rows {
-            for ((c, x), mean) in centred.iter_mut().zip(*row).zip(&means) {
-                *c = x - mean;
-            }
-            for j in 0..width {
-                for i in j..width {
-                    covariance[(i, j)] += centred[i] * centred[j];
-                }
-            }
-        }
-        covariance /= (rows.len() - 1) as f64;
-        covariance.fill_upper_triangle_with_lower_triangle();
+        let centre = |row: &&[f64]| row.iter().zip(&means).map(|(x, mean)| x - mean).collect();
+        let centred: Vec<Vec<f64>> = rows.iter().map(centre).collect();
+        let space = RowSpace::of(&views(&centred));
+        let covariance = match &space {
+            None => covariance(&views(&centred)),
+            Some(space) => covariance(&space.rows()),
+        };
 
         let eigen = SymmetricEigen::try_new(covariance, f64::EPSILON, 10_000).ok_or(DataError::Eigenvalues)?;
-        let mut order: Vec<usize> = (0..width).collect();
+        let mut order: Vec<usize> = (0..eigen.eigenvalues.len()).collect();
         order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
         let largest = order.first().map_or(0.0, |&first| eigen.eigenvalues[first]);
         let available = order
@@ -157,7 +168,11 @@ impl Pca {
         let mut loadings = Vec::with_capacity(components * width);
         for &k in &order[..components] {
             let vector = eigen.eigenvectors.column(k);
-            let magnitude = vector.amax();
+            let vector = match &space {
+                None => vector.as_slice().to_vec(),
+                Some(space) => space.lift(vector.as_slice()),
+            };
+            let magnitude = vector.iter().fold(0.0, |largest: f64, loading| largest.max(loading.abs()));
             let pivot = vector.iter().find(|loading| loading.abs() >= magnitude * (1.0 - 1e-9));
             let sign = if pivot.is_some_and(|&loading| loading < 0.0) { -1.0 } else { 1.0 };
             loadings.extend(vector.iter().map(|loading| sign * loading));

@@ -306,3 +306,66 @@ fn preprocessing_refuses_what_it_cannot_fit() {
     assert_eq!(pipeline.transform(&[1.0]), Err(DataError::RowLength { row: 0, found: 1, expected: 2 }));
     assert!(pipeline.transform(&[1.0, f64::INFINITY]).is_err());
 }
+
+/// Wide rows with five columns that vary among zeros are narrow ones: what is fitted in the space of the rows is what is fitted to the
+/// five columns, with zeros for the others.
+#[test]
+fn more_features_than_rows_are_fitted_in_the_space_of_the_rows() {
+    let mut rng = rng(9);
+    let narrow: Vec<Vec<f64>> =
+        (0..12).map(|_| (0..5).map(|k| rng.random::<f64>() * f64::from(k + 1)).collect()).collect();
+    let place = |k: usize| 7 * k + 3;
+    let widen = |row: &[f64]| {
+        let mut wide = vec![0.0; 40];
+        row.iter().enumerate().for_each(|(k, &value)| wide[place(k)] = value);
+        wide
+    };
+    let wide: Vec<Vec<f64>> = narrow.iter().map(|row| widen(row)).collect();
+    let (narrow, wide): (Vec<&[f64]>, Vec<&[f64]>) =
+        (narrow.iter().map(Vec::as_slice).collect(), wide.iter().map(Vec::as_slice).collect());
+    let (few, many) = (Pca::fit(&narrow, 4).expect("five directions"), Pca::fit(&wide, 4).expect("five directions"));
+    close(many.variances(), few.variances(), 1e-13);
+    for k in 0..4 {
+        close(many.component(k), &widen(few.component(k)), 1e-12);
+    }
+    assert_eq!(Pca::fit(&wide, 6), Err(DataError::Components { asked: 6, available: 5 }));
+}
+
+/// A dense matrix of features x features would take 320 GB here.
+#[test]
+fn very_many_features_are_fitted() {
+    let row = |k: usize| (0..200_000).map(|j| ((k * k + 1) as f64 * (j as f64 + 0.5)).sin()).collect::<Vec<f64>>();
+    let rows: Vec<Vec<f64>> = (0..12).map(row).collect();
+    let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+    let pipeline = AnglePipeline::fit(&rows, Some(4)).expect("eleven directions");
+    let pca = pipeline.pca().expect("components were asked for");
+    for k in 0..4 {
+        let of = |other: usize| pca.component(k).iter().zip(pca.component(other)).map(|(a, b)| a * b).sum::<f64>();
+        (0..4).for_each(|other| assert!((of(other) - f64::from(u8::from(k == other))).abs() < 1e-12));
+    }
+    assert!(pca.variances().is_sorted_by(|a, b| a >= b));
+}
+
+/// A column that is not there is answered with the names of the first columns, not of all.
+#[test]
+fn wide_headers_are_not_repeated_in_messages() {
+    let names: Vec<String> = (0..5000).map(|k| format!("f{k}")).collect();
+    let text = format!("{}\n", names.join(","));
+    let message = Dataset::from_table("t", &text, Some("g")).expect_err("no such column").to_string();
+    assert!(message.contains("f0, f1") && message.ends_with("f63, and 4936 more") && message.len() < 1000, "{message}");
+}
+
+/// Lines are counted for messages alone: counting them for every row took time that grows with the square of the file.
+#[test]
+fn long_tables_are_read_in_one_pass() {
+    let rows = 150_000;
+    let mut text = "a,b,kind\n".to_owned();
+    (0..rows).for_each(|k| text += &format!("{k},{}.5,{}\n", k % 97, if k % 3 == 0 { "x" } else { "y" }));
+    let table = Dataset::from_table("t", &text, None).expect("valid");
+    assert_eq!((table.len(), table.class_sizes()), (rows, vec![rows / 3, rows - rows / 3]));
+    let found = Dataset::from_table("t", &format!("{text}1,z,x\n"), None);
+    assert!(matches!(found, Err(DataError::Field { line, .. }) if line == rows as u64 + 2));
+    let mut labelled = "a,label,label_name\n".to_owned();
+    (0..rows).for_each(|k| labelled += if k % 3 == 0 { "0.5,0,x\n" } else { "1.5,1,y\n" });
+    assert_eq!(Dataset::from_csv("t", &labelled).expect("valid").class_sizes(), table.class_sizes());
+}

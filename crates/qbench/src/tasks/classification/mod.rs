@@ -377,6 +377,7 @@ impl Fitted {
             all_data: false,
             chosen: Vec::new(),
             rows: Vec::new(),
+            numbers: objective::NUMBERS,
         }
     }
 

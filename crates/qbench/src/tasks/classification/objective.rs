@@ -7,6 +7,12 @@ use rand::{Rng, RngExt};
 
 use crate::tasks::Trainable;
 
+/// Numbers in the rows that are made at a time where values are exact, about: 8 MB.
+pub(super) const NUMBERS: usize = 1 << 20;
+
+/// Fewest points of which rows are made at a time: a simulator takes rows in groups, and few of them one by one.
+const FEWEST_POINTS: usize = 64;
+
 /// The mean squared error of a classifier on the minibatch of the step, or on all training data.
 ///
 /// The minibatch comes from the role `Data`, so all queries of one step, a probe's candidate among them, see the same samples.
@@ -21,6 +27,8 @@ pub struct ClassificationObjective {
     pub(super) all_data: bool,
     pub(super) chosen: Vec<usize>,
     pub(super) rows: Vec<f64>,
+    /// Numbers in the rows that are made at a time where values are exact.
+    pub(super) numbers: usize,
 }
 
 impl ClassificationObjective {
@@ -44,6 +52,17 @@ impl ClassificationObjective {
             }
             self.chosen.truncate(wanted);
         }
+    }
+
+    /// How many points the rows of the chosen samples are made for at a time. From shots all of them: they are one job with streams of its
+    /// own. Where values are exact the simulator takes three samples or more of a point by themselves, so that the pieces do not matter; fewer
+    /// share what all points have in common, to the last bit.
+    fn points_at_a_time(&self) -> usize {
+        if self.chosen.len() < 3 || self.estimator.price_values(&self.expectation, 1).shots > 0 {
+            return usize::MAX;
+        }
+        let width = self.expectation.circuit().parameters().len();
+        (self.numbers / (width * self.chosen.len()).max(1)).max(FEWEST_POINTS)
     }
 
     /// The parameter rows of the samples of a step.
@@ -77,12 +96,12 @@ impl ClassificationObjective {
     /// The loss from the values of the chosen samples, and whether it is a pure function of the point.
     fn loss_of(&self, values: &[Estimate]) -> (qopt::Estimate, bool) {
         let samples = self.chosen.len() as f64;
-        let (mut sum, mut variance, mut shots) = (0.0, 0.0, 0);
+        let (mut sum, mut variance, mut shots) = (0.0, 0.0, 0_u64);
         for (value, &sample) in values.iter().zip(&self.chosen) {
             let (deviation, its_variance) = value.squared_deviation(self.labels[sample]);
             sum += deviation;
             variance += its_variance;
-            shots += value.shots;
+            shots = value.shots.saturating_add(shots);
         }
         let loss = qopt::Estimate { value: sum / samples, std_error: variance.sqrt() / samples };
         (loss, shots == 0 && self.chosen.len() == self.labels.len())
@@ -190,22 +209,28 @@ impl Objective for ClassificationObjective {
             Query::Values { points } => {
                 answer.clear();
                 self.choose(streams);
-                self.rows.clear();
-                for point in points.chunks_exact(self.dimension().max(1)) {
-                    for &sample in &self.chosen {
-                        self.rows.extend(self.angles[sample].iter().chain(point));
+                answer.reusable = true;
+                let dimension = self.dimension().max(1);
+                let rng: &mut dyn Rng = &mut streams.rng(Role::Shots);
+                let mut bill = Bill::ZERO;
+                for some in parts(points, dimension, self.points_at_a_time()) {
+                    self.rows.clear();
+                    for point in some.chunks_exact(dimension) {
+                        for &sample in &self.chosen {
+                            self.rows.extend(self.angles[sample].iter().chain(point));
+                        }
+                    }
+                    let values = self.estimator.values(&self.expectation, &self.rows, &mut self.backend, rng);
+                    let values = values.map_err(|error| objective_error(error, &mut answer.bill))?;
+                    // One job, however many pieces the simulation takes it in.
+                    bill = Bill { jobs: values.bill.jobs, ..bill + values.bill };
+                    for of_point in values.estimates.chunks_exact(self.chosen.len().max(1)) {
+                        let (loss, reusable) = self.loss_of(of_point);
+                        answer.values.push(loss);
+                        answer.reusable &= reusable;
                     }
                 }
-                let rng: &mut dyn Rng = &mut streams.rng(Role::Shots);
-                let values = self.estimator.values(&self.expectation, &self.rows, &mut self.backend, rng);
-                let values = values.map_err(|error| objective_error(error, &mut answer.bill))?;
-                answer.bill = values.bill.into();
-                answer.reusable = true;
-                for of_point in values.estimates.chunks_exact(self.chosen.len().max(1)) {
-                    let (loss, reusable) = self.loss_of(of_point);
-                    answer.values.push(loss);
-                    answer.reusable &= reusable;
-                }
+                answer.bill = bill.into();
                 Ok(())
             }
             ref other => Err(ObjectiveError::Unsupported { what: other.name() }),
@@ -215,6 +240,16 @@ impl Objective for ClassificationObjective {
     fn loss_scale(&self) -> f64 {
         4.0
     }
+}
+
+/// The points in pieces of so many, and of less than twice as many in the last one.
+fn parts(points: &[f64], dimension: usize, at_a_time: usize) -> impl Iterator<Item = &[f64]> {
+    let count = points.len() / dimension;
+    let pieces = (count / at_a_time).max(1);
+    (0..pieces).map(move |piece| {
+        let end = if piece + 1 == pieces { count } else { (piece + 1) * at_a_time };
+        &points[piece * at_a_time * dimension..end * dimension]
+    })
 }
 
 impl Trainable for ClassificationObjective {

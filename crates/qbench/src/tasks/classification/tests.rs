@@ -69,6 +69,7 @@ fn counted(shots: qgrad::Shots, batch: Option<usize>) -> (ClassificationObjectiv
         all_data: false,
         chosen: Vec::new(),
         rows: Vec::new(),
+        numbers: 1 << 20,
     };
     let theta = (0..trained.len()).map(|k| 0.2 + 0.31 * k as f64).collect();
     let taken = move || std::mem::take(&mut *bill.lock().expect("one thread"));
@@ -151,6 +152,7 @@ fn a_step_has_one_minibatch_for_all_its_queries() {
         all_data: false,
         chosen: Vec::new(),
         rows: Vec::new(),
+        numbers: 1 << 20,
     };
     let mut batch = |step, query| {
         objective.choose(&streams().at(step).with_query(query));
@@ -253,4 +255,83 @@ fn baselines_stand_on_the_same_split() {
     assert_eq!(baselines[0].1.accuracy, Some(0.5));
     assert!(baselines[1].1.test_accuracy.expect("there is a test part") > 0.85);
     assert!(baselines[1].1.loss < baselines[0].1.loss);
+}
+
+/// The largest job that arrives, in points.
+struct Largest {
+    inner: qgrad::StateVectorBackend,
+    rows: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Backend for Largest {
+    fn run(&mut self, job: &qgrad::Job<'_>, rng: &mut dyn Rng) -> Result<qgrad::JobResult, qgrad::Error> {
+        self.rows.fetch_max(job.points.len(), std::sync::atomic::Ordering::Relaxed);
+        self.inner.run(job, rng)
+    }
+}
+
+/// Exact losses of many points are simulated in pieces, with the bytes, the order and the bill of one piece; those from shots are one
+/// job.
+#[test]
+fn exact_losses_of_many_points_are_taken_in_pieces() {
+    let (points, step) = (1000, streams().at(2));
+    let losses = |exact: bool, numbers: usize, samples: usize| {
+        let (objective, _, theta) =
+            counted(if exact { qgrad::Shots::Exact } else { qgrad::Shots::PerCircuit(3) }, None);
+        let rows = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let backend: Box<dyn Backend> =
+            Box::new(Largest { inner: qgrad::StateVectorBackend::new(), rows: rows.clone() });
+        let mut objective = ClassificationObjective {
+            angles: objective.angles[..samples].to_vec(),
+            labels: objective.labels[..samples].to_vec(),
+            backend,
+            numbers,
+            ..objective
+        };
+        let all: Vec<f64> =
+            (0..points).flat_map(|k| theta.iter().map(move |t| t * (1.0 + 0.01 * f64::from(k)))).collect();
+        let mut answer = Answer::default();
+        let query = Query::Values { points: &all };
+        objective.evaluate_query(&theta, &query, &step, &mut answer).expect("answered");
+        assert_eq!(Some(answer.bill), objective.price_query(&query));
+        assert_eq!(answer.values.len(), points as usize);
+        let bits: Vec<[u64; 2]> =
+            answer.values.iter().map(|loss| [loss.value.to_bits(), loss.std_error.to_bits()]).collect();
+        // What is kept between calls is of one piece.
+        (bits, answer.reusable, rows.load(std::sync::atomic::Ordering::Relaxed), objective.rows.len())
+    };
+    for samples in [1, 2, 3, 7, 10] {
+        for exact in [true, false] {
+            let (whole, reusable, _, _) = losses(exact, usize::MAX, samples);
+            let (pieces, reusable_in_pieces, largest, kept) = losses(exact, 1 << 12, samples);
+            assert_eq!((&pieces, reusable), (&whole, reusable_in_pieces), "{samples} samples, exact: {exact}");
+            let width = 4 + 25;
+            let is_cut = exact && samples >= 3;
+            let at_a_time = if is_cut { ((1 << 12) / (width * samples)).max(64) } else { points as usize };
+            assert!(kept < 2 * at_a_time * samples * width && largest < 2 * at_a_time * samples, "{largest} {kept}");
+        }
+    }
+}
+
+/// The same by the adjoint estimator on the simulator's own shortcuts.
+#[test]
+fn exact_losses_of_many_points_do_not_depend_on_the_pieces() {
+    let task = Classification::iris().expect("shipped data");
+    let fitted = task.fitted(&streams()).expect("valid");
+    let theta = fitted.start.clone();
+    let all: Vec<f64> = (0..700).flat_map(|k| theta.iter().map(move |t| t + 0.003 * f64::from(k))).collect();
+    let losses = |numbers: usize, samples: usize| {
+        let chosen: Vec<usize> = (0..samples).collect();
+        let (estimator, backend) = Readout::Exact.reader().expect("valid");
+        let mut objective = fitted.objective_on(&fitted.train.only(&chosen), None, estimator, backend);
+        objective.numbers = numbers;
+        let mut answer = Answer::default();
+        let query = Query::Values { points: &all };
+        objective.evaluate_query(&theta, &query, &streams().at(0), &mut answer).expect("answered");
+        assert_eq!(Some(answer.bill), objective.price_query(&query));
+        answer.values.iter().map(|loss| loss.value.to_bits()).collect::<Vec<_>>()
+    };
+    for samples in [1, 2, 3, 5, 60] {
+        assert_eq!(losses(0, samples), losses(usize::MAX, samples), "{samples} samples");
+    }
 }
