@@ -22,7 +22,7 @@ pub enum Need {
 
 /// Why a method has no run on a task with a readout.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum NotApplicable {
     /// It needs the metric tensor, and the loss is not the energy of one state.
     #[error("it needs the metric tensor of one state, and the loss is not of one state")]
@@ -45,6 +45,12 @@ pub enum NotApplicable {
     /// It divides shots, and values are exact.
     #[error("it divides shots, and values are exact")]
     NoShots,
+    /// The task does not fit the device that it is read out on, see [`crate::Trials::misfits`].
+    #[error("the task does not fit the device: {reason}")]
+    DoesNotFit {
+        /// What the device says.
+        reason: String,
+    },
 }
 
 impl Need {

@@ -43,7 +43,7 @@ pub enum Error {
         allowed: &'static str,
     },
     /// A run of a trial came to no measured loss.
-    #[error("{method} on {problem}, {readout}, finished no iteration with a loss: {reason}")]
+    #[error("{method} on {problem}, {readout}, rate {rate}, seed {seed}, finished no iteration with a loss: {reason}")]
     NoIteration {
         /// The problem.
         problem: String,
@@ -51,8 +51,28 @@ pub enum Error {
         readout: String,
         /// The method.
         method: String,
+        /// Its learning rate.
+        rate: f64,
+        /// Index of the seed.
+        seed: u64,
         /// Why the run ended.
         reason: String,
+    },
+    /// A run of a trial failed.
+    #[error("{method} on {problem}, {readout}, rate {rate}, seed {seed}")]
+    InTrial {
+        /// The problem.
+        problem: String,
+        /// How it is read out.
+        readout: String,
+        /// The method.
+        method: String,
+        /// Its learning rate.
+        rate: f64,
+        /// Index of the seed.
+        seed: u64,
+        /// Why.
+        source: Box<Error>,
     },
     /// A method could not be set up.
     #[error("method {method}")]

@@ -42,7 +42,7 @@ pub use applicability::{Need, NotApplicable, Omission};
 pub use diagnose::{DiagnoseOptions, Diagnosis, diagnose};
 pub use error::Error;
 pub use experiments::{claims, experiments};
-pub use methods::{MethodEntry, Methods, Setup};
+pub use methods::{KnownGradient, MethodEntry, Methods, Setup};
 pub use trial::{TrialResult, Trials};
 
 /// Name of the kernel level that simulations run at on this machine.

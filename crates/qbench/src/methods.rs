@@ -180,6 +180,21 @@ impl Setup {
     }
 }
 
+/// What the gradient norms are of that a method reports.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum KnownGradient {
+    /// A measured gradient.
+    #[default]
+    Whole,
+    /// An estimate from losses along a random direction, whose norm is about `sqrt(P)` times as large as that of the gradient.
+    Direction,
+    /// The one component that is measured, or follows from what is measured, in a step.
+    Component,
+    /// The method knows nothing of gradients; what it reports stands for no number.
+    Nothing,
+}
+
 type Build = dyn Fn(&Setup) -> Result<Box<dyn Method>, ConfigError> + Send + Sync;
 
 /// One method of a list.
@@ -190,6 +205,7 @@ pub struct MethodEntry {
     twin: Option<String>,
     nlr: bool,
     needs: Vec<Need>,
+    gradient: KnownGradient,
     rates: Vec<f64>,
     build: Arc<Build>,
 }
@@ -223,6 +239,12 @@ impl MethodEntry {
     #[must_use]
     pub fn needs(&self) -> &[Need] {
         &self.needs
+    }
+
+    /// What the gradient norms are of that it reports.
+    #[must_use]
+    pub fn gradient(&self) -> KnownGradient {
+        self.gradient
     }
 
     /// The learning rates to try unless the caller knows better; one if it has no rate.
@@ -403,6 +425,13 @@ impl Methods {
             .with("rotoselect", |s| Ok(Box::new(Rotoselect::new(RotoselectConfig::default(), &s.start, &s.axes)?)))
             .with_rates("rotoselect", &[1.0])
             .needing("rotoselect", &[Need::SineWaves, Need::Axes])
+            .knowing("spsa", KnownGradient::Direction)
+            .knowing("2-spsa", KnownGradient::Direction)
+            .knowing("qn-spsa", KnownGradient::Direction)
+            .knowing("rotosolve", KnownGradient::Component)
+            .knowing("rotoselect", KnownGradient::Component)
+            .knowing("random-coordinate", KnownGradient::Component)
+            .knowing("cma-es", KnownGradient::Nothing)
     }
 
     /// The list with one more method; one of the same name is replaced in its place.
@@ -419,6 +448,7 @@ impl Methods {
             twin: None,
             nlr: false,
             needs: Vec::new(),
+            gradient: KnownGradient::Whole,
             rates: RATES.to_vec(),
             build: Arc::new(build),
         };
@@ -453,6 +483,16 @@ impl Methods {
     pub fn needing(mut self, name: &str, needs: &[Need]) -> Self {
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) {
             entry.needs = needs.to_vec();
+        }
+        self
+    }
+
+    /// Says what the gradient norms are of that the method called `name` reports, see [`MethodEntry::gradient`]; those of a measured
+    /// gradient unless it is said.
+    #[must_use]
+    pub fn knowing(mut self, name: &str, gradient: KnownGradient) -> Self {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) {
+            entry.gradient = gradient;
         }
         self
     }
@@ -528,6 +568,37 @@ mod tests {
                 assert!(method.is_ok(), "{}", entry.name());
             }
         }
+    }
+
+    /// What a plan asks for tells what a method can know of gradients.
+    #[test]
+    fn methods_that_measure_no_whole_gradient_say_so() {
+        for entry in Methods::shipped().entries() {
+            let method = entry.build(&setup(0.1, true)).expect("it can be made");
+            let (mut whole, mut one, mut values) = (false, false, false);
+            method.plan(&mut |asked| match asked {
+                qopt::Query::Point(request) => whole |= request.gradient,
+                qopt::Query::Partials { components, .. } => {
+                    whole |= components.len() == 3;
+                    one |= components.len() == 1;
+                }
+                _ => values = true,
+            });
+            // Screening is losses alone, the descent after it is not.
+            let whole = whole || entry.name().starts_with("screened");
+            match entry.gradient() {
+                KnownGradient::Whole => assert!(whole, "{}", entry.name()),
+                KnownGradient::Component if one => assert!(!whole, "{}", entry.name()),
+                _ => assert!(!whole && values, "{}", entry.name()),
+            }
+        }
+        let nothing: Vec<String> = Methods::shipped()
+            .entries()
+            .iter()
+            .filter(|entry| entry.gradient() == KnownGradient::Nothing)
+            .map(|entry| entry.name().to_owned())
+            .collect();
+        assert_eq!(nothing, ["cma-es"]);
     }
 
     /// What a plan asks for tells which abilities a method needs.

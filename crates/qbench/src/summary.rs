@@ -6,7 +6,7 @@ use qopt::{Role, Streams};
 
 use crate::applicability::Omission;
 use crate::experiment::{self, Table};
-use crate::methods::{MethodEntry, Methods};
+use crate::methods::{KnownGradient, MethodEntry, Methods};
 use crate::stats::{self, Bootstrap, BootstrapKind, BootstrapResult, Interval, StatsError};
 use crate::{Error, TrialResult, Trials};
 
@@ -111,10 +111,14 @@ impl Losses {
         let mut seeds: Vec<u64> = results.iter().map(|result| result.seed).collect();
         seeds.sort_unstable();
         seeds.dedup();
-        let loss = |rate: f64, seed: u64| {
-            results.iter().find(|r| r.rate == rate && r.seed == seed).map_or(f64::INFINITY, |r| r.last.loss)
-        };
-        let by_rate = rates.iter().map(|&rate| seeds.iter().map(|&seed| loss(rate, seed)).collect()).collect();
+        let mut by_rate = vec![vec![f64::INFINITY; seeds.len()]; rates.len()];
+        // The first of several results of one run counts.
+        for result in results.iter().rev() {
+            let place = rates.partition_point(|&rate| rate < result.rate);
+            if rates.get(place) == Some(&result.rate) {
+                by_rate[place][seeds.partition_point(|&seed| seed < result.seed)] = result.last.loss;
+            }
+        }
         Self { rates, seeds, by_rate }
     }
 
@@ -165,10 +169,13 @@ pub struct MethodSummary {
     pub against_base: Option<Change>,
     /// Against its twin with random directions.
     pub against_kick: Option<Change>,
-    /// Seeds in which it ends below, level with and above Adam; all 0 for Adam itself, and where Adam has no runs.
+    /// Seeds in which it ends below, level with and above Adam; all 0 for Adam itself, and where Adam has no runs at these seeds.
     pub record: [usize; 3],
-    /// Wilcoxon signed-rank test against Adam over the seeds, adjusted by Holm for all methods of the condition.
+    /// Wilcoxon signed-rank test against Adam over the seeds, adjusted by Holm for all methods of the condition. `None` where Adam has
+    /// no runs at these seeds.
     pub p_value: Option<f64>,
+    /// Mean over the seeds of [`TrialResult::late_gradient_norm`]; `None` for a method that knows no gradient, and for a baseline.
+    pub late_gradient_norm: Option<f64>,
     /// What its runs at other rates than the chosen ones cost.
     pub tuning: Tuning,
 }
@@ -198,6 +205,27 @@ impl MethodSummary {
 
     fn losses(&self) -> Vec<f64> {
         self.runs.iter().map(|run| run.last.loss).collect()
+    }
+
+    fn seeds(&self) -> Vec<u64> {
+        self.runs.iter().map(|run| run.seed).collect()
+    }
+
+    fn mean_late_gradient_norm(&self, known: KnownGradient) -> Option<f64> {
+        // Rows of earlier versions hold 0 where nothing was known.
+        if known == KnownGradient::Nothing || self.runs.iter().all(|run| run.iterations == 0) {
+            return None;
+        }
+        let norms: Vec<f64> = self.runs.iter().map(|run| run.late_gradient_norm).collect::<Option<_>>()?;
+        Some(norms.iter().sum::<f64>() / norms.len() as f64)
+    }
+}
+
+/// Wins, ties and losses as a table shows them: `-` where nothing was compared.
+pub(crate) fn shown_record([wins, ties, defeats]: [usize; 3]) -> String {
+    match wins + ties + defeats {
+        0 => "-".to_owned(),
+        _ => format!("{wins}/{ties}/{defeats}"),
     }
 }
 
@@ -230,8 +258,8 @@ pub struct Tuning {
 impl Tuning {
     fn add(&mut self, result: &TrialResult) {
         self.runs += 1;
-        self.circuits += result.spent.circuits;
-        self.shots += result.spent.shots;
+        self.circuits = self.circuits.saturating_add(result.spent.circuits);
+        self.shots = self.shots.saturating_add(result.spent.shots);
     }
 }
 
@@ -319,15 +347,19 @@ pub fn mean_change(
 /// As [`conditions`].
 pub fn of_trials(results: &[TrialResult], trials: &Trials) -> Result<Vec<Condition>, Error> {
     let mut conditions = conditions(results, &trials.methods)?;
-    let omissions = trials.omissions();
-    for Omission { task, readout, .. } in &omissions {
+    leave_out(&mut conditions, &trials.omissions());
+    Ok(conditions)
+}
+
+/// Tells in the conditions, those without runs included, which methods were left out.
+pub fn leave_out(conditions: &mut Vec<Condition>, omissions: &[Omission]) {
+    for Omission { task, readout, .. } in omissions {
         if !conditions.iter().any(|condition| condition.task == *task && condition.readout == *readout) {
             let (task, readout, tuning) = (task.clone(), readout.clone(), Tuning::default());
             conditions.push(Condition { task, readout, methods: Vec::new(), tuning, omitted: Vec::new() });
         }
     }
-    conditions.iter_mut().for_each(|condition| condition.leave_out(&omissions));
-    Ok(conditions)
+    conditions.iter_mut().for_each(|condition| condition.leave_out(omissions));
 }
 
 fn condition(task: String, readout: String, results: &[&TrialResult], methods: &Methods) -> Result<Condition, Error> {
@@ -354,22 +386,27 @@ fn condition(task: String, readout: String, results: &[&TrialResult], methods: &
         }
     };
     let scale = results.iter().map(|result| result.start_loss).fold(0.0, f64::max);
-    let adam: Option<Vec<f64>> = summaries.iter().find(|s| s.name == REFERENCE).map(MethodSummary::losses);
+    let adam = summaries.iter().find(|s| s.name == REFERENCE).map(|adam| (adam.seeds(), adam.losses()));
     for summary in &mut summaries {
         let entry = methods.get(&summary.name);
         summary.against_adam = compare(&summary.name, Some(REFERENCE))?;
         summary.against_base = compare(&summary.name, entry.and_then(MethodEntry::base))?;
         summary.against_kick = compare(&summary.name, entry.and_then(MethodEntry::kick_twin))?;
-        let Some(adam) = adam.as_ref().filter(|_| summary.name != REFERENCE) else { continue };
+        summary.late_gradient_norm =
+            summary.mean_late_gradient_norm(entry.map_or(KnownGradient::Whole, MethodEntry::gradient));
+        // Rows that were cut by hand may leave the methods with other seeds: then there are no pairs.
+        let adam = adam.as_ref().filter(|(seeds, _)| summary.name != REFERENCE && *seeds == summary.seeds());
+        let Some((_, adam)) = adam else { continue };
         for difference in differences(&summary.losses(), adam, scale) {
             let place = if difference == 0.0 { 1 } else { usize::from(difference > 0.0) * 2 };
             summary.record[place] += 1;
         }
     }
-    if let Some(adam) = &adam {
-        let tested: Vec<usize> = (0..summaries.len())
-            .filter(|&k| summaries[k].name != REFERENCE && methods.get(&summaries[k].name).is_some())
-            .collect();
+    if let Some((seeds, adam)) = &adam {
+        let is_tested = |summary: &MethodSummary| {
+            summary.name != REFERENCE && methods.get(&summary.name).is_some() && *seeds == summary.seeds()
+        };
+        let tested: Vec<usize> = (0..summaries.len()).filter(|&k| is_tested(&summaries[k])).collect();
         let losses: Vec<Vec<f64>> = tested.iter().map(|&k| summaries[k].losses()).collect();
         for (k, p) in tested.into_iter().zip(adjusted_p_values(&losses, adam, scale)?) {
             summaries[k].p_value = p;
@@ -437,6 +474,7 @@ fn tuned(name: &str, results: &[&TrialResult], losses: &Losses, nlr: bool) -> Me
         against_kick: None,
         record: [0; 3],
         p_value: None,
+        late_gradient_norm: None,
         tuning: Tuning::default(),
     }
 }
@@ -482,22 +520,17 @@ pub fn table(condition: &Condition) -> Table {
                 rates,
                 format!("{:.4}", method.mean(|run| run.last.loss)),
                 format!("{:.4}", method.mean(|run| run.best_loss)),
-                format!("{:.4}", method.mean(|run| run.chosen_loss)),
+                format!("{:.4}", method.mean(|run| run.chosen.loss)),
             ];
             if data {
                 cells.push(format!("{:.4}", method.mean(|run| run.last.test_loss.unwrap_or(f64::NAN))));
                 cells.push(format!("{:.3}", method.mean(|run| run.last.test_accuracy.unwrap_or(f64::NAN))));
             }
-            let [wins, ties, defeats] = method.record;
-            let record = match method.record {
-                [0, 0, 0] => "-".to_owned(),
-                _ => format!("{wins}/{ties}/{defeats}"),
-            };
             cells.extend([
                 shown(&method.against_adam),
                 shown(&method.against_base),
                 shown(&method.against_kick),
-                record,
+                shown_record(method.record),
                 method.p_value.map_or_else(|| "-".to_owned(), |p| format!("{p:.3}")),
                 if baseline { "-".to_owned() } else { format!("{:.0}", method.mean(|run| run.iterations as f64)) },
                 if baseline { "-".to_owned() } else { format!("{:.1}", method.mean(|run| run.ascents as f64)) },
@@ -507,7 +540,7 @@ pub fn table(condition: &Condition) -> Table {
                     Some(spent) => spent.to_string(),
                     None => "> budget".to_owned(),
                 },
-                if baseline { "-".to_owned() } else { format!("{:.2e}", method.mean(|run| run.late_gradient_norm)) },
+                method.late_gradient_norm.map_or_else(|| "-".to_owned(), |norm| format!("{norm:.2e}")),
                 if exact { "-".to_owned() } else { format!("{:.0}", method.mean(|run| run.spent.seconds)) },
                 if exact { "-".to_owned() } else { format!("{:.0}", method.mean(|run| run.spent.joules)) },
                 if method.tuning.runs == 0 {
@@ -536,7 +569,9 @@ pub fn table(condition: &Condition) -> Table {
              none); p-values by Wilcoxon's signed-rank test against Adam at the chosen rates, adjusted by Holm within the table. Solved: \
              share of the seeds that came to the task's threshold, by exact losses; its cost is in shots, or circuits where values are \
              exact, and the median counts unsolved runs as later than the budget. Tuning: what the runs at other rates cost; of all methods together {}. Late |g|: \
-             mean norm of the measured gradient in the second half of a run. The logistic regression sees all features, the circuit only \
+             mean norm of the measured gradient in the second half of a run; of SPSA and its kin that of its estimate along a random \
+             direction, about sqrt(P) times as large, of random-coordinate, rotosolve and rotoselect the one component of a step, and - \
+             where a method knows no gradient. The logistic regression sees all features, the circuit only \
              their principal components.",
             condition.seeds(),
             condition.tuning
@@ -547,109 +582,4 @@ pub fn table(condition: &Condition) -> Table {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tasks::Assessment;
-
-    fn result(method: &str, rate: f64, seed: u64, loss: f64) -> TrialResult {
-        TrialResult {
-            task: "t".into(),
-            readout: "exact".into(),
-            method: method.into(),
-            rate,
-            seed,
-            reason: "budget".into(),
-            iterations: 1,
-            spent: qopt::Bill::ZERO,
-            ascents: 0,
-            late_gradient_norm: 0.0,
-            spent_to_threshold: None,
-            start_loss: 1.0,
-            last_measured: loss,
-            last: Assessment { loss, test_loss: None, accuracy: None, test_accuracy: None },
-            best_loss: loss,
-            chosen_loss: loss,
-            angles: Vec::new(),
-            axes: Vec::new(),
-        }
-    }
-
-    /// Even seeds favour rate 0.1, odd ones 0.3: each half must be judged at the other half's favourite.
-    #[test]
-    fn rates_are_cross_fitted() {
-        let mut results = Vec::new();
-        for seed in 0..8 {
-            let even = seed % 2 == 0;
-            results.push(result("adam", 0.1, seed, if even { 0.2 } else { 0.9 }));
-            results.push(result("adam", 0.3, seed, if even { 0.8 } else { 0.1 }));
-            // Half the loss of Adam at either rate.
-            results.push(result("nlr-probe-adam", 0.1, seed, if even { 0.1 } else { 0.45 }));
-            results.push(result("nlr-probe-adam", 0.3, seed, if even { 0.4 } else { 0.05 }));
-        }
-        let conditions = conditions(&results, &Methods::shipped()).expect("enough seeds");
-        let [condition] = &conditions[..] else { panic!("one condition") };
-        let adam = condition.methods.iter().find(|m| m.name == "adam").expect("there");
-        assert_eq!(adam.rates, [0.3, 0.1]);
-        assert!((adam.mean(|run| run.last.loss) - 0.85).abs() < 1e-12);
-        assert!(adam.against_adam.is_none());
-        let nlr = condition.methods.iter().find(|m| m.name == "nlr-probe-adam").expect("there");
-        let change = nlr.against_adam.expect("compared");
-        assert!((change.value - 0.5).abs() < 1e-12 && change.is_better() && !change.is_worse());
-        assert_eq!(nlr.against_base.map(|c| c.value), nlr.against_adam.map(|c| c.value));
-        assert!(nlr.nlr && !adam.nlr && nlr.at_the_edge);
-        assert_eq!(nlr.record, [8, 0, 0]);
-        // Two-sided exact signed-rank test of eight equal signs: 2 / 2^8; with tied magnitudes the normal form is used.
-        assert!(nlr.p_value.expect("tested") < 0.05);
-        let table = table(condition);
-        assert!(table.rows.iter().all(|row| row.len() == table.columns.len()));
-    }
-
-    /// Where Adam's mean loss is 0 there is no relative change, but it still wins.
-    #[test]
-    fn a_reference_without_loss_is_compared_by_ranks() {
-        let results: Vec<TrialResult> = (0..8)
-            .flat_map(|seed| [result("adam", 0.1, seed, 0.0), result("sgd", 0.1, seed, 0.1 + 0.05 * seed as f64)])
-            .collect();
-        let conditions = conditions(&results, &Methods::shipped()).expect("enough seeds");
-        let sgd = conditions[0].methods.iter().find(|method| method.name == "sgd").expect("there");
-        assert_eq!((sgd.against_adam, sgd.record), (None, [0, 0, 8]));
-        assert!((sgd.p_value.expect("tested") - 2.0 / 256.0).abs() < 1e-15);
-        let adam = conditions[0].methods.iter().find(|method| method.name == "adam").expect("there");
-        assert_eq!((adam.record, adam.p_value), ([0; 3], None));
-    }
-
-    #[test]
-    fn a_method_equal_to_adam_changes_nothing() {
-        let results: Vec<TrialResult> = (0..6)
-            .flat_map(|seed| {
-                let loss = 0.1 + 0.05 * seed as f64;
-                [result("adam", 0.1, seed, loss), result("stay-probe-adam", 0.1, seed, loss)]
-            })
-            .collect();
-        let conditions = conditions(&results, &Methods::shipped()).expect("enough seeds");
-        let stay = &conditions[0].methods[1];
-        assert_eq!(stay.record, [0, 6, 0]);
-        assert_eq!(stay.p_value, None);
-        let change = stay.against_adam.expect("compared");
-        assert_eq!((change.value, change.lower, change.upper), (0.0, 0.0, 0.0));
-    }
-
-    /// Half the loss in one condition and twice the loss in another: a mean reduction of -1/4, whatever the seeds.
-    #[test]
-    fn the_mean_over_conditions_is_that_of_the_reductions() {
-        let mut results = Vec::new();
-        for seed in 0..6 {
-            let loss = 0.1 + 0.05 * seed as f64;
-            for (task, factor) in [("a", 0.5), ("b", 2.0), ("left out", 1e-9)] {
-                let of = |method: &str, loss: f64| TrialResult { task: task.into(), ..result(method, 0.1, seed, loss) };
-                results.extend([of("adam", loss), of("sgd", factor * loss)]);
-            }
-            // A condition without Adam has nothing to be compared with.
-            results.push(TrialResult { task: "c".into(), ..result("sgd", 0.1, seed, loss) });
-        }
-        let change = mean_change(&results, "sgd", |task, _| task != "left out").expect("enough seeds");
-        let change = change.expect("compared");
-        assert!([change.value, change.lower, change.upper].iter().all(|value| (value + 0.25).abs() < 1e-12));
-        assert_eq!(mean_change(&results, "sgd", |_, readout| readout == "100-shots").expect("enough seeds"), None);
-    }
-}
+pub(crate) mod tests;

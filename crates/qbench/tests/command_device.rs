@@ -182,8 +182,12 @@ fn classifiers_are_trained_on_devices() {
     for (name, table, message) in [
         ("ragged.csv", "x,y\n1,a\n2\n", "ragged.csv: line 3: 1 fields, the header has 2"),
         ("nan.csv", "x,y\n1,a\nNaN,b\n", "nan.csv: line 3, column \"x\": found \"NaN\""),
-        ("one.csv", "x,y\n1,a\n2,a\n", "one.csv: there are 1 classes (\"a\"), and two are told apart"),
-        ("three.csv", "x,y\n1,2\n2,10\n3,1\n", "there are 3 classes ("),
+        ("one.csv", "x,y\n1,a\n2,a\n", "one.csv: two classes are needed, found 1: \"a\""),
+        (
+            "three.csv",
+            "x,y\n1,2\n2,10\n3,1\n",
+            "two classes are needed, found 3: \"1\", \"10\", \"2\"; choose them by --classes A,B",
+        ),
         ("empty.csv", "x,y\n", "no samples after the header"),
         ("void.csv", "", "expected features and a class"),
     ] {

@@ -155,9 +155,12 @@ fn bad_data_are_refused_with_their_place() {
     assert!(nan.contains("line 4, column \"height\": found \"NaN\", expected a finite number"), "{nan}");
     assert!(refused("words.csv", &good.replace("0.2,", "tall,"), &[]).contains("found \"tall\""));
     let one = refused("one.csv", &table_of(12, |_| "a"), &[]);
-    assert!(one.contains("two classes are needed, found 1: a"), "{one}");
+    assert!(one.contains("two classes are needed, found 1: \"a\""), "{one}");
     let three = refused("three.csv", &table_of(12, |k| ["a", "b", "c"][k % 3]), &[]);
-    assert!(three.contains("two classes are needed, found 3: a, b, c"), "{three}");
+    assert!(
+        three.contains("two classes are needed, found 3: \"a\", \"b\", \"c\"; choose them by --classes A,B"),
+        "{three}"
+    );
     assert!(refused("single.csv", &table_of(12, |k| if k == 0 { "a" } else { "b" }), &[]).contains("needs at least 2"));
     assert!(refused("head.csv", "height,width,kind\n", &[]).contains("no samples"));
     assert!(refused("empty.csv", "", &[]).contains("header"));
@@ -177,6 +180,8 @@ fn what_makes_no_sense_is_refused() {
     usage(&["trial", "--task", "iris", "--shots", "few"]);
     usage(&["trial", "--task", "iris", "--label", "x"]);
     usage(&["trial", "--task", "iris", "--seeds", "1"]);
+    usage(&["trial", "--task", "iris", "--seeds", "10001"]);
+    usage(&["trial", "--task", "iris", "--classes", "a,b"]);
     usage(&["trial", "--task", "iris", "--device", "sensor-node"]);
     assert!(refusal(&["trial", "--task", "iris", "--methods", "adams"]).contains("there is no method \"adams\""));
     assert!(refusal(&["trial", "--task", "iris", "--rates", "0"]).contains("not a positive finite number"));
@@ -236,8 +241,27 @@ fn tasks_have_names() {
         found,
         ["iris-parity", "moons-parity", "seattle-weather-parity", "breast-cancer-parity", molecule, "hea-3"]
     );
-    for none in ["tfim-2-parity", "h2-parity", "hea-x", "hea-13"] {
-        refusal(&["trial", "--task", none]);
+    for none in ["tfim-2-parity", "h2-parity", "hea-x"] {
+        let message = refusal(&["trial", "--task", none]);
+        for known in
+            ["iris", "seattle-weather", "-parity", "h2", "lih", "tfim-N", "maxcut-N (even, 4 to 24)", "hea-N (1 to 12)"]
+        {
+            assert!(message.contains(known), "{message}");
+        }
+    }
+    for (size, allowed) in [
+        ("maxcut-18446744073709551614", "even, 4 to 24"),
+        ("maxcut-1000000000", "even, 4 to 24"),
+        ("maxcut-26", "even, 4 to 24"),
+        ("maxcut-7", "even, 4 to 24"),
+        ("hea-13", "1 to 12"),
+        ("product-49", "1 to 48"),
+        ("product-0", "1 to 48"),
+        ("tfim-49", "48"),
+        ("tfim-18446744073709551615", "48"),
+    ] {
+        let message = refusal(&["trial", "--task", size]);
+        assert!(message.contains(allowed), "{message}");
     }
 }
 
@@ -248,4 +272,192 @@ fn the_suite_can_be_cut_down() {
     let answer = json(&[&arguments[..], &["--shots", "exact,50"]].concat());
     let (found, left_out) = (methods(&answer).len(), answer["not_applicable"].as_array().expect("a list").len());
     assert_eq!((found + left_out, left_out), (24, 0));
+}
+
+/// The accuracy that stands beside angles is theirs, whether the last point was chosen or the best one.
+#[test]
+fn written_angles_have_their_own_accuracy() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let out = folder.path().join("all.json");
+    let arguments = ["trial", "--task", "iris", "--shots", "40", "--methods", "adam,sgd,momentum", "--rates", "1"];
+    let arguments = [&arguments[..], &["--seeds", "6", "--steps", "12", "--write-angles"]].concat();
+    let answer = json(&[&arguments[..], &[out.to_str().expect("UTF-8")]].concat());
+    let all: Value = serde_json::from_str(&std::fs::read_to_string(&out).expect("a file")).expect("JSON");
+    let task = qbench::tasks::Classification::iris().expect("shipped");
+    let mut tracked = 0;
+    for entry in all["trained"].as_array().expect("a list") {
+        let seed = entry["seed"].as_u64().expect("a seed");
+        // The split of that seed: its streams are those of task, readout and seed.
+        let key = qbench::experiment::stream_key(&format!("iris 40-shots {seed}"));
+        let instance = qbench::tasks::Task::instance(&task, &qopt::Streams::new(0, key)).expect("valid");
+        let theta: Vec<f64> = entry["parameters"].as_array().expect("a list").iter().map(number).collect();
+        let found = instance.assess(&theta).expect("valid");
+        assert!((found.loss - number(&entry["loss"])).abs() < 1e-12, "{entry}");
+        assert_eq!(found.test_accuracy, entry["test_accuracy"].as_f64(), "{entry}");
+        let row = answer["results"].as_array().expect("a list").iter().find(|row| row["method"] == entry["method"]);
+        let run = &row.expect("a row")["runs"][seed as usize];
+        tracked += usize::from(run["loss"] != run["chosen_loss"]);
+    }
+    assert!(tracked > 0, "every last point was chosen: nothing is tested");
+}
+
+/// So many shots that their number ends at 2^64 are a budget all the same, and the run comes to its end.
+#[test]
+fn the_largest_numbers_of_shots_and_steps_end() {
+    let most = "9007199254740992";
+    let arguments =
+        ["trial", "--task", "tfim-2", "--shots", most, "--steps", most, "--methods", "adam", "--rates", "0.1"];
+    let answer = json(&[&arguments[..], &["--seeds", "2"]].concat());
+    let row = &answer["results"][0];
+    // Three layers: 12 angles, two circuits for each of 1 + 24 points, 2^53 shots each; two measurements of two circuits are kept.
+    let (budget, shot) = (2.0_f64.powi(64), 2.0_f64.powi(53));
+    let steps = ((budget - 4.0 * shot) / (50.0 * shot)).floor();
+    assert_eq!(number(&row["iterations"]), steps, "{row}");
+    assert_eq!(number(&row["shots"]), (50.0 * steps + 4.0) * shot);
+    // A step beyond all that can be counted fits no budget.
+    let wide = [
+        "trial",
+        "--data",
+        "iris",
+        "--layers",
+        "100",
+        "--shots",
+        most,
+        "--steps",
+        "1",
+        "--methods",
+        "adam",
+        "--jobs",
+        "1",
+    ];
+    let message = refusal(&wide);
+    assert!(
+        message.contains("adam on iris, 9007199254740992-shots, rate 0.01, seed 0, finished no iteration"),
+        "{message}"
+    );
+}
+
+/// A task that is too wide for the device is told, and the others are run; where nothing fits, that is why nothing is run.
+#[test]
+fn a_task_that_does_not_fit_the_device_is_told() {
+    let arguments = ["trial", "--device", "sensor-node", "--shots", "25", "--seeds", "2", "--rates", "0.1"];
+    let arguments = [&arguments[..], &["--methods", "sgd,adam,natural-gradient", "--task"]].concat();
+    let both = json(&[&arguments[..], &["tfim-4,tfim-5"]].concat());
+    assert_eq!(methods(&both), ["sgd", "adam"]);
+    assert!(both["results"].as_array().expect("a list").iter().all(|row| row["task"] == "tfim-4"));
+    // What fits has the numbers that it has alone.
+    assert_eq!(both["results"], json(&[&arguments[..], &["tfim-4"]].concat())["results"]);
+    let told: Vec<[&str; 2]> = both["not_applicable"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|entry| {
+            entry["reason"].as_str().is_some_and(|reason| reason.contains("the task does not fit the device: "))
+        })
+        .map(|entry| ["task", "method"].map(|key| entry[key].as_str().expect("a name")))
+        .collect();
+    assert_eq!(told, [["tfim-5", "sgd"], ["tfim-5", "adam"]]);
+    let table = qbench(&[&arguments[..], &["tfim-4,tfim-5"]].concat());
+    assert!(
+        text(&table.stdout).contains("not applicable: the task does not fit the device"),
+        "{}",
+        text(&table.stdout)
+    );
+    let message = refusal(&[&arguments[..], &["tfim-5"]].concat());
+    assert!(
+        message.contains("nothing is run: tfim-5 with sensor-node/25-shots: the task does not fit the device: "),
+        "{message}"
+    );
+    let message = refusal(&["trial", "--task", "tfim-2", "--device", "sensor-node", "--shots", "5000"]);
+    assert!(message.contains("5000") && message.contains("4096"), "{message}");
+}
+
+/// One room for tables: a trial takes what training takes.
+#[test]
+fn a_trial_tells_two_of_more_classes_apart() {
+    let folder = tempfile::tempdir().expect("a folder for tests");
+    let three = |k: usize| ["oak", "ash", "elm"][k % 3];
+    let data = write(folder.path(), "trees.csv", &table_of(30, three));
+    let common = ["trial", "--methods", "adam", "--seeds", "2", "--steps", "2", "--rates", "0.1", "--shots", "20"];
+    let run = |more: &[&str]| json(&[&common[..], more].concat());
+    let of_two = run(&["--data", &data, "--classes", "oak,elm", "--layers", "1", "--batch", "3"]);
+    // The same as the table without the third class.
+    let text: String =
+        table_of(30, three).lines().filter(|line| !line.ends_with(",ash")).map(|line| format!("{line}\n")).collect();
+    let other = tempfile::tempdir().expect("a folder for tests");
+    let two = write(other.path(), "trees.csv", &text);
+    assert_eq!(
+        run(&["--data", &two, "--classes", "oak,elm", "--layers", "1", "--batch", "3"])["results"],
+        of_two["results"]
+    );
+    assert_eq!(of_two["results"][2]["task"], "trees");
+    // Two steps of three samples on one layer of two qubits, 1 + 2 * 5 circuits of 20 shots each; two measurements of all 12 samples.
+    assert_eq!(number(&of_two["results"][2]["shots"]), 20.0 * (2.0 * 3.0 * 11.0 + 2.0 * 12.0));
+    // A shipped set by its name.
+    let named = run(&["--data", "moons", "--qubits", "2", "--layers", "1"]);
+    assert_eq!(named["results"][2]["task"], "moons");
+    let message = refusal(&[&common[..], &["--data", "roses"]].concat());
+    assert!(message.contains("there are no data \"roses\"; there are iris"), "{message}");
+    let message = refusal(&[&common[..], &["--data", &data, "--classes", "oak,fir"]].concat());
+    assert!(message.contains("there is no class \"fir\", there are ash, elm, oak"), "{message}");
+    let message = refusal(&[&common[..], &["--data", "iris", "--classes", "a,b"]].concat());
+    assert!(message.contains("--label and --classes are for CSV files"), "{message}");
+}
+
+/// A method that fails ends the trial with what is needed to find the run again; nothing is printed but that.
+#[test]
+fn a_run_that_fails_is_named() {
+    let fails = |setup: &qbench::Setup| {
+        let rate = setup.rate;
+        setup.descent(qopt::from_fn(move |context: &qopt::StepContext<'_>, step: &mut [f64]| {
+            step.fill(if rate > 0.2 && context.step == 3 { f64::NAN } else { 0.0 });
+        }))
+    };
+    let methods = qbench::Methods::shipped().with("mine", fails);
+    let arguments = [
+        "qbench",
+        "trial",
+        "--task",
+        "tfim-2",
+        "--methods",
+        "adam,mine",
+        "--rates",
+        "0.1,0.3",
+        "--seeds",
+        "2",
+        "--jobs",
+        "1",
+    ];
+    let (mut stdin, mut stdout, mut stderr) = (std::io::empty(), Vec::new(), Vec::new());
+    let mut terminal =
+        qbench::command::Terminal { stdin: &mut stdin, stdout: &mut stdout, stderr: &mut stderr, progress: false };
+    let code = qbench::command::run(arguments.map(Into::into), &methods, &mut terminal);
+    assert_eq!((code, stdout.len()), (qbench::command::FAILED, 0));
+    let message = text(&stderr);
+    assert!(message.contains("error: mine on tfim-2, exact, rate 0.3, seed 0: "), "{message}");
+    assert!(message.contains("NaN") && message.contains('3') && message.lines().count() == 1, "{message}");
+}
+
+/// A method that knows no gradient has none in the document.
+#[test]
+fn a_gradient_that_is_not_known_is_null() {
+    let arguments = [
+        "trial",
+        "--task",
+        "tfim-2",
+        "--methods",
+        "adam,cma-es,spsa",
+        "--rates",
+        "0.3",
+        "--seeds",
+        "2",
+        "--steps",
+        "5",
+    ];
+    let answer = json(&arguments);
+    for row in answer["results"].as_array().expect("a list") {
+        let norm = &row["late_gradient_norm"];
+        assert_eq!(norm.is_null(), row["method"] == "cma-es", "{row}");
+        assert!(norm.is_null() || number(norm) > 0.0);
+    }
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use qcore::{DensityMatrix, qasm};
 
+use crate::tasks::Classification;
+
 /// Where a text came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Source {
@@ -106,21 +108,22 @@ pub(super) enum CommandError {
     #[error("there is no method {name:?}; there are {}", known.join(", "))]
     UnknownMethod { name: String, known: Vec<String> },
     #[error(
-        "there is no task {name:?}; there are iris, breast-cancer, moons, seattle-weather, h2, and tfim-N, maxcut-N, product-N for \
-         N qubits"
+        "there is no task {name:?}; there are {}, each also with -parity, h2, lih, and for N qubits tfim-N (1 to 48), maxcut-N (even, 4 to \
+         24), product-N (1 to 48), hea-N (1 to 12)",
+        Classification::SHIPPED.join(", ")
     )]
     UnknownTask { name: String },
+    #[error("nothing is run: {task} with {readout}: {reason}")]
+    NothingFits { task: String, readout: String, reason: String },
     #[error("{place}: {source}")]
     Data { place: Source, source: crate::data::DataError },
     #[error("{option}: {what} is not a positive finite number")]
     NotPositive { option: &'static str, what: String },
-    #[error(
-        "there are no data {name:?}; there are iris, breast-cancer, moons, seattle-weather, or the name of a CSV file"
-    )]
+    #[error("there are no data {name:?}; there are {}, or the name of a CSV file", Classification::SHIPPED.join(", "))]
     UnknownData { name: String },
     #[error("{path}: there is no class {class:?}, there are {known}")]
     UnknownClass { path: Source, class: String, known: String },
-    #[error("{path}: there are {} classes ({}), and two are told apart; choose them by --classes A,B", classes.len(), quoted(.classes))]
+    #[error("{path}: two classes are needed, found {}: {}{}", classes.len(), quoted(.classes), chosen_by(.classes))]
     ClassCount { path: Source, classes: Vec<String> },
     #[error("{method} asks for {what}, which no device measures; --method takes any other of {}", others.join(", "))]
     MethodNeeds { method: String, what: &'static str, others: Vec<String> },
@@ -195,6 +198,11 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 /// `; try: a; b`, or nothing.
 fn advised(advice: &[String]) -> String {
     if advice.is_empty() { String::new() } else { format!("; try: {}", advice.join("; ")) }
+}
+
+/// What to do about more classes than two.
+fn chosen_by(classes: &[String]) -> &'static str {
+    if classes.len() > 2 { "; choose them by --classes A,B" } else { "" }
 }
 
 /// `2 parameters ("a", "b")`.

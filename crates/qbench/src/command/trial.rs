@@ -3,7 +3,7 @@
 mod angles;
 
 use std::fmt::{self, Display};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -11,15 +11,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::data::DataFlags;
 use super::device::DeviceFlags;
 use super::error::{CommandError, Source};
-use super::input::{CircuitFlags, OptionalObservableFlags, read_text};
+use super::input::{CircuitFlags, OptionalObservableFlags};
 use super::output::print;
 use super::{Common, Terminal};
 use crate::chemistry::Molecule;
-use crate::data::{DataError, Dataset};
 use crate::graph::Graph;
-use crate::summary::{Change, Condition, MethodSummary, of_trials, table};
+use crate::summary::{Change, Condition, MethodSummary, leave_out, of_trials, table};
 use crate::tasks::{Assessment, Classification, GroundState, ProductPlateau, Readout, Task};
 use crate::{Methods, Omission, TrialResult, Trials, stats};
 
@@ -46,20 +46,8 @@ const SUITE_METHODS: [&str; 12] = [
 /// The methods of other trials.
 const METHODS: [&str; 4] = ["sgd", "adam", "nlr-probe-adam", "kick-probe-adam"];
 
-/// Largest data set that is read.
-const MAX_DATA_BYTES: u64 = 64 << 20;
-
-/// Qubits of a data set of one's own, if it has as many features.
-const DATA_QUBITS: usize = 4;
-
-/// Training samples of a data set of one's own at most.
-const MAX_TRAINING: usize = 64;
-
-/// Classes that a message about too many names.
-const NAMED_CLASSES: usize = 8;
-
-/// Samples of a step where values come from shots.
-const BATCH: usize = 8;
+/// Most seeds: intervals resample all of them thousands of times, and leave each one out in turn.
+const MOST_SEEDS: u64 = 10_000;
 
 /// How values are read: exactly or from so many shots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +73,9 @@ impl std::str::FromStr for Reading {
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("what").args(["task", "circuit_file", "data", "suite"]).required(true).multiple(true))]
 pub(super) struct Flags {
-    /// Task: iris, breast-cancer, moons, seattle-weather, each also with -parity; h2, lih; tfim-N, maxcut-N, and the global cost on N
-    /// qubits of one RY each, product-N, or of hardware-efficient layers, hea-N; several by commas
+    /// Task: iris, breast-cancer, moons, seattle-weather, each also with -parity; h2, lih; tfim-N (1 to 48 qubits), maxcut-N (even, 4 to
+    /// 24), and the global cost on N qubits of one RY each, product-N (1 to 48), or of hardware-efficient layers, hea-N (1 to 12);
+    /// several by commas
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     task: Vec<String>,
     /// Six tasks, twelve methods, exact values, 1000 and 100 shots, 20 seeds, 150 steps; other options take their places
@@ -97,26 +86,16 @@ pub(super) struct Flags {
     circuit: Option<PathBuf>,
     #[command(flatten)]
     observable: OptionalObservableFlags,
-    /// Data of one's own as a task: CSV with a header, numbers in all columns but one, which names two classes
-    #[arg(long, value_name = "FILE.csv")]
-    data: Option<PathBuf>,
-    /// The column of --data with the classes [default: the last]
-    #[arg(long, value_name = "NAME", requires = "data")]
-    label: Option<String>,
-    /// Qubits for --data, which see as many principal components [default: the number of features, at most 4]
-    #[arg(long, value_name = "N", requires = "data", value_parser = clap::value_parser!(u64).range(2..=16))]
-    qubits: Option<u64>,
-    /// Layers of the circuit for --data
-    #[arg(long, value_name = "N", requires = "data", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=64))]
-    layers: u64,
+    #[command(flatten)]
+    data: DataFlags,
     /// Methods, separated by commas, or `all` [default: sgd, adam, nlr-probe-adam, kick-probe-adam]
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     methods: Vec<String>,
     /// Learning rates for every method that has one [default: each method's own grid]
     #[arg(long, value_name = "RATE,...", value_delimiter = ',')]
     rates: Vec<f64>,
-    /// Paired seeds: starts and splits of the data [default: 10]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=100_000))]
+    /// Paired seeds: starts and splits of the data, 2 to 10000 [default: 10]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=MOST_SEEDS))]
     seeds: Option<u64>,
     /// Shots of each circuit, or exact; several by commas [default: exact]
     #[arg(long, value_name = "N,...", value_delimiter = ',')]
@@ -166,7 +145,8 @@ struct Row<'a> {
     solved: Interval,
     /// The median over the seeds; none if that is a run that was not solved within its budget.
     cost_to_solve: Option<u64>,
-    late_gradient_norm: f64,
+    /// None where the method knows no gradient, and for a baseline.
+    late_gradient_norm: Option<f64>,
     ascents: f64,
     iterations: f64,
     shots: f64,
@@ -200,7 +180,7 @@ impl From<&TrialResult> for Run {
             rate: run.rate,
             loss: run.last.loss,
             best_loss: run.best_loss,
-            chosen_loss: run.chosen_loss,
+            chosen_loss: run.chosen.loss,
             cost_to_solve: run.spent_to_threshold,
             iterations: run.iterations,
             shots: run.spent.shots,
@@ -254,7 +234,12 @@ pub(super) fn trial(flags: &Flags, methods: &Methods, terminal: &mut Terminal<'_
     if let Some(path) = &flags.write_angles {
         angles::check(path)?;
     }
-    let cells = trials.cells();
+    let misfits = trials.misfits(flags.seed)?;
+    let cells = trials.without(&misfits);
+    if let Some(Omission { task, readout, reason, .. }) = misfits.first().filter(|_| cells.is_empty()) {
+        let (task, readout, reason) = (task.clone(), readout.clone(), reason.to_string());
+        return Err(CommandError::NothingFits { task, readout, reason });
+    }
     let bar = if terminal.progress { ProgressBar::new(cells.len() as u64) } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len}  {elapsed}, {eta} left");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -265,8 +250,8 @@ pub(super) fn trial(flags: &Flags, methods: &Methods, terminal: &mut Terminal<'_
             bar.inc(1);
             results
         };
-        // Collected in the order of the cells, whatever the number of threads.
-        cells.par_iter().map(of_cell).collect::<Vec<_>>()
+        // In the order of the cells, whatever the number of threads; a run that fails ends all.
+        cells.par_iter().map(of_cell).collect::<Result<Vec<_>, _>>()
     };
     let results = match flags.jobs {
         None => run(),
@@ -277,8 +262,9 @@ pub(super) fn trial(flags: &Flags, methods: &Methods, terminal: &mut Terminal<'_
             .install(run),
     };
     bar.finish_and_clear();
-    let results = results.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
-    let conditions = of_trials(&results, &trials)?;
+    let results = results?.concat();
+    let mut conditions = of_trials(&results, &trials)?;
+    leave_out(&mut conditions, &misfits);
     if let Some(path) = &flags.write_angles {
         angles::write(path, &conditions, &trials)?;
     }
@@ -310,7 +296,7 @@ fn row<'a>(condition: &'a Condition, method: &'a MethodSummary) -> Row<'a> {
         seeds: method.runs.len(),
         loss: method.mean(|run| run.last.loss),
         best_loss: method.mean(|run| run.best_loss),
-        chosen_loss: method.mean(|run| run.chosen_loss),
+        chosen_loss: method.mean(|run| run.chosen.loss),
         test_loss: mean_of(|last| last.test_loss),
         test_accuracy: mean_of(|last| last.test_accuracy),
         change_against_adam: method.against_adam.as_ref().map(Interval::from),
@@ -320,7 +306,7 @@ fn row<'a>(condition: &'a Condition, method: &'a MethodSummary) -> Row<'a> {
         p_value: method.p_value,
         solved: Interval { value: method.solved(), lower, upper },
         cost_to_solve: method.median_spent_to_threshold(),
-        late_gradient_norm: method.mean(|run| run.late_gradient_norm),
+        late_gradient_norm: method.late_gradient_norm,
         ascents: method.mean(|run| run.ascents as f64),
         iterations: method.mean(|run| run.iterations as f64),
         shots: method.mean(|run| run.spent.shots as f64),
@@ -343,7 +329,8 @@ impl Flags {
             [all] if all == "all" => methods.entries().iter().map(|entry| entry.name().to_owned()).collect(),
             names => names.to_vec(),
         };
-        let own = self.circuit.is_some() || self.data.is_some();
+        let data = self.data.read(terminal)?;
+        let own = self.circuit.is_some() || data.is_some();
         let of_suite = self.suite && self.task.is_empty() && !own;
         let tasks = if of_suite { owned(&SUITE_TASKS) } else { self.task.clone() };
         let mut tasks = tasks.iter().map(|name| named_task(name)).collect::<Result<Vec<_>, _>>()?;
@@ -353,8 +340,8 @@ impl Flags {
         if let Some(path) = &self.circuit {
             tasks.push(own_task(path, &self.observable, terminal)?);
         }
-        if let Some(path) = &self.data {
-            tasks.push(Box::new(self.own_data(path, terminal)?));
+        if let Some((task, _)) = data {
+            tasks.push(Box::new(task));
         }
         if let Some(rate) = self.rates.iter().find(|rate| !(**rate > 0.0 && rate.is_finite())) {
             let what = format!("learning rate {rate:?}");
@@ -388,27 +375,6 @@ impl Flags {
             exact_iterations: self.steps.unwrap_or(if self.suite { 150 } else { 50 }),
         })
     }
-
-    /// A table of one's own with the circuit of the shipped classification tasks: six of ten samples are for training, at most 64.
-    fn own_data(&self, path: &Path, terminal: &mut Terminal<'_>) -> Result<Classification, CommandError> {
-        let source = Source::of_path(path);
-        let text = read_text(&source, MAX_DATA_BYTES, terminal)?;
-        let in_file = |error: DataError| CommandError::Data { place: source.clone(), source: error };
-        let stem = path.file_stem().map_or_else(|| "data".to_owned(), |stem| stem.to_string_lossy().into_owned());
-        let data = Dataset::from_table(&stem, &text, self.label.as_deref()).map_err(in_file)?;
-        let names = data.label_names();
-        if names.len() != 2 {
-            let more = if names.len() > NAMED_CLASSES { ", ..." } else { "" };
-            let classes = format!("{}{more}", names[..names.len().min(NAMED_CLASSES)].join(", "));
-            return Err(in_file(DataError::NotTwoClasses { count: names.len(), classes }));
-        }
-        if let Some((class, &samples)) = data.class_sizes().iter().enumerate().find(|&(_, &size)| size < 2) {
-            return Err(in_file(DataError::SmallClass { class, samples }));
-        }
-        let qubits = self.qubits.map_or(data.feature_count().clamp(2, DATA_QUBITS), |qubits| qubits as usize);
-        let training = (data.len() * 6 / 10).clamp(2, MAX_TRAINING);
-        Ok(Classification::new(stem, data, qubits, self.layers as usize, training, BATCH.min(training))?)
-    }
 }
 
 /// The methods of these names, in the order of the list.
@@ -424,14 +390,7 @@ fn chosen(methods: &Methods, names: &[String]) -> Result<Methods, CommandError> 
 fn named_task(name: &str) -> Result<Box<dyn Task>, CommandError> {
     let sized = |prefix: &str| name.strip_prefix(prefix).and_then(|size| size.parse::<usize>().ok());
     let (of_data, parity) = name.strip_suffix("-parity").map_or((name, false), |name| (name, true));
-    let classification = match of_data {
-        "iris" => Some(Classification::iris()?),
-        "breast-cancer" => Some(Classification::breast_cancer()?),
-        "moons" => Some(Classification::moons()?),
-        "seattle-weather" => Some(Classification::seattle_weather()?),
-        _ => None,
-    };
-    if let Some(task) = classification {
+    if let Some(task) = Classification::shipped(of_data)? {
         return Ok(Box::new(if parity { task.with_parity() } else { task }));
     }
     let molecule = |of: &str| Molecule::shipped(of).expect("a shipped molecule");

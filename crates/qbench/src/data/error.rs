@@ -30,14 +30,6 @@ pub enum DataError {
         /// The names that there are.
         known: String,
     },
-    /// A data set with one class, or with more than two.
-    #[error("two classes are needed, found {}: {classes}", count)]
-    NotTwoClasses {
-        /// How many classes there are.
-        count: usize,
-        /// Their names.
-        classes: String,
-    },
     /// A line has another number of fields than the header.
     #[error("line {line}: {found} fields, the header has {expected}")]
     FieldCount {

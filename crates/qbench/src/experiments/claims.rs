@@ -1,5 +1,7 @@
 //! The six claims of the paper's public summary, and what was measured about each.
 
+use std::collections::BTreeMap;
+
 use super::escape::EscapeTrials;
 use super::{CLASSIFICATION, ESCAPE, PLATEAU, PLATEAU_ESCAPE, VQE, plateau, trials};
 use crate::Error;
@@ -126,26 +128,33 @@ fn recovery(rows: &[Row]) -> Result<Option<String>, Error> {
     )))
 }
 
+/// A figure of each seed.
+type BySeed = BTreeMap<u64, f64>;
+
 /// Who leaves plateaus that Adam mostly does not leave.
 fn escaping(source: &str, conditions: &[Condition]) -> Result<Option<String>, Error> {
-    let of = |condition: &Condition, name: &str| -> Option<Vec<f64>> {
+    let of = |condition: &Condition, name: &str| -> Option<BySeed> {
         let runs = &condition.methods.iter().find(|method| method.name == name)?.runs;
-        Some(runs.iter().map(|run| f64::from(u8::from(run.spent_to_threshold.is_some()))).collect())
+        Some(runs.iter().map(|run| (run.seed, f64::from(u8::from(run.spent_to_threshold.is_some())))).collect())
     };
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let mean = |by_seed: &BySeed| by_seed.values().sum::<f64>() / by_seed.len() as f64;
     let hard: Vec<&Condition> =
         conditions.iter().filter(|c| of(c, REFERENCE).is_some_and(|escaped| mean(&escaped) <= 0.5)).collect();
-    // Per seed the share of the sizes that were left.
-    let share = |name: &str| -> Option<Vec<f64>> {
-        let sizes: Vec<Vec<f64>> = hard.iter().map(|condition| of(condition, name)).collect::<Option<_>>()?;
-        let seeds = sizes.first()?.len();
-        Some((0..seeds).map(|seed| mean(&sizes.iter().map(|escaped| escaped[seed]).collect::<Vec<_>>())).collect())
+    // The share of the sizes that were left, for the seeds with runs at all of them.
+    let share = |name: &str| -> Option<BySeed> {
+        let sizes: Vec<BySeed> = hard.iter().map(|condition| of(condition, name)).collect::<Option<_>>()?;
+        let of_seed = |seed: &u64| -> Option<f64> {
+            let escaped = sizes.iter().map(|escaped| escaped.get(seed)).collect::<Option<Vec<_>>>()?;
+            Some(escaped.into_iter().sum::<f64>() / sizes.len() as f64)
+        };
+        let shares: BySeed = sizes.first()?.keys().filter_map(|seed| Some((*seed, of_seed(seed)?))).collect();
+        (!shares.is_empty()).then_some(shares)
     };
     let Some(adam) = share(REFERENCE) else { return Ok(None) };
-    let difference = |name: &str, ours: &[f64], theirs: &[f64]| -> Result<(f64, f64, f64), Error> {
-        let mean_difference =
-            |seeds: &[usize]| seeds.iter().map(|&seed| ours[seed] - theirs[seed]).sum::<f64>() / seeds.len() as f64;
-        let found = summary::over_seeds(ours.len(), &format!("escaped {name}"), mean_difference)?;
+    let difference = |name: &str, ours: &BySeed, theirs: &BySeed| -> Result<(f64, f64, f64), Error> {
+        let pairs: Vec<f64> = ours.iter().filter_map(|(seed, ours)| Some(ours - theirs.get(seed)?)).collect();
+        let mean_difference = |seeds: &[usize]| seeds.iter().map(|&seed| pairs[seed]).sum::<f64>() / seeds.len() as f64;
+        let found = summary::over_seeds(pairs.len(), &format!("escaped {name}"), mean_difference)?;
         Ok((found.estimate, found.interval.lower, found.interval.upper))
     };
     let shown = |(value, lower, upper): (f64, f64, f64)| format!("{value:+.2} [{lower:+.2}, {upper:+.2}]");
@@ -269,4 +278,70 @@ fn size(conditions: &[(&str, &Condition)]) -> Option<String> {
         list.join("; "),
         sources(conditions)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TrialResult;
+    use crate::summary::tests::result;
+
+    const METHODS: [&str; 3] = ["adam", "nlr-probe-adam", "kick-probe-adam"];
+
+    /// Adam leaves none of two plateaus, the probe both at even seeds, random directions the first one at seed 0.
+    fn results() -> Vec<TrialResult> {
+        let mut results = Vec::new();
+        for task in ["product-8", "product-10"] {
+            for (name, seed) in METHODS.iter().flat_map(|name| (0..10).map(move |seed| (*name, seed))) {
+                let escaped = match name {
+                    "nlr-probe-adam" => seed % 2 == 0,
+                    "kick-probe-adam" => seed == 0 && task == "product-8",
+                    _ => false,
+                };
+                let spent_to_threshold = escaped.then_some(100);
+                results.push(TrialResult { task: task.into(), spent_to_threshold, ..result(name, 0.1, seed, 0.5) });
+            }
+        }
+        results
+    }
+
+    fn answer(results: &[TrialResult]) -> Result<Option<String>, Error> {
+        escaping("rows", &summary::conditions(results, &Methods::shipped()).expect("enough seeds"))
+    }
+
+    #[test]
+    fn shares_are_paired_by_seed() {
+        let whole = answer(&results()).expect("enough seeds").expect("answered");
+        assert!(whole.contains("holds for nlr-probe-adam") && whole.contains("share of 10 paired runs"), "{whole}");
+        assert!(whole.contains("nlr-probe-adam 0.50, against Adam +0.50 ["), "{whole}");
+        // 0.5 minus a half at one of ten seeds.
+        assert!(whole.contains("against random directions +0.45 ["), "{whole}");
+    }
+
+    /// Rows that were cut out by hand: the seeds that are left are compared, and no other run stands in for a missing one.
+    #[test]
+    fn a_missing_row_takes_its_seed_out() {
+        for (cut, task) in METHODS.iter().flat_map(|cut| ["product-8", "product-10"].map(|task| (*cut, task))) {
+            for seed in [0, 3, 9] {
+                let mut rows = results();
+                rows.retain(|row| (&*row.method, &*row.task, row.seed) != (cut, task, seed));
+                let text = answer(&rows).expect("enough seeds").expect("answered");
+                // Nine seeds are left of the method that lacks one: 4 or 5 of them even.
+                let expected = match (cut, seed) {
+                    ("nlr-probe-adam", 0) | ("adam", 0) => format!("against Adam +{:.2} [", 4.0 / 9.0),
+                    ("nlr-probe-adam" | "adam", _) => format!("against Adam +{:.2} [", 5.0 / 9.0),
+                    _ => "against Adam +0.50 [".to_owned(),
+                };
+                assert!(text.contains(&expected), "{cut}, {task}, {seed}: {text}");
+                assert!(
+                    text.contains(&format!("share of {} paired runs", if cut == "adam" { 9 } else { 10 })),
+                    "{text}"
+                );
+            }
+        }
+        // One seed alone has no interval.
+        let mut rows = results();
+        rows.retain(|row| row.method != "nlr-probe-adam" || row.task != "product-8" || row.seed == 4);
+        assert!(matches!(answer(&rows), Err(Error::Stats(_))));
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::experiment::Table;
 use crate::stats;
-use crate::summary::{Condition, MethodSummary};
+use crate::summary::{Change, Condition, MethodSummary, shown_record};
 
 /// Method x task for each readout: changes against tuned Adam and against the own base, wins, ties and losses, what a solution cost.
 pub(super) fn tables(conditions: &[Condition]) -> Vec<Table> {
@@ -19,8 +19,7 @@ pub(super) fn tables(conditions: &[Condition]) -> Vec<Table> {
 fn of_readout(readout: &str, conditions: &[&Condition]) -> [Table; 4] {
     let seeds = conditions.first().map_or(0, |condition| condition.seeds());
     let interval = "Relative reduction of the mean exact loss of the last point, positive is better, with 95 % BCa bootstrap intervals";
-    let shown =
-        |change: Option<crate::summary::Change>| change.map_or_else(|| "-".to_owned(), |change| change.to_string());
+    let shown = |change: Option<Change>| change.map_or_else(|| "-".to_owned(), |change| change.to_string());
     let unit = if readout == "exact" { "circuits" } else { "shots" };
     [
         table(
@@ -44,13 +43,13 @@ fn of_readout(readout: &str, conditions: &[&Condition]) -> [Table; 4] {
         table(
             format!("Wins, ties and losses against tuned Adam, {readout}"),
             format!(
-                "Seeds of {seeds} in which the last point is better than Adam's, level with it, worse; the last column adds them up."
+                "Seeds of {seeds} in which the last point is better than Adam's, level with it, worse; the last column adds them up. -: nothing to compare."
             ),
             conditions,
-            |method| method.against_adam.map_or_else(|| "-".to_owned(), |_| of_record(method.record)),
+            |method| shown_record(method.record),
             Some(("all tasks", &|methods: &[&MethodSummary]| {
                 let sum = |place: usize| methods.iter().map(|method| method.record[place]).sum();
-                of_record([sum(0), sum(1), sum(2)])
+                shown_record([sum(0), sum(1), sum(2)])
             })),
         ),
         table(
@@ -70,10 +69,6 @@ fn of_readout(readout: &str, conditions: &[&Condition]) -> [Table; 4] {
             None,
         ),
     ]
-}
-
-fn of_record([wins, ties, defeats]: [usize; 3]) -> String {
-    format!("{wins}/{ties}/{defeats}")
 }
 
 type OverTasks<'a> = (&'a str, &'a dyn Fn(&[&MethodSummary]) -> String);
@@ -106,4 +101,33 @@ fn table(
     let columns = std::iter::once("method").chain(conditions.iter().map(|condition| &*condition.task));
     let columns = columns.chain(last.map(|(head, _)| head)).map(str::to_owned).collect();
     Table { title, caption, columns, rows: rows.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Methods;
+    use crate::summary::conditions;
+    use crate::summary::tests::result;
+
+    /// Where Adam comes to loss 0 there is no relative change, but still a record; a row shows the numbers that its last column adds up.
+    #[test]
+    fn the_records_of_a_row_add_up() {
+        let mut results = Vec::new();
+        for seed in 0..6 {
+            let loss = 0.1 + 0.05 * seed as f64;
+            for (task, adam) in [("a", 0.0), ("b", loss), ("c", 2.0 * loss)] {
+                let of =
+                    |method: &str, loss| crate::TrialResult { task: task.into(), ..result(method, 0.1, seed, loss) };
+                results.extend([of("adam", adam), of("sgd", loss)]);
+            }
+        }
+        let conditions = conditions(&results, &Methods::shipped()).expect("enough seeds");
+        assert!(conditions[0].methods.iter().all(|method| method.against_adam.is_none()));
+        let tables = tables(&conditions);
+        let records = tables.iter().find(|table| table.title.starts_with("Wins, ties and losses")).expect("there");
+        let row = |name: &str| records.rows.iter().find(|row| row[0] == name).expect("there")[1..].to_vec();
+        assert_eq!(row("sgd"), ["0/0/6", "0/6/0", "6/0/0", "6/6/6"]);
+        assert_eq!(row("adam"), ["-"; 4]);
+    }
 }

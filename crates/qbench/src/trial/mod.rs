@@ -1,18 +1,20 @@
 //! Paired trials: every method at the same budget, from the same start, on the same data, judged by exact values.
 
+mod plan;
 mod row;
 
-use qiot_profile::Limits;
 use qopt::{
-    Axis, BestPoint, Budget, History, Request, Resource, RunError, Runner, StopReason, Streams, reevaluate_with_axes,
+    Axis, BestPoint, Budget, Event, History, Record, Request, Resource, RunError, Runner, StopReason, Streams,
+    reevaluate_with_axes,
 };
 use rayon::prelude::*;
 
 use crate::applicability::{NotApplicable, Omission};
-use crate::methods::{self, MethodEntry, Methods, Setup};
+use crate::methods::{self, KnownGradient, MethodEntry, Methods, Setup};
 use crate::tasks::{Assessment, Instance, Readout, Task};
 use crate::{Error, experiment};
 
+use plan::Plan;
 pub(crate) use row::COLUMNS;
 
 /// Methods x tasks x readouts x seeds, with a grid of learning rates for every method.
@@ -62,8 +64,9 @@ pub struct TrialResult {
     pub spent: qopt::Bill,
     /// Triggered displacements.
     pub ascents: u64,
-    /// Mean norm of the measured gradient in the second half of the run.
-    pub late_gradient_norm: f64,
+    /// Mean norm of the gradient in the second half of the run, as far as the method knows it ([`MethodEntry::gradient`]); `None` if it
+    /// knows none.
+    pub late_gradient_norm: Option<f64>,
     /// What was spent before the first point whose exact loss is at or below the task's threshold, in shots, or in circuits where
     /// values are exact, as far as points are looked at: the first and the last one, and from each to the next at least a 300th of
     /// the budget is spent; `None` if the run ended without one (censored at its budget).
@@ -76,8 +79,9 @@ pub struct TrialResult {
     pub last: Assessment,
     /// Exact loss of the point with the smallest measured loss.
     pub best_loss: f64,
-    /// Exact loss of that of the two that measured better when both were measured again, from shots reserved for it.
-    pub chosen_loss: f64,
+    /// Exact figures of that of the two that measured better when both were measured again, from shots reserved for it; only the loss in
+    /// a result that was read back from a row.
+    pub chosen: Assessment,
     /// The point that measured better of the two, P angles; none in a result that was read back from a row.
     pub angles: Vec<f64>,
     /// The axes of the rotations there, where the method chose them.
@@ -201,7 +205,7 @@ impl Trials {
     /// # Errors
     ///
     /// [`Error::DuplicateName`] if two tasks, or two readouts, share a name, or a learning rate is given twice; [`Error::NoIteration`] if
-    /// a run finishes no iteration, or reports no loss; and what the task, the method or the run refuse.
+    /// a run finishes no iteration, or reports no loss; [`Error::InTrial`] if it fails otherwise; and what the task refuses.
     ///
     /// # Panics
     ///
@@ -210,8 +214,7 @@ impl Trials {
         duplicate(self.tasks.iter().map(|task| task.name().to_owned()))?;
         duplicate(self.readouts.iter().map(ToString::to_string))?;
         let (task, readout) = (&self.tasks[cell.task], &self.readouts[cell.readout]);
-        let key = format!("{} {} {}", task.name(), readout, cell.seed);
-        let streams = Streams::new(root_seed, experiment::stream_key(&key));
+        let streams = plan::streams(&**task, readout, cell.seed, root_seed);
         let instance = task.instance(&streams)?;
         let entry = &self.methods.entries()[cell.method];
         duplicate(self.rates_of(entry).iter().map(|rate| format!("learning rate {rate}")))?;
@@ -222,7 +225,18 @@ impl Trials {
             }
         }
         for &rate in self.rates_of(entry) {
-            results.push(self.run(&**task, readout, &*instance, entry, rate, cell.seed, &streams)?);
+            let result = self.run(&**task, readout, &*instance, entry, rate, cell.seed, &streams);
+            results.push(result.map_err(|error| match error {
+                named @ Error::NoIteration { .. } => named,
+                source => Error::InTrial {
+                    problem: task.name().to_owned(),
+                    readout: readout.to_string(),
+                    method: entry.name().to_owned(),
+                    rate,
+                    seed: cell.seed,
+                    source: Box::new(source),
+                },
+            })?);
         }
         Ok(results)
     }
@@ -257,42 +271,17 @@ impl Trials {
         streams: &Streams,
     ) -> Result<TrialResult, Error> {
         let mut objective = instance.objective(readout)?;
-        objective.use_all_data(true);
-        // Two evaluations after training, of the last and of the best point; where values are exact they are not part of it.
-        let one = objective.price(&Request::VALUE);
-        let reserve = if readout.is_noisy() { one + one } else { qopt::Bill::ZERO };
-        objective.use_all_data(false);
-        let iteration = objective.price(&Request::VALUE_AND_GRADIENT);
-        let budget = match readout.limits() {
-            Some(&Limits { shots_total: shots, seconds_total: seconds, jobs_total: jobs, .. })
-                if shots.is_some() || seconds.is_some() || jobs.is_some() =>
-            {
-                Budget { shots, seconds, jobs, ..Budget::UNLIMITED }
-            }
-            _ if readout.is_noisy() => {
-                let shots = iteration.shots.saturating_mul(self.exact_iterations) + reserve.shots;
-                Budget { shots: Some(shots), ..Budget::UNLIMITED }
-            }
-            _ => {
-                let circuits = iteration.circuits.saturating_mul(self.exact_iterations) + reserve.circuits;
-                Budget { circuits: Some(circuits), ..Budget::UNLIMITED }
-            }
-        };
-        let fitting = [
-            budget.circuits.map(|all| all.saturating_sub(reserve.circuits) / iteration.circuits.max(1)),
-            budget.shots.map(|all| all.saturating_sub(reserve.shots) / iteration.shots.max(1)),
-            budget.jobs.map(|all| all.saturating_sub(reserve.jobs) / iteration.jobs.max(1)),
-            budget.seconds.map(|all| ((all - reserve.seconds) / iteration.seconds) as u64),
-        ];
-        let planned_iterations = fitting.into_iter().flatten().min().unwrap_or(self.exact_iterations);
+        let Plan { budget, reserve, iteration, iterations: planned_iterations } = self.plan(readout, &mut *objective);
         let no_iteration = |reason: &str| Error::NoIteration {
             problem: task.name().to_owned(),
             readout: readout.to_string(),
             method: entry.name().to_owned(),
+            rate,
+            seed,
             reason: reason.to_owned(),
         };
         if planned_iterations == 0 {
-            return Err(no_iteration("the budget does not suffice for one plain gradient step"));
+            return Err(no_iteration(plan::NO_STEP));
         }
         let setup = Setup {
             start: instance.start().to_vec(),
@@ -356,11 +345,10 @@ impl Trials {
             (Some(_), None) => false,
             (None, _) => true,
         };
-        let chosen = if better { best.loss } else { last.loss };
+        let chosen = if better { best } else { last };
         let (angles, axes) = if better { (best_theta, best_axes) } else { (&outcome.last[..], &outcome.last_axes[..]) };
         let spent_to_threshold = solved.finish(last.loss)?;
-        let late = &history.records()[history.records().len() / 2..];
-        let late_gradient_norm = late.iter().map(|record| record.gradient_norm).sum::<f64>() / late.len().max(1) as f64;
+        let late_gradient_norm = late_gradient_norm(entry.gradient(), history.records());
         Ok(TrialResult {
             task: task.name().to_owned(),
             readout: readout.to_string(),
@@ -377,7 +365,7 @@ impl Trials {
             last_measured: value(0).or(outcome.last_loss.map(|loss| loss.value)).ok_or_else(without_loss)?,
             last,
             best_loss: best.loss,
-            chosen_loss: chosen,
+            chosen,
             angles: angles.to_vec(),
             axes: axes.to_vec(),
         })
@@ -391,6 +379,18 @@ fn with_axes<T>(
     figure: impl FnOnce(&dyn Instance) -> Result<T, Error>,
 ) -> Result<T, Error> {
     if axes.is_empty() || axes == instance.axes() { figure(instance) } else { figure(&*instance.with_axes(axes)?) }
+}
+
+/// The mean norm of the gradient in the second half of a run; `None` where nothing is known of it.
+fn late_gradient_norm(known: KnownGradient, records: &[Record]) -> Option<f64> {
+    // Screening comes first, and measures losses alone.
+    let is_screening = |record: &Record| record.event == Event::Restart && record.gradient_norm == 0.0;
+    let screened = records.iter().take_while(|record| is_screening(record)).count();
+    let late = &records[screened.max(records.len() / 2)..];
+    if known == KnownGradient::Nothing || late.is_empty() {
+        return None;
+    }
+    Some(late.iter().map(|record| record.gradient_norm).sum::<f64>() / late.len() as f64)
 }
 
 /// Why a method has no runs on a task with a readout.
@@ -418,7 +418,7 @@ impl Looks {
     fn is_due(&mut self, spent: u64) -> bool {
         let due = spent >= self.next;
         if due {
-            self.next = spent + self.pause;
+            self.next = spent.saturating_add(self.pause);
         }
         due
     }
@@ -486,13 +486,13 @@ fn baseline(task: &str, readout: &Readout, name: &str, seed: u64, assessment: As
         iterations: 0,
         spent: qopt::Bill::ZERO,
         ascents: 0,
-        late_gradient_norm: 0.0,
+        late_gradient_norm: None,
         spent_to_threshold: None,
         start_loss: assessment.loss,
         last_measured: assessment.loss,
         last: assessment,
         best_loss: assessment.loss,
-        chosen_loss: assessment.loss,
+        chosen: assessment,
         angles: Vec::new(),
         axes: Vec::new(),
     }

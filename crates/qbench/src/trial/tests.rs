@@ -1,5 +1,7 @@
 //! Trials are paired, within their budgets, and the same whatever the number of threads.
 
+use qiot_profile::Limits;
+
 use super::row::COLUMNS;
 use super::*;
 use crate::tasks::{Classification, GroundState};
@@ -73,7 +75,8 @@ fn rows_read_back() {
         let cells: Vec<String> = result.row().iter().map(ToString::to_string).collect();
         assert_eq!(cells.len(), COLUMNS.len());
         let row: Vec<String> = std::iter::once("id".to_owned()).chain(cells).collect();
-        let without_point = TrialResult { angles: Vec::new(), axes: Vec::new(), ..result.clone() };
+        let chosen = Assessment { loss: result.chosen.loss, test_loss: None, accuracy: None, test_accuracy: None };
+        let without_point = TrialResult { angles: Vec::new(), axes: Vec::new(), chosen, ..result.clone() };
         assert_eq!(TrialResult::from_row(at, &row).expect("own row"), without_point);
     }
     assert!(matches!(TrialResult::from_row(0, &[]), Err(Error::Row { .. })));
@@ -194,7 +197,7 @@ fn every_method_has_a_cell_or_a_reason() {
     }
     let reason = |task: &str, readout: &str, method: &str| {
         let of = omissions.iter().find(|o| o.task == task && o.readout == readout && o.method == method);
-        of.map(|omission| omission.reason)
+        of.map(|omission| omission.reason.clone())
     };
     for method in ["icans", "gcans"] {
         assert_eq!(reason("iris", "exact", method), Some(NotApplicable::NoShots));
@@ -303,7 +306,7 @@ fn devices_with_few_jobs_and_with_windows_end_within_their_limits() {
     });
     for result in slow.iter().filter(|result| result.rate > 0.0) {
         assert!(result.spent.seconds <= 1000.0 && result.iterations > 0, "{result:?}");
-        assert!(result.chosen_loss.is_finite() && result.last_measured.is_finite());
+        assert!(result.chosen.loss.is_finite() && result.last_measured.is_finite());
     }
 }
 
@@ -318,4 +321,66 @@ fn cheap_steps_are_looked_at_a_few_hundred_times_and_dear_ones_always() {
     assert_eq!(looks(Some(3000), 7), (0..3000).step_by(14).collect::<Vec<_>>());
     assert_eq!(looks(Some(3000), 100).len(), 30);
     assert_eq!(looks(None, 1).len(), 3000);
+}
+
+/// The norms of a method that knows no gradient are empty cells, and rows of before, with 0 there, are read.
+#[test]
+fn a_row_has_no_gradient_where_none_is_known() {
+    let of = |name: &'static str| Trials {
+        methods: Methods::shipped().only(|other| other == name),
+        seeds: 1,
+        rates: vec![0.3],
+        ..trials(Readout::Exact)
+    };
+    let column = COLUMNS.iter().position(|&name| name == "late_gradient_norm").expect("there");
+    for (name, known) in [("cma-es", false), ("adam", true), ("spsa", true), ("random-coordinate", true)] {
+        for result in of(name).run_all(1).expect("runs") {
+            let cells: Vec<String> = result.row().iter().map(ToString::to_string).collect();
+            let known = known && result.rate > 0.0;
+            assert_eq!((result.late_gradient_norm.is_some(), !cells[column].is_empty()), (known, known), "{result:?}");
+            let mut row: Vec<String> = std::iter::once("id".to_owned()).chain(cells).collect();
+            assert_eq!(TrialResult::from_row(0, &row).expect("own row").late_gradient_norm, result.late_gradient_norm);
+            row[column + 1] = "0.0".to_owned();
+            assert_eq!(TrialResult::from_row(0, &row).expect("an old row").late_gradient_norm, Some(0.0));
+        }
+    }
+}
+
+/// What screening reports before the descent is no gradient.
+#[test]
+fn late_gradients_are_those_of_the_descent() {
+    let task = GroundState::ising(2, 1.0, 0.8, 1).expect("valid");
+    let instance = task.instance(&Streams::new(1, 1)).expect("valid");
+    let mut objective = instance.objective(&Readout::Exact).expect("valid");
+    let (mut history, mut method) =
+        (History::new(), qopt::Descent::new(qopt::Sgd::new(0.1).expect("valid"), instance.start()));
+    let method = method.as_mut().expect("valid");
+    let budget = Budget::of_iterations(1);
+    Runner::new(method, &mut *objective, Streams::new(1, 1)).budget(budget).observe(&mut history).run().expect("runs");
+    let of = |(event, gradient_norm)| {
+        let mut record = history.records()[0];
+        (record.event, record.gradient_norm) = (event, gradient_norm);
+        record
+    };
+    let screening = [(Event::Restart, 0.0); 4];
+    let descent = [1.0, 0.0, 5.0].map(|norm| (Event::Descent, norm));
+    let records: Vec<Record> = screening.into_iter().chain(descent).map(of).collect();
+    assert_eq!(late_gradient_norm(KnownGradient::Whole, &records), Some(2.0));
+    assert_eq!(late_gradient_norm(KnownGradient::Nothing, &records), None);
+    // The second half of what is left as of the whole.
+    assert_eq!(late_gradient_norm(KnownGradient::Whole, &records[4..]), Some(2.5));
+    assert_eq!(late_gradient_norm(KnownGradient::Whole, &records[..3]), None);
+}
+
+/// Counts end at 2^64 - 1, and so much is never a budget.
+#[test]
+fn budgets_of_the_largest_counts_are_finite() {
+    let trials = Trials { exact_iterations: u64::MAX, ..trials(Readout::Shots { shots: 1 << 53 }) };
+    for task in &trials.tasks {
+        let instance = task.instance(&Streams::new(1, 1)).expect("valid");
+        let mut objective = instance.objective(&trials.readouts[0]).expect("valid");
+        let plan = trials.plan(&trials.readouts[0], &mut *objective);
+        assert_eq!(plan.budget.shots, Some(u64::MAX - 1));
+        assert!(plan.iterations > 0 && plan.iterations < 1000, "{}", plan.iterations);
+    }
 }

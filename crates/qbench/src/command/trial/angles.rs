@@ -38,7 +38,7 @@ struct All<'a> {
 /// The run of the seeds shown, at the rates chosen for them, with the smallest loss; none for a baseline.
 fn best(method: &MethodSummary) -> Option<&TrialResult> {
     let runs = method.runs.iter().filter(|run| !run.angles.is_empty());
-    runs.min_by(|a, b| a.chosen_loss.total_cmp(&b.chosen_loss))
+    runs.min_by(|a, b| a.chosen.loss.total_cmp(&b.chosen.loss))
 }
 
 fn trained<'a>(run: &'a TrialResult, trials: &Trials) -> Trained<'a> {
@@ -52,8 +52,8 @@ fn trained<'a>(run: &'a TrialResult, trials: &Trials) -> Trained<'a> {
         method: &run.method,
         rate: run.rate,
         seed: run.seed,
-        loss: run.chosen_loss,
-        test_accuracy: run.last.test_accuracy,
+        loss: run.chosen.loss,
+        test_accuracy: run.chosen.test_accuracy,
     }
 }
 

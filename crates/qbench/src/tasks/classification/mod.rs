@@ -128,6 +128,24 @@ impl Classification {
         Self::new("seattle-weather", data, 4, 3, 64, 8)
     }
 
+    /// The names of the shipped tasks.
+    pub const SHIPPED: [&str; 4] = ["iris", "breast-cancer", "moons", "seattle-weather"];
+
+    /// The shipped task of that name; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// None for the shipped data; the signature is that of [`Classification::new`].
+    pub fn shipped(name: &str) -> Result<Option<Self>, Error> {
+        match name {
+            "iris" => Self::iris().map(Some),
+            "breast-cancer" => Self::breast_cancer().map(Some),
+            "moons" => Self::moons().map(Some),
+            "seattle-weather" => Self::seattle_weather().map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// The same task read out by the parity of all qubits; its name gets `-parity`.
     #[must_use]
     pub fn with_parity(mut self) -> Self {
