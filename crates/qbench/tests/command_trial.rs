@@ -279,7 +279,7 @@ fn the_suite_can_be_cut_down() {
 fn written_angles_have_their_own_accuracy() {
     let folder = tempfile::tempdir().expect("a folder for tests");
     let out = folder.path().join("all.json");
-    let arguments = ["trial", "--task", "iris", "--shots", "40", "--methods", "adam,sgd,momentum", "--rates", "1"];
+    let arguments = ["trial", "--task", "iris", "--shots", "40", "--methods", "adam,sgd,momentum", "--rates", "3"];
     let arguments = [&arguments[..], &["--seeds", "6", "--steps", "12", "--write-angles"]].concat();
     let answer = json(&[&arguments[..], &[out.to_str().expect("UTF-8")]].concat());
     let all: Value = serde_json::from_str(&std::fs::read_to_string(&out).expect("a file")).expect("JSON");

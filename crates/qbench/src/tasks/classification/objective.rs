@@ -56,7 +56,7 @@ impl ClassificationObjective {
 
     /// How many points the rows of the chosen samples are made for at a time. From shots all of them: they are one job with streams of its
     /// own. Where values are exact the simulator takes three samples or more of a point by themselves, so that the pieces do not matter; fewer
-    /// share what all points have in common, to the last bit.
+    /// share tables of all points, on which the last bits depend, and take little room.
     fn points_at_a_time(&self) -> usize {
         if self.chosen.len() < 3 || self.estimator.price_values(&self.expectation, 1).shots > 0 {
             return usize::MAX;
