@@ -181,7 +181,7 @@ impl<R: UpdateRule> ScreenedDescent<R> {
 
     fn descend(&mut self, answer: &Answer, context: &IterationContext) -> Result<Told, MethodError> {
         let loss = answer.measured_loss()?;
-        let gradient_norm = answer.checked_gradient_norm(self.theta.len())?;
+        let (gradient_norm, gradient_std_error) = answer.checked_gradient_norms(self.theta.len())?;
         if self.request().metric {
             answer.check_metric(self.theta.len())?;
         }
@@ -205,9 +205,8 @@ impl<R: UpdateRule> ScreenedDescent<R> {
             MethodError::NonFiniteStep { component, value } => MethodError::of_step(component, value, &answer.gradient),
             other => other,
         })?;
-        let mut report = StepReport::descent(Some(loss), gradient_norm, length);
-        report.probes = self.probes;
-        Ok(Told::Done(report.with_std_errors(&answer.gradient_std_errors)))
+        let report = StepReport::descent(Some(loss), gradient_norm, length);
+        Ok(Told::Done(StepReport { gradient_std_error, probes: self.probes, ..report }))
     }
 
     fn factor(&mut self, context: &IterationContext) -> f64 {

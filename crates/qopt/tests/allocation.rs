@@ -88,7 +88,7 @@ fn variants() -> Vec<(String, Box<dyn Method>)> {
 
 #[test]
 fn no_step_allocates_not_even_the_first() {
-    let shipped = shipped().into_iter().map(|(name, make)| (name.to_owned(), make()));
+    let shipped = shipped().into_iter().map(|(name, make)| (name.to_owned(), make() as Box<dyn Method>));
     for (name, mut method) in shipped.chain(variants()) {
         let mut objective = Uncounted(Quadratic::noisy(&[1.0, 4.0, 0.3], 0.2, 0.2, 10));
         let mut best = BestPoint::new(3);

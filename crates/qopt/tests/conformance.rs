@@ -5,7 +5,7 @@ mod common;
 use std::cell::Cell;
 use std::fmt::Debug;
 
-use common::shipped;
+use common::{TypedMethod, TypedRule, implementors, missing, shipped};
 use qopt::conformance::{Finding, check_method, check_rule};
 use qopt::*;
 
@@ -13,8 +13,8 @@ type Made<T> = Result<T, ConfigError>;
 
 #[test]
 fn shipped_rules_conform() {
-    type Make = fn() -> Made<Box<dyn UpdateRule>>;
-    let rules: [(&str, Make); 15] = [
+    type Make = fn() -> Made<Box<dyn TypedRule>>;
+    let rules: Vec<(&str, Make)> = vec![
         ("sgd", || Ok(Box::new(Sgd::new(0.1)?))),
         ("momentum", || Ok(Box::new(Momentum::new(0.1)?))),
         ("nesterov", || Ok(Box::new(Nesterov::new(0.1)?))),
@@ -30,17 +30,29 @@ fn shipped_rules_conform() {
         ("natural gradient", || Ok(Box::new(NaturalGradient::new(0.1, 0.01)?))),
         ("scheduled", || Ok(Box::new(Scheduled::new(Adam::new(0.1)?, Decay::InverseTime { half: 5 })?))),
         ("clipped", || Ok(Box::new(Clipped::new(Momentum::new(0.1)?, Clip::Norm(0.1))?))),
+        ("closure", || {
+            Ok(Box::new(from_fn(|context, step| step.iter_mut().zip(context.gradient).for_each(|(u, g)| *u = 0.1 * g))))
+        }),
     ];
+    let types: Vec<&str> = rules.iter().map(|(_, make)| (*make().unwrap()).type_name()).collect();
+    assert_eq!(missing(implementors("UpdateRule"), &types), [""; 0], "no rule is forgotten");
     for (name, make) in rules {
         let report = check_rule(make);
         assert!(report.is_clean(), "{name}:\n{report}");
     }
-    let closure = check_rule(|| {
-        Made::Ok(from_fn(|context, step: &mut [f64]| {
-            step.iter_mut().zip(context.gradient).for_each(|(u, g)| *u = 0.1 * g);
-        }))
-    });
-    assert!(closure.is_clean(), "{closure}");
+}
+
+/// The list of methods that the tests of resuming and of allocations go through is that of the sources, and so is that of the
+/// rules in them.
+#[test]
+fn the_list_of_shipped_methods_is_complete() {
+    let types: Vec<&str> = shipped().into_iter().map(|(_, make)| (*make()).type_name()).collect();
+    for of in ["Method", "UpdateRule"] {
+        let all = implementors(of);
+        assert!(all.len() > 15 && (of != "Method" || all.contains("ScreenedDescent")), "{all:?}");
+        assert_eq!(missing(all, &types), [""; 0], "no {of} is forgotten");
+    }
+    assert_eq!(missing(implementors("Method"), &types[1..2]).len(), implementors("Method").len() - 1);
 }
 
 #[test]
@@ -51,8 +63,12 @@ fn shipped_methods_conform() {
     fn short() -> StallConfig {
         StallConfig { window: 3, delta: 0.05, ..StallConfig::default() }
     }
-    type Make = fn(&[f64]) -> Made<Box<dyn Method>>;
-    let methods: [(&str, Make); 22] = [
+    fn screened(points: usize, parameters: usize) -> ScreenedDescentConfig {
+        ScreenedDescentConfig::new(points, vec![Interval { low: -1.0, high: 1.0 }; parameters])
+    }
+    type Make = fn(&[f64]) -> Made<Box<dyn TypedMethod>>;
+    let methods: Vec<(&str, Make)> = vec![
+        ("descent", |t| Ok(Box::new(Descent::new(adam(), t)?))),
         ("probe", |t| Ok(Box::new(Probe::new(ProbeConfig::new(0.0), adam(), t)?))),
         ("probe, kick", |t| {
             Ok(Box::new(Probe::new(ProbeConfig { control: Control::Kick, ..ProbeConfig::shots() }, adam(), t)?))
@@ -91,6 +107,15 @@ fn shipped_methods_conform() {
             ];
             Ok(Box::new(Replay::new(triggers, Along::Gradient, Control::Ascend, adam(), t)?))
         }),
+        ("screened", |t| Ok(Box::new(ScreenedDescent::new(screened(20, t.len()), adam(), t)?))),
+        ("screened, no annealing", |t| {
+            let config = ScreenedDescentConfig { anneal: false, reduction: 2, ..screened(5, t.len()) };
+            Ok(Box::new(ScreenedDescent::new(config, adam(), t)?))
+        }),
+        ("screened, natural gradient", |t| {
+            Ok(Box::new(ScreenedDescent::new(screened(5, t.len()), NaturalGradient::new(0.1, 0.01)?, t)?))
+        }),
+        ("annealing without screening", |t| Ok(Box::new(ScreenedDescent::new(screened(1, t.len()), adam(), t)?))),
         ("spsa", |t| Ok(Box::new(Spsa::new(SpsaConfig { directions: 2, ..SpsaConfig::new(0.1, 20) }, t)?))),
         ("2-spsa", |t| Ok(Box::new(SecondOrderSpsa::new(SecondOrderSpsaConfig::of_loss(0.1, 20), t)?))),
         ("qn-spsa", |t| Ok(Box::new(SecondOrderSpsa::new(SecondOrderSpsaConfig::of_fidelity(0.1, 20), t)?))),
@@ -116,13 +141,12 @@ fn shipped_methods_conform() {
             Ok(Box::new(Chain::new(stages, t)?))
         }),
     ];
+    let types: Vec<&str> = methods.iter().map(|(_, make)| (*make(&[0.5, -0.5]).unwrap()).type_name()).collect();
+    assert_eq!(missing(implementors("Method"), &types), [""; 0], "no method is forgotten");
     for (name, make) in methods {
         let report = check_method(make);
         assert!(report.is_clean(), "{name}:\n{report}");
     }
-    // The table of the other tests is as long, so that none is forgotten: 15 methods of the NLR family and with controls,
-    // 9 rules, one chain, 9 others.
-    assert_eq!(shipped().len(), 15 + 9 + 1 + 9);
 }
 
 fn one(report: &conformance::Report, expected: impl Debug, is_it: impl Fn(&Finding) -> bool) {

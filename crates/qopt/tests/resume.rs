@@ -30,7 +30,8 @@ fn row(observation: &Observation<'_>) -> Row {
     (observation.step, points, bits(&numbers), report.event, counts[0], counts[1], counts[2])
 }
 
-/// Runs from `from`, or the start, until the iterations or the objective are exhausted.
+/// Runs from `from`, or the start, until an observer ends the run after `until` iterations in all, or the objective is exhausted.
+/// The budget is the same wherever the run is stopped: steps that shrink with the rest of it do not depend on that.
 fn run(
     make: Make,
     noise: f64,
@@ -45,15 +46,17 @@ fn run(
     let mut rows = Vec::new();
     let mut record = |observation: &Observation<'_>| {
         rows.push(row(observation));
-        ControlFlow::Continue(())
+        if observation.step + 1 < until { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
     let mut runner = Runner::new(&mut method, &mut objective, Streams::new(seed, 5))
-        .budget(Budget::of_iterations(until))
+        .budget(Budget::of_iterations(ITERATIONS))
         .observe(&mut record);
     if let Some(state) = from {
         runner = runner.resume(state).unwrap();
     }
-    runner.run().unwrap();
+    if from.map_or(0, |state| state.step) < until {
+        runner.run().unwrap();
+    }
     let state = runner.state();
     drop(runner);
     (rows, state)

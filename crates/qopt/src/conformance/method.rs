@@ -9,6 +9,8 @@ use crate::{Answer, Bill, Estimate, IterationContext, Method, Objective, Query, 
 
 /// Iterations of a run: enough for a phase or two, short enough for a test.
 const ITERATIONS: u64 = 24;
+/// The iterations whose answers are spoiled: an early one and one that a method with stages spends in a later stage.
+const SPOILED: [u64; 2] = [2, 14];
 /// More queries than any iteration of `DIMENSIONS` parameters can need.
 const MOST_QUERIES: u32 = 10_000;
 
@@ -242,7 +244,9 @@ pub(super) fn check<M: Method, E: fmt::Display>(report: &mut Report, make: &dyn 
     for what in Spoiled::ALL {
         for place in Place::ALL {
             for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-                report.run("answers that are not finite", || spoil(&made, what, place, value));
+                report.run("answers that are not finite", || {
+                    SPOILED.iter().try_for_each(|&iteration| spoil(&made, iteration, what, place, value))
+                });
             }
         }
     }
@@ -389,20 +393,21 @@ impl Place {
     }
 }
 
-/// Each query of the third iteration in turn is answered with numbers that are not finite, if it is answered with such numbers at all.
+/// Each query of an iteration in turn is answered with numbers that are not finite, if it is answered with such numbers at all.
 /// Whoever accepts them has not looked.
 fn spoil<M: Method>(
     made: &dyn Fn(usize) -> Result<M, Finding>,
+    iteration: u64,
     what: Spoiled,
     place: Place,
     value: f64,
 ) -> Result<(), Finding> {
     for turn in 0.. {
         let mut run = Run::new(made(3)?, Bowl::noisy(3));
-        for step in 0..2 {
+        for step in 0..iteration {
             run.iterate(step)?;
         }
-        let context = context(2);
+        let context = context(iteration);
         let (mut number, mut before) = (0, 0);
         loop {
             let (used, _) = run.query(&context, number)?;
@@ -418,7 +423,9 @@ fn spoil<M: Method>(
                 Ok(_) if is_spoiled => {
                     return Err(Finding::AcceptsNonFinite { what: what.name(), place: place.name(), value });
                 }
-                Err(error) => return Err(Finding::RefusesAnswer { step: 2, message: error.to_string() }),
+                Err(error) => {
+                    return Err(Finding::RefusesAnswer { step: iteration, message: error.to_string() });
+                }
                 Ok(Told::Done(_)) => return Ok(()),
                 Ok(Told::MoreQueries) if number > MOST_QUERIES => {
                     return Err(Finding::EndlessIteration { queries: number });

@@ -6,10 +6,12 @@ pub(crate) mod waves;
 
 use qopt::{
     Answer, Axis, Bill, Budget, Estimate, Method, Objective, ObjectiveError, Observation, Query, Request, Role, Runner,
-    StepStreams, Streams,
+    StepStreams, Streams, UpdateRule,
 };
 use rand::{Rng, RngExt};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 pub(crate) const QUBITS: usize = 4;
 pub(crate) const LAYERS: usize = 3;
@@ -37,7 +39,8 @@ impl Ising {
         (0..PARAMETERS).map(|k| (0.1 + 0.37 * k as f64) % std::f64::consts::TAU).collect()
     }
 
-    pub(crate) fn energy(theta: &[f64]) -> f64 {
+    /// The state, real and imaginary parts.
+    pub(crate) fn state(theta: &[f64]) -> [[f64; STATES]; 2] {
         let mut re = [0.0; STATES];
         let mut im = [0.0; STATES];
         re[0] = 1.0;
@@ -56,6 +59,11 @@ impl Ising {
                 }
             }
         }
+        [re, im]
+    }
+
+    pub(crate) fn energy(theta: &[f64]) -> f64 {
+        let [re, im] = Self::state(theta);
         let mut energy = 0.0;
         for index in 0..STATES {
             let weight = re[index] * re[index] + im[index] * im[index];
@@ -369,11 +377,63 @@ pub(crate) fn has_trigger(name: &str) -> bool {
     !name.starts_with("descent") && !name.starts_with("direct")
 }
 
+/// A method that says of which type it is. Call it on the method, not on the box around it.
+pub(crate) trait TypedMethod: Method {
+    fn type_name(&self) -> &'static str;
+}
+
+impl<M: Method> TypedMethod for M {
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<M>()
+    }
+}
+
+/// The same for rules.
+pub(crate) trait TypedRule: UpdateRule {
+    fn type_name(&self) -> &'static str;
+}
+
+impl<R: UpdateRule> TypedRule for R {
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<R>()
+    }
+}
+
+/// The types for which the sources of the crate implement a trait, without the blanket implementation for boxes.
+pub(crate) fn implementors(of: &str) -> BTreeSet<String> {
+    fn visit(folder: &Path, implements: &str, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                visit(&path, implements, found);
+            } else {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let headers = text.lines().filter(|line| line.starts_with("impl"));
+                for (_, rest) in headers.filter_map(|line| line.split_once(implements)) {
+                    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+                    found.insert(rest.chars().take_while(|&letter| is_part(letter)).collect());
+                }
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    visit(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &format!(" {of} for "), &mut found);
+    assert!(found.remove("Box"), "boxes are left out: {found:?}");
+    found
+}
+
+/// Those of the types that occur in none of the names, which may be nested: `a::Descent<b::Adam>` holds both.
+pub(crate) fn missing(types: BTreeSet<String>, names: &[&str]) -> Vec<String> {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let present: BTreeSet<&str> = names.iter().flat_map(|name| name.split(|letter| !is_part(letter))).collect();
+    types.into_iter().filter(|wanted| !present.contains(wanted.as_str())).collect()
+}
+
 /// A maker of a method, so that a run can be repeated and resumed with a fresh one.
-pub(crate) type Make = fn() -> Box<dyn Method>;
+pub(crate) type Make = fn() -> Box<dyn TypedMethod>;
 
 /// Every shipped method, around every shipped rule at least once, with settings that make it do all it can within some
-/// 30 iterations of a noisy quadratic of three parameters.
+/// 30 iterations of a noisy quadratic of three parameters. A type that is forgotten fails a test of the conformance checks.
 pub(crate) fn shipped() -> Vec<(&'static str, Make)> {
     use qopt::{
         AdaGrad, Adam, AdamW, AdaptiveShots, AdaptiveShotsConfig, AdaptiveStep, AdaptiveStepConfig, Allocation, Along,
@@ -381,12 +441,15 @@ pub(crate) fn shipped() -> Vec<(&'static str, Make)> {
         Momentum, NAdam, NaturalGradient, Nesterov, NormalizedGradient, Periodic, PeriodicConfig, PostHoc,
         PostHocConfig, Probe, ProbeConfig, Random, RandomConfig, RandomCoordinate, RandomCoordinateConfig,
         RecordedTrigger, Replay, Restart, RestartConfig, RmsProp, Rotoselect, RotoselectConfig, Rotosolve, Schedule,
-        Scheduled, SecondOrderSpsa, SecondOrderSpsaConfig, Sgd, SignDescent, Spsa, SpsaConfig, Stage, Stall,
-        StallConfig, StallCurvature, StallCurvatureConfig, StopCondition, UpdateRule,
+        Scheduled, ScreenedDescent, ScreenedDescentConfig, SecondOrderSpsa, SecondOrderSpsaConfig, Sgd, SignDescent,
+        Spsa, SpsaConfig, Stage, Stall, StallConfig, StallCurvature, StallCurvatureConfig, StopCondition, from_fn,
     };
     const START: [f64; 3] = [1.0, -0.5, 0.25];
     fn adam() -> Box<dyn UpdateRule> {
         Box::new(Adam::new(0.2).unwrap())
+    }
+    fn screened(points: usize) -> ScreenedDescentConfig {
+        ScreenedDescentConfig::new(points, vec![Interval { low: -1.0, high: 1.0 }; 3])
     }
     vec![
         ("descent, sgd", || Box::new(Descent::new(Sgd::new(0.1).unwrap(), &START).unwrap())),
@@ -442,6 +505,22 @@ pub(crate) fn shipped() -> Vec<(&'static str, Make)> {
             let rule = Clipped::new(Momentum::new(0.1).unwrap(), Clip::Norm(0.5)).unwrap();
             let schedule = Schedule { warm_up: 3, decay: Decay::Cosine { period: 20, floor: 0.1 } };
             Box::new(Descent::new(Scheduled::new(rule, schedule).unwrap(), &START).unwrap())
+        }),
+        ("descent, closure", || {
+            let rule = from_fn(|context, step| step.iter_mut().zip(context.gradient).for_each(|(u, g)| *u = 0.1 * g));
+            Box::new(Descent::new(rule, &START).unwrap())
+        }),
+        ("screened", || Box::new(ScreenedDescent::new(screened(40), Adam::new(0.2).unwrap(), &START).unwrap())),
+        ("screened, no annealing", || {
+            let config = ScreenedDescentConfig { anneal: false, reduction: 2, ..screened(9) };
+            Box::new(ScreenedDescent::new(config, Momentum::new(0.05).unwrap(), &START).unwrap())
+        }),
+        ("screened, natural gradient", || {
+            let rule = NaturalGradient::new(0.1, 0.01).unwrap();
+            Box::new(ScreenedDescent::new(screened(6), rule, &START).unwrap())
+        }),
+        ("descent, annealing without screening", || {
+            Box::new(ScreenedDescent::new(screened(1), adam(), &START).unwrap())
         }),
         ("replay", || {
             let triggers = vec![RecordedTrigger::new(3, 0.2), RecordedTrigger::new(9, 0.1)];
