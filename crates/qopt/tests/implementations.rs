@@ -158,6 +158,17 @@ fn random_coordinates() {
     compare("random coordinate", &mut method, &recorded("random coordinate"), 1e-12);
 }
 
+/// There is one coordinate to choose then: gradient descent, which is that of optax.
+#[test]
+fn the_random_coordinate_of_one_parameter_is_gradient_descent() {
+    let mut coordinate = RandomCoordinate::new(RandomCoordinateConfig::new(0.4), &[1.5]).unwrap();
+    let mut descent = Descent::new(Sgd::new(0.4).unwrap(), &[1.5]).unwrap();
+    let [coordinate, descent] = [&mut coordinate as &mut dyn Method, &mut descent]
+        .map(|method| common::trace(method, &mut common::Quadratic::exact(&[0.7]), Streams::new(3, 1), 20).points);
+    assert!(descent[19][0] < 0.1 * descent[0][0]);
+    assert_eq!(coordinate, descent);
+}
+
 #[test]
 fn cma_es_of_hansen() {
     for (name, population) in [("cma-es", None), ("cma-es, 13 members", Some(13))] {

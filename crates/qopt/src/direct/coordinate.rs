@@ -34,6 +34,9 @@ impl RandomCoordinateConfig {
 /// **Bill per iteration**: one partial derivative (2 circuits for a two-term shift rule), and one loss for tracking.
 ///
 /// Reference: Z. Ding, T. Ko, J. Yao, L. Lin and X. Li, Phys. Rev. Research 6, 033029 (2024).
+///
+/// Compared with: no program by others was found, so the trajectory is compared with a transcription of the rule, and with one
+/// parameter with gradient descent, which is compared with optax.
 #[derive(Clone, Debug)]
 pub struct RandomCoordinate {
     config: RandomCoordinateConfig,

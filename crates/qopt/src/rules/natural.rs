@@ -13,7 +13,7 @@ use crate::{ConfigError, Request, State, StateError, StepContext, UpdateRule};
 /// [`MethodError::NonFiniteStep`](crate::MethodError::NonFiniteStep): choose a larger regularization.
 ///
 /// References: S. Amari, Neural Computation 10, 251 (1998); J. Stokes, J. Izaac, N. Killoran and G. Carleo, Quantum 4,
-/// 269 (2020).
+/// 269 (2020). With the Fubini-Study metric it is `QNGOptimizer` of PennyLane, regularization its `lam`.
 #[derive(Clone, Debug)]
 pub struct NaturalGradient {
     rate: f64,
