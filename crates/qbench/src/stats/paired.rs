@@ -5,7 +5,7 @@ use rand::Rng;
 use super::moments::unchecked_mean;
 use super::{Bootstrap, BootstrapResult, StatsError, check, normal};
 
-/// Up to this many differences the distribution of the signed-rank statistic is enumerated.
+/// Up to this many differences the distribution of the signed-rank statistic is counted out.
 const EXACT_UP_TO: usize = 50;
 
 fn check_pairs(what: &'static str, a: &[f64], b: &[f64], needed: usize) -> Result<(), StatsError> {
@@ -79,7 +79,7 @@ pub fn mean_difference<R: Rng + ?Sized>(
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WilcoxonMethod {
-    /// All sign patterns counted.
+    /// All sign patterns counted, with the ranks that the data have.
     Exact,
     /// Normal approximation with the tie correction of the variance, without continuity correction.
     Normal,
@@ -104,10 +104,13 @@ pub struct Wilcoxon {
 
 /// Wilcoxon signed-rank test that the differences are symmetric about 0, two-sided.
 ///
-/// Differences of 0 are left out (Wilcoxon's own treatment), equal magnitudes get their mean rank. Exact for at most 50
-/// differences without ties (given the zeros left out), else normal: `z = (W+ - N(N+1)/4) / sqrt(N(N+1)(2N+1)/24 - sum (t^3 -
-/// t)/48)` over groups of t ties. Equal means equal to the last bit: round differences that rounding alone keeps apart.
-/// Source: F. Wilcoxon, Biometrics Bulletin 1, 80 (1945).
+/// Differences of 0 are left out before the ranks are made (Wilcoxon's own treatment; Pratt's would rank them and then leave them
+/// out), and equal magnitudes get their mean rank. With N differences left, N at most 50, the p-value is exact, with ties too: the
+/// share of the 2^N sign patterns, all equally likely, whose smaller rank sum is at most the one found. Above that it is normal:
+/// `z = (W+ - N(N+1)/4) / sqrt(N(N+1)(2N+1)/24 - sum (t^3 - t)/48)` over groups of t ties. Equal means equal to the last bit: round
+/// differences that rounding alone keeps apart. Without a difference that is not 0 the p-value is 1.
+///
+/// Cost: N^3 additions at most for an exact p-value. Source: F. Wilcoxon, Biometrics Bulletin 1, 80 (1945).
 ///
 /// # Errors
 ///
@@ -118,44 +121,43 @@ pub fn wilcoxon_signed_rank(differences: &[f64]) -> Result<Wilcoxon, StatsError>
     ordered.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
     let used = ordered.len();
 
-    let (mut rank_sum_positive, mut rank_sum_negative, mut tie_term) = (0.0, 0.0, 0.0);
-    let mut start = 0;
+    // Twice the ranks: whole numbers, mean ranks of ties too.
+    let mut doubled = Vec::with_capacity(used);
+    let mut tie_term = 0.0;
     for group in ordered.chunk_by(|a, b| a.abs() == b.abs()) {
+        let start = doubled.len();
+        doubled.resize(start + group.len(), 2 * start + group.len() + 1);
         let ties = group.len() as f64;
-        let rank = start as f64 + 0.5 * (ties + 1.0);
-        for &d in group {
-            *(if d > 0.0 { &mut rank_sum_positive } else { &mut rank_sum_negative }) += rank;
-        }
         tie_term += ties * ties * ties - ties;
-        start += group.len();
     }
+    let positive: usize = ordered.iter().zip(&doubled).filter(|(d, _)| **d > 0.0).map(|(_, rank)| rank).sum();
+    let negative = used * (used + 1) - positive;
+    let (rank_sum_positive, rank_sum_negative) = (0.5 * positive as f64, 0.5 * negative as f64);
 
-    let exact = used <= EXACT_UP_TO && tie_term == 0.0;
-    let p_value = if exact {
-        exact_signed_rank(used, rank_sum_positive.min(rank_sum_negative) as usize)
+    let (method, p_value) = if used <= EXACT_UP_TO {
+        (WilcoxonMethod::Exact, exact_signed_rank(&doubled, positive.min(negative)))
     } else {
         let n = used as f64;
         let deviation = (n * (n + 1.0) * (2.0 * n + 1.0) / 24.0 - tie_term / 48.0).sqrt();
         let z = (rank_sum_positive - n * (n + 1.0) / 4.0) / deviation;
-        2.0 * normal::cdf(-z.abs())
+        (WilcoxonMethod::Normal, 2.0 * normal::cdf(-z.abs()))
     };
-    let method = if exact { WilcoxonMethod::Exact } else { WilcoxonMethod::Normal };
     let zeros = differences.len() - used;
     Ok(Wilcoxon { rank_sum_positive, rank_sum_negative, used, zeros, p_value, method })
 }
 
-/// `min(1, 2 P(W <= smaller))` where each of the ranks 1..=n counts with probability 1/2.
-fn exact_signed_rank(n: usize, smaller: usize) -> f64 {
-    // ways[w] = number of subsets of the ranks with sum w; at most 2^50, so exact in f64.
-    let mut ways = vec![0.0_f64; n * (n + 1) / 2 + 1];
+/// `min(1, 2 P(W <= smaller))` where each of the ranks counts with probability 1/2; ranks and sum are given doubled.
+fn exact_signed_rank(doubled: &[usize], smaller: usize) -> f64 {
+    // ways[w] = number of subsets with sum w; at most 2^50, so exact in f64. Larger sums do not matter.
+    let mut ways = vec![0.0_f64; smaller + 1];
     ways[0] = 1.0;
-    for rank in 1..=n {
-        for sum in (rank..ways.len()).rev() {
+    for &rank in doubled {
+        for sum in (rank..=smaller).rev() {
             ways[sum] += ways[sum - rank];
         }
     }
-    let tail: f64 = ways[..=smaller].iter().sum();
-    (2.0 * tail / 2.0_f64.powi(n as i32)).min(1.0)
+    let tail: f64 = ways.iter().sum();
+    (2.0 * tail / 2.0_f64.powi(doubled.len() as i32)).min(1.0)
 }
 
 /// Holm's step-down adjustment: p-values in the order given, adjusted so that "adjusted < alpha" keeps the probability of any

@@ -169,7 +169,6 @@ fn pairs_are_resampled_together() {
 
 // db = np.array([np.sin(1.7*i) + 0.35 for i in range(60)])
 // st.wilcoxon(db[:n]) for n in (25, 40, 50, 51, 60)
-// st.wilcoxon(np.array(TIES), method='approx', correction=False, zero_method='wilcox')
 #[test]
 fn signed_rank_test_equals_scipy() {
     let d: Vec<f64> = (0..60).map(|i| (1.7 * f64::from(i)).sin() + 0.35).collect();
@@ -186,12 +185,55 @@ fn signed_rank_test_equals_scipy() {
         assert_eq!((normal.method, normal.rank_sum_negative), (WilcoxonMethod::Normal, smaller));
         close(normal.p_value, p_value, 1e-9);
     }
+}
 
-    let ties = [1.0, -2.0, 3.0, 4.0, -1.0, 5.0, 6.0, 0.0, 2.0, 2.0, -3.0, 7.0];
-    let tied = wilcoxon_signed_rank(&ties).expect("values");
-    assert_eq!((tied.method, tied.used, tied.zeros), (WilcoxonMethod::Normal, 11, 1));
-    assert_eq!((tied.rank_sum_positive, tied.rank_sum_negative), (54.0, 12.0));
-    close(tied.p_value, 0.06111155867536276, 1e-9);
+// st.wilcoxon(D, zero_method='wilcox', method=st.PermutationMethod(n_resamples=np.inf)): all sign patterns. Of these,
+// st.wilcoxon(D) does the same by itself for the first four, and gives the normal p-value of the last.
+#[test]
+fn signed_rank_test_with_ties_equals_scipy() {
+    let mixed: Vec<f64> = (0..18).map(|i| f64::from(i % 4 + 1) * if i * i % 7 % 2 == 1 { -1.0 } else { 1.0 }).collect();
+    for (d, zeros, smaller, p_value) in [
+        (&[1.0; 5][..], 0, 0.0, 0.0625),
+        (&[0.5, 0.5, -0.5, 0.5, 0.5, 0.5, 0.5], 0, 4.0, 0.125),
+        (&[1.0, -2.0, 3.0, 4.0, -1.0, 5.0, 6.0, 0.0, 2.0, 2.0, -3.0, 7.0], 1, 12.0, 0.068359375),
+        (&[2.0, 2.0, -1.0, 3.0, 3.0, 3.0, -3.0, 0.0, 0.0, 4.0], 2, 6.5, 0.125),
+        (&mixed, 0, 48.0, 0.105072021484375),
+    ] {
+        for sign in [1.0, -1.0] {
+            let d: Vec<f64> = d.iter().map(|d| sign * d).collect();
+            let tied = wilcoxon_signed_rank(&d).expect("values");
+            assert_eq!((tied.method, tied.used, tied.zeros), (WilcoxonMethod::Exact, d.len() - zeros, zeros));
+            assert_eq!(tied.rank_sum_positive.min(tied.rank_sum_negative), smaller);
+            close(tied.p_value, p_value, 1e-14);
+        }
+    }
+}
+
+// More patterns than SciPy can go through: the distribution as a dictionary of whole numbers, ranks by SciPy.
+// from fractions import Fraction
+// def p(d):
+//     d = d[d != 0]; r = np.rint(2*st.rankdata(abs(d))).astype(int); ways = {0: 1}
+//     for k in r:
+//         more = dict(ways)
+//         for s, c in ways.items(): more[s + int(k)] = more.get(s + int(k), 0) + c
+//         ways = more
+//     w = int(r[d > 0].sum()); w = min(w, int(r.sum()) - w)
+//     return float(Fraction(2*sum(c for s, c in ways.items() if s <= w), 2**len(d)))
+// db = np.array([np.round(np.sin(1.7*i) + 0.35, 1) for i in range(60)]); p(db[:n]) for n in (25, 40, 50)
+// st.wilcoxon(db, method='approx', correction=False, zero_method='wilcox')
+#[test]
+fn signed_rank_test_with_many_ties() {
+    let d: Vec<f64> = (0..60).map(|i| (10.0 * ((1.7 * f64::from(i)).sin() + 0.35)).round() / 10.0).collect();
+    for (n, zeros, p_value) in
+        [(25, 0, 0.01822376251220703), (40, 1, 0.004283939848392038), (50, 1, 0.001124947781644181)]
+    {
+        let tied = wilcoxon_signed_rank(&d[..n]).expect("values");
+        assert_eq!((tied.method, tied.used, tied.zeros), (WilcoxonMethod::Exact, n - zeros, zeros));
+        close(tied.p_value, p_value, 1e-14);
+    }
+    let normal = wilcoxon_signed_rank(&d).expect("values");
+    assert_eq!((normal.method, normal.used, normal.zeros), (WilcoxonMethod::Normal, 59, 1));
+    close(normal.p_value, 0.0008368451825448291, 1e-9);
 }
 
 #[test]
