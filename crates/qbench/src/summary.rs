@@ -22,6 +22,11 @@ const ABSOLUTE_TIE: f64 = 1e-6;
 pub const REFERENCE: &str = "adam";
 
 /// A relative reduction of the mean loss, `1 - mean(a)/mean(b)` over paired seeds, with its 95 % bootstrap interval.
+///
+/// The level is nominal. In simulated trials of 20 seeds and six rates, losses log-normal, the interval contains the true change in
+/// about 90 % of the trials where one rate is clearly best, in 88 % where all rates are equally good, and in 82 % where the losses
+/// of runs spread by their own size: a bootstrap of 20 seeds is too short, and where the choice of the rate is a matter of chance the
+/// correction of BCa moves its ends too far. Read an interval whose end is near 0 accordingly.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Change {
     /// The reduction; positive is better.
@@ -173,6 +178,9 @@ pub struct MethodSummary {
     pub record: [usize; 3],
     /// Wilcoxon signed-rank test against Adam over the seeds, adjusted by Holm for all methods of the condition. `None` where Adam has
     /// no runs at these seeds.
+    ///
+    /// Exact for a given rate. The choice of rates by cross-fitting ties the seeds to each other: on a flat objective with six rates
+    /// per method and seven methods against Adam any p-value is at or below 0.05 in about 9 % of simulated trials of 20 seeds, not in 5 %.
     pub p_value: Option<f64>,
     /// Mean over the seeds of [`TrialResult::late_gradient_norm`]; `None` for a method that knows no gradient, and for a baseline.
     pub late_gradient_norm: Option<f64>,
@@ -362,7 +370,11 @@ pub fn leave_out(conditions: &mut Vec<Condition>, omissions: &[Omission]) {
     conditions.iter_mut().for_each(|condition| condition.leave_out(omissions));
 }
 
-fn condition(task: String, readout: String, results: &[&TrialResult], methods: &Methods) -> Result<Condition, Error> {
+/// The methods with their rates tuned, and all their losses by name.
+fn tuned_methods<'a>(
+    results: &[&'a TrialResult],
+    methods: &Methods,
+) -> (Vec<MethodSummary>, BTreeMap<&'a str, Losses>) {
     let mut names: Vec<&str> = Vec::new();
     for result in results {
         if !names.contains(&result.method.as_str()) {
@@ -373,10 +385,30 @@ fn condition(task: String, readout: String, results: &[&TrialResult], methods: &
     names.sort_by_key(|name| methods.entries().iter().position(|entry| entry.name() == *name));
     let of = |name: &str| -> Vec<&TrialResult> { results.iter().filter(|r| r.method == name).copied().collect() };
     let losses: BTreeMap<&str, Losses> = names.iter().map(|&name| (name, Losses::new(&of(name)))).collect();
-    let mut summaries: Vec<MethodSummary> = names
+    let summaries = names
         .iter()
         .map(|&name| tuned(name, &of(name), &losses[name], methods.get(name).is_some_and(MethodEntry::is_nlr)))
         .collect();
+    (summaries, losses)
+}
+
+/// Tests the methods against Adam, where they have the same seeds.
+fn set_p_values(summaries: &mut [MethodSummary], methods: &Methods, scale: f64) -> Result<(), Error> {
+    let Some(adam) = summaries.iter().find(|summary| summary.name == REFERENCE) else { return Ok(()) };
+    let (seeds, adam) = (adam.seeds(), adam.losses());
+    let is_tested = |summary: &MethodSummary| {
+        summary.name != REFERENCE && methods.get(&summary.name).is_some() && seeds == summary.seeds()
+    };
+    let tested: Vec<usize> = (0..summaries.len()).filter(|&k| is_tested(&summaries[k])).collect();
+    let losses: Vec<Vec<f64>> = tested.iter().map(|&k| summaries[k].losses()).collect();
+    for (k, p) in tested.into_iter().zip(adjusted_p_values(&losses, &adam, scale)?) {
+        summaries[k].p_value = p;
+    }
+    Ok(())
+}
+
+fn condition(task: String, readout: String, results: &[&TrialResult], methods: &Methods) -> Result<Condition, Error> {
+    let (mut summaries, losses) = tuned_methods(results, methods);
     let compare = |name: &str, reference: Option<&str>| -> Result<Option<Change>, Error> {
         match reference.filter(|&reference| reference != name).and_then(|r| Some((r, losses.get(r)?))) {
             Some((reference, theirs)) => {
@@ -402,16 +434,7 @@ fn condition(task: String, readout: String, results: &[&TrialResult], methods: &
             summary.record[place] += 1;
         }
     }
-    if let Some((seeds, adam)) = &adam {
-        let is_tested = |summary: &MethodSummary| {
-            summary.name != REFERENCE && methods.get(&summary.name).is_some() && *seeds == summary.seeds()
-        };
-        let tested: Vec<usize> = (0..summaries.len()).filter(|&k| is_tested(&summaries[k])).collect();
-        let losses: Vec<Vec<f64>> = tested.iter().map(|&k| summaries[k].losses()).collect();
-        for (k, p) in tested.into_iter().zip(adjusted_p_values(&losses, adam, scale)?) {
-            summaries[k].p_value = p;
-        }
-    }
+    set_p_values(&mut summaries, methods, scale)?;
     let mut tuning = Tuning::default();
     for result in results {
         let summary = summaries.iter_mut().find(|summary| summary.name == result.method);
@@ -581,5 +604,7 @@ pub fn table(condition: &Condition) -> Table {
     }
 }
 
+#[cfg(test)]
+mod coverage_tests;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -104,6 +104,8 @@ impl Trainable for FlatObjective {}
 /// A thousand trials of seven methods beside Adam, twelve seeds each, judged by the losses measured after training: the share of
 /// trials in which any method differs from Adam at 5 % after Holm is at most 5 % within 3 standard errors. It is not 0 either, or
 /// the test would show nothing. By exact losses, which are all equal, no trial may find anything.
+///
+/// There is one rate here. What choosing among several does is told by the tests of `summary`, and by its documentation.
 #[test]
 fn no_more_escapes_are_claimed_than_the_level_allows() {
     let names = [
