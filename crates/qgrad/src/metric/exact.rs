@@ -92,7 +92,8 @@ fn covariances(
     let (program, binding) = basis_change(state.num_qubits(), layer.x_basis, layer.y_basis)?;
     state.apply_steps(&program, &binding, 0..program.num_steps())?;
     let mut means = state.probabilities();
-    walsh_hadamard(&mut means);
+    // From probabilities to the means of all strings of Z, by their masks.
+    super::layers::walsh_hadamard(&mut means);
     let generators = generators(expectation, layer, row);
     let mean = |diagonal: &super::layers::Diagonal| diagonal.mean(&means);
     let firsts: Vec<f64> = generators.iter().map(mean).collect();
@@ -102,20 +103,6 @@ fn covariances(
         (matrix[(i, j)], matrix[(j, i)]) = (entry, entry);
     }
     Ok(())
-}
-
-/// Replaces probabilities by the means of all strings of Z, indexed by their masks.
-fn walsh_hadamard(values: &mut [f64]) {
-    let mut half = 1;
-    while half < values.len() {
-        for pair in values.chunks_exact_mut(2 * half) {
-            let (low, high) = pair.split_at_mut(half);
-            for (a, b) in low.iter_mut().zip(high) {
-                (*a, *b) = (*a + *b, *a - *b);
-            }
-        }
-        half *= 2;
-    }
 }
 
 /// The metric of the parameters at some positions from their tangent states `d_k |psi>`.

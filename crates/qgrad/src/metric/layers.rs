@@ -129,7 +129,7 @@ fn touched_by(operation: &Operation) -> impl Iterator<Item = usize> {
 }
 
 /// From the factors of products of signs to the values on all basis states, without a scale, or the other way round.
-fn walsh_hadamard(values: &mut [f64]) {
+pub(super) fn walsh_hadamard(values: &mut [f64]) {
     let mut half = 1;
     while half < values.len() {
         for pair in values.chunks_exact_mut(2 * half) {
